@@ -1,0 +1,162 @@
+//! Building a directory beside its place, and putting it there.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fs::{
+    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync,
+    sync_directory, truncate, write_at, write_chunks,
+};
+use super::{DirLock, Timeout};
+use crate::error::{At, Result};
+use crate::format::{self, DATA};
+use crate::storage::open_member;
+
+/// One directory of a new data set.
+pub(crate) struct NewMember<'a> {
+    /// Relative to the data set's directory.
+    pub path: PathBuf,
+    /// The small files: name and content.
+    pub texts: Vec<(&'static str, Vec<u8>)>,
+    /// The bytes of `data.ninja`, one piece after another; `None` where there is to be no such file.
+    pub data: Option<Vec<&'a [u8]>>,
+    /// Whether a `data.ninja` of no bytes gets one zero byte, since NumPy cannot map an empty file.
+    pub padded: bool,
+}
+
+/// A directory under construction. What is still in its place when it is dropped is removed.
+#[derive(Debug)]
+pub(crate) struct Build {
+    dir: PathBuf,
+}
+
+impl Build {
+    /// A hidden directory beside `target`, whose parents are created.
+    pub fn beside(target: &Path) -> Result<Self> {
+        let dir = build_path(target);
+        create_directories(&dir)?;
+        Ok(Self { dir })
+    }
+
+    /// Where it stands.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes one member.
+    pub fn write(&self, member: &NewMember) -> Result<()> {
+        let dir = self.dir.join(&member.path);
+        create_directories(&dir)?;
+        for (name, text) in &member.texts {
+            let path = dir.join(name);
+            write_at(&create_new(&path)?, &path, 0, text)?;
+        }
+        let Some(chunks) = &member.data else { return Ok(()) };
+        let path = dir.join(DATA);
+        let file = create_new(&path)?;
+        if member.padded && chunks.iter().all(|chunk| chunk.is_empty()) {
+            return write_at(&file, &path, 0, &[0]).map(drop);
+        }
+        write_chunks(&file, &path, 0, chunks)
+    }
+
+    /// Lets a member's only `data.ninja` have `size` bytes, without writing any.
+    pub fn stretch(&self, size: u64) -> Result<()> {
+        let path = self.dir.join(DATA);
+        truncate(&open_member(&path, true)?, &path, size.max(1))
+    }
+
+    /// Puts the directory at `target` if nothing, or an empty directory, is there.
+    pub fn publish_new(&self, target: &Path) -> Result<bool> {
+        rename_new(&self.dir, target)
+    }
+
+    /// Puts the directory at `target`, in exchange for what is there.
+    pub fn publish(&self, target: &Path, timeout: Timeout) -> Result<()> {
+        loop {
+            if self.publish_new(target)? {
+                return Ok(());
+            }
+            if let Some(lock) = DirLock::acquire(target, timeout)? {
+                return self.replace(target, &lock);
+            }
+        }
+    }
+
+    /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
+    /// set stays on disk until the new one is; dropping the build removes it.
+    pub fn replace(&self, target: &Path, _lock: &DirLock) -> Result<()> {
+        for entry in fs::read_dir(target).at(target)? {
+            let name = entry.at(target)?.file_name();
+            if !is_ours(&name) {
+                link_or_copy(&target.join(&name), &self.dir.join(&name))?;
+            }
+        }
+        sync_tree(&self.dir)?;
+        exchange(&self.dir, target)?;
+        target.parent().map_or(Ok(()), sync_directory)
+    }
+}
+
+/// Puts the finished data set in the directory `built` at `target`, in exchange for what is there.
+#[cfg(feature = "python")]
+pub(crate) fn publish(built: &Path, target: &Path) -> Result<()> {
+    Build { dir: built.to_owned() }.publish(target, Timeout::default())
+}
+
+impl Drop for Build {
+    fn drop(&mut self) {
+        // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
+        let _ = remove_tree(&self.dir);
+    }
+}
+
+/// A hidden path beside `target` that no other build uses.
+fn build_path(target: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    target.with_file_name(name)
+}
+
+/// Names that a data set uses by default.
+fn is_ours(name: &std::ffi::OsStr) -> bool {
+    let known = [
+        format::TYPE, format::DTYPE, format::SHAPE, format::ORDER, format::DATA, format::SHAPES_ARE_FLAT,
+        format::ZSTD_LEVEL, format::ZSTD_DICT, format::INTENT, "starts", "ends", "shapes", "flattened_shapes",
+    ];
+    known.iter().any(|ours| name == *ours)
+}
+
+/// A second name for a file, or the same for all that a directory holds. What is there already stays.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    if to.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    if !from.symlink_metadata().at(from)?.is_dir() {
+        return link_file(from, to);
+    }
+    create_directories(to)?;
+    for entry in fs::read_dir(from).at(from)? {
+        let name = entry.at(from)?.file_name();
+        link_or_copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+/// Waits until all that a directory holds is on disk.
+fn sync_tree(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir).at(dir)? {
+        let path = entry.at(dir)?.path();
+        let kind = path.symlink_metadata().at(&path)?;
+        if kind.is_dir() {
+            sync_tree(&path)?;
+        } else if kind.is_file() {
+            sync(&fs::File::open(&path).at(&path)?, &path)?;
+        }
+    }
+    sync_directory(dir)
+}

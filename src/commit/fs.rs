@@ -1,0 +1,129 @@
+//! The file operations that change something. All writing of the crate goes through this seam.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+
+use crate::error::{At, Error, Result};
+use crate::storage::open_member;
+
+/// Pieces below this size are gathered into one write.
+const BUFFER: usize = 1 << 20;
+
+/// Writes `chunks` one after another, from `offset` on.
+pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[&[u8]]) -> Result<()> {
+    let mut buffer = Vec::new();
+    for chunk in chunks {
+        if buffer.len() + chunk.len() > BUFFER {
+            offset = write_at(file, path, offset, &buffer)?;
+            buffer.clear();
+        }
+        if chunk.len() >= BUFFER / 4 {
+            offset = write_at(file, path, offset, &buffer)?;
+            buffer.clear();
+            offset = write_at(file, path, offset, chunk)?;
+        } else {
+            buffer.extend_from_slice(chunk);
+        }
+    }
+    write_at(file, path, offset, &buffer).map(drop)
+}
+
+/// Writes all of `bytes` at `offset`; returns the end.
+pub(super) fn write_at(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<u64> {
+    #[cfg(unix)]
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset).at(path)?;
+    #[cfg(windows)]
+    {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset)).at(path)?;
+        file.write_all(bytes).at(path)?;
+    }
+    Ok(offset + bytes.len() as u64)
+}
+
+/// Overwrites committed bytes of a file in place.
+pub(crate) fn overwrite(path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+    write_at(&open_member(path, true)?, path, offset, bytes).map(drop)
+}
+
+/// Creates a file that is not there yet.
+pub(super) fn create_new(path: &Path) -> Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path).at(path)
+}
+
+pub(super) fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
+    file.set_len(len).at(path)
+}
+
+pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
+    file.sync_data().at(path)
+}
+
+/// Makes the entries of a directory durable.
+pub(super) fn sync_directory(path: &Path) -> Result<()> {
+    if cfg!(unix) { File::open(path).and_then(|dir| dir.sync_all()).at(path) } else { Ok(()) }
+}
+
+pub(super) fn create_directories(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).at(path)
+}
+
+pub(super) fn remove_file(path: &Path) -> Result<()> {
+    fs::remove_file(path).at(path)
+}
+
+/// Removes a directory and all it holds; nothing to do where it is not there.
+pub(super) fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path).at(path) {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
+}
+
+/// A second name for a file, or a copy where the file system has no such thing.
+pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).at(to)
+}
+
+/// Renames `from` to `to` if nothing (or an empty directory) is there; `false` where something is.
+pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
+    match fs::rename(from, to).at(to) {
+        Ok(()) => Ok(true),
+        Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// `rename` of a directory succeeds onto nothing and onto an empty directory, and says one of these otherwise.
+fn is_occupied(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, PermissionDenied};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty)
+        || (cfg!(windows) && error.kind() == PermissionDenied)
+}
+
+/// Swaps two directories in one step.
+#[cfg(target_os = "linux")]
+pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => exchange_by_renames(left, right),
+        other => other.at(right),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
+    exchange_by_renames(left, right)
+}
+
+/// Where the system has no exchange: three renames, the first undone if the second fails.
+fn exchange_by_renames(left: &Path, right: &Path) -> Result<()> {
+    let aside = left.with_extension("aside");
+    fs::rename(right, &aside).at(right)?;
+    if let Err(error) = fs::rename(left, right) {
+        fs::rename(&aside, right).at(right)?;
+        return Err(error).at(right);
+    }
+    fs::rename(&aside, left).at(left)
+}

@@ -1,0 +1,62 @@
+//! One writer at a time: an advisory lock on the directory itself, so that no lock file is left at rest. It
+//! excludes other processes, other threads and other handles alike, and ends with the process.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::error::{At, Error, Result};
+use crate::storage::Identity;
+
+/// How long a writer waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout(pub Duration);
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self(Duration::from_secs(60))
+    }
+}
+
+/// The right to write in one directory, until dropped.
+#[derive(Debug)]
+pub(crate) struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Waits for the directory; `None` where there is none.
+    pub fn acquire(dir: &Path, timeout: Timeout) -> Result<Option<Self>> {
+        let begun = Instant::now();
+        let mut pause = Duration::from_micros(50);
+        loop {
+            let file = match File::open(lock_path(dir)).at(dir) {
+                Err(error) if error.is_not_found() => return Ok(None),
+                other => other?,
+            };
+            match file.try_lock() {
+                Ok(()) if is_still_there(&file, dir)? => return Ok(Some(Self { _file: file })),
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error).at(dir),
+            }
+            if begun.elapsed() >= timeout.0 {
+                return Err(Error::Busy { path: dir.to_owned(), waited: begun.elapsed() });
+            }
+            sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+}
+
+/// While this writer waited, the directory may have been exchanged for another.
+fn is_still_there(file: &File, dir: &Path) -> Result<bool> {
+    let held = Identity::from(&file.metadata().at(dir)?);
+    Ok(Identity::of(&lock_path(dir)) == Some(held))
+}
+
+/// Unix locks the directory; elsewhere a directory cannot be locked, and its smallest member stands for it.
+fn lock_path(dir: &Path) -> PathBuf {
+    if cfg!(unix) { dir.to_owned() } else { dir.join(crate::format::TYPE) }
+}

@@ -1,0 +1,63 @@
+//! What the next writer does about an append that was cut off.
+
+use std::path::Path;
+
+use super::append::{data_path, undo};
+use super::fs::remove_file;
+use super::intent::{Entry, Intent};
+use super::DirLock;
+use crate::error::{Error, Result};
+use crate::format::{INTENT, SHAPE, parse_shape};
+use crate::storage::{read_optional, read_text, size_of_member};
+
+/// Longer than any intent that this crate writes.
+const MAX_INTENT: u64 = 1 << 20;
+
+/// Whether an append is under way, or was cut off.
+pub(crate) fn has_intent(dir: &Path) -> bool {
+    dir.join(INTENT).symlink_metadata().is_ok()
+}
+
+/// Finishes or undoes an append that was cut off. An intent that is itself torn was never acted upon.
+///
+/// # Errors
+/// [`Error::Corrupt`] where the files are in no state that the intent explains: then nothing is changed.
+pub(crate) fn recover(dir: &Path, _lock: &DirLock) -> Result<()> {
+    let path = dir.join(INTENT);
+    let Some(text) = read_optional(&path, MAX_INTENT)? else { return Ok(()) };
+    let Some(intent) = Intent::parse(&text) else { return remove_file(&path) };
+    for entry in &intent.entries {
+        check(dir, entry)?;
+    }
+    if is_committed(dir, &intent)? { remove_file(&path) } else { undo(dir, &intent) }
+}
+
+/// The commit point holds the new count.
+fn is_committed(dir: &Path, intent: &Intent) -> Result<bool> {
+    let Some(Entry { member, rows: Some([_, new]), .. }) = intent.entries.last() else { return Ok(false) };
+    Ok(rows_of(dir, member)? == *new)
+}
+
+/// The count is the old or the new one, and the size lies between the two.
+fn check(dir: &Path, entry: &Entry) -> Result<()> {
+    let path = data_path(dir, entry.member.as_ref());
+    let size = size_of_member(&path)?;
+    let [least, most] = entry.bytes;
+    if size < least || size > most.max(1) {
+        return Err(Error::corrupt(path, format!("an interrupted append expects {least} to {most} bytes, found {size}")));
+    }
+    let Some(rows) = entry.rows else { return Ok(()) };
+    let found = rows_of(dir, &entry.member)?;
+    if rows.contains(&found) {
+        return Ok(());
+    }
+    let path = dir.join(&entry.member).join(SHAPE);
+    Err(Error::corrupt(path, format!("an interrupted append expects {} or {} rows, found {found}", rows[0], rows[1])))
+}
+
+fn rows_of(dir: &Path, member: &str) -> Result<u64> {
+    let path = dir.join(member).join(SHAPE);
+    let shape = parse_shape(&read_text(&path)?);
+    let rows = shape.and_then(|shape| shape.first().copied());
+    rows.ok_or_else(|| Error::corrupt(path, "no count of rows"))
+}

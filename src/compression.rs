@@ -1,0 +1,136 @@
+//! zstd for strings: each is a frame of its own that states its size, optionally against a dictionary trained
+//! on the first batch. Frames are as RFC 8878 has them.
+
+use std::fmt;
+use std::io;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::get_frame_content_size;
+
+use crate::error::{At, Error, Result};
+use crate::format::{ZSTD_DICT, ZSTD_LEVEL};
+use crate::storage::{read_optional, read_text};
+
+/// No string is larger: a frame cannot ask for more memory than this.
+const MAX_STRING: usize = 1 << 30;
+/// No block of zstd expands further: 128 KiB out of 4 bytes.
+const MAX_RATIO: usize = 1 << 15;
+/// zstd's own bound of a dictionary is not tighter.
+const MAX_DICT: u64 = 1 << 30;
+/// Below this many bytes a second thread costs more than it brings.
+const MIN_PER_THREAD: usize = 64 * 1024;
+
+/// How to compress strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// zstd's level: 1 to 22, negative for faster, 0 for its default.
+    pub level: i32,
+    /// Bytes of a dictionary to train on the first batch.
+    pub dict_size: Option<usize>,
+}
+
+/// Compresses and decompresses the strings of one data set.
+pub(crate) struct Codec {
+    level: i32,
+    dict: Vec<u8>,
+    idle: Mutex<Vec<Decompressor<'static>>>,
+}
+
+impl Codec {
+    /// What the files in `dir` ask for; `None` where strings are stored as they are.
+    pub fn open(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(ZSTD_LEVEL);
+        let text = match read_text(&path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        let level = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+        let level = level.ok_or_else(|| Error::corrupt(path, "no zstd level"))?;
+        let dict = read_optional(&dir.join(ZSTD_DICT), MAX_DICT)?.unwrap_or_default();
+        Ok(Some(Self::new(level, dict)))
+    }
+
+    /// A codec for new strings, with a dictionary trained on them if one is asked for.
+    pub fn train(dir: &Path, compression: Compression, strings: &[&[u8]]) -> Result<Self> {
+        let range = zstd::compression_level_range();
+        if !range.contains(&compression.level) {
+            let what = format!("zstd_level must be between {} and {}", range.start(), range.end());
+            return Err(Error::Argument { what: format!("{what}, not {}", compression.level) });
+        }
+        let dict = match compression.dict_size {
+            None => Vec::new(),
+            Some(size) => zstd::dict::from_samples(strings, size).map_err(|error| Error::Argument {
+                what: format!(
+                    "{}: no dictionary of {size} bytes could be trained on the first batch, of {} strings: {error}; \
+                     give a larger batch or leave the dictionary out",
+                    dir.display(),
+                    strings.len()
+                ),
+            })?,
+        };
+        Ok(Self::new(compression.level, dict))
+    }
+
+    fn new(level: i32, dict: Vec<u8>) -> Self {
+        Self { level, dict, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// The small files that say how the strings are compressed.
+    pub fn texts(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let mut texts = vec![(ZSTD_LEVEL, self.level.to_string().into_bytes())];
+        if !self.dict.is_empty() {
+            texts.push((ZSTD_DICT, self.dict.clone()));
+        }
+        texts
+    }
+
+    /// One frame a string, on as many cores as there are.
+    pub fn compress(&self, dir: &Path, strings: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
+        if let Some(index) = strings.iter().position(|string| string.len() > MAX_STRING) {
+            let what = format!("{}: string {index} of the batch has more than {MAX_STRING} bytes", dir.display());
+            return Err(Error::Argument { what });
+        }
+        let total: usize = strings.iter().map(|string| string.len()).sum();
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total / MIN_PER_THREAD + 1);
+        let share = strings.len().div_ceil(threads).max(1);
+        let compressed: io::Result<Vec<_>> = thread::scope(|scope| {
+            let workers: Vec<_> =
+                strings.chunks(share).map(|part| scope.spawn(move || self.compress_part(part))).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))).collect()
+        });
+        Ok(compressed.at(dir)?.into_iter().flatten().collect())
+    }
+
+    fn compress_part(&self, strings: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
+        let mut compressor = Compressor::with_dictionary(self.level, &self.dict)?;
+        strings.iter().map(|string| compressor.compress(string)).collect()
+    }
+
+    /// The string in a frame; `None` where it is no frame, or states no size or an absurd one.
+    pub fn decompress(&self, frame: &[u8]) -> Option<Vec<u8>> {
+        let size = usize::try_from(get_frame_content_size(frame).ok()??).ok()?;
+        if size > MAX_STRING || size > frame.len().saturating_mul(MAX_RATIO) {
+            return None;
+        }
+        let mut string = Vec::new();
+        string.try_reserve_exact(size).ok()?;
+        let mut decompressor = self.idle().pop().or_else(|| Decompressor::with_dictionary(&self.dict).ok())?;
+        let written = decompressor.decompress_to_buffer(frame, &mut string).ok()?;
+        self.idle().push(decompressor);
+        (written == size).then_some(string)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Decompressor<'static>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codec").field("level", &self.level).field("dict_bytes", &self.dict.len()).finish()
+    }
+}

@@ -1,0 +1,299 @@
+//! One dense array: a directory with `dtype.ninja`, `shape.ninja`, `order.ninja` and `data.ninja`. The other
+//! stores are made of such members.
+
+use std::path::{Path, PathBuf};
+
+use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Timeout};
+use crate::dtype::{Dtype, Element};
+use crate::error::{Error, Result};
+use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
+use crate::mapping::{Mode, Region};
+use crate::settle::settle;
+use crate::storage::{kind_of, read_text, size_of_member};
+
+/// What the text files of a dense member state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub dtype: Dtype,
+    pub shape: Vec<u64>,
+    pub order: Order,
+}
+
+impl Header {
+    /// Reads a member's texts.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let shape = read_shape(dir)?;
+        let path = dir.join(format::DTYPE);
+        let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
+        let dtype = Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))?;
+        let path = dir.join(format::ORDER);
+        let order = Order::parse(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither C nor F"))?;
+        Ok(Self { dtype, shape, order })
+    }
+
+    /// Bytes of all elements; `None` where no file could have so many.
+    pub fn bytes(&self) -> Option<u64> {
+        let bytes = element_count(&self.shape)?.checked_mul(self.dtype.item_size() as u64)?;
+        i64::try_from(bytes).ok().map(|_| bytes)
+    }
+
+    /// Elements along the first axis; 1 for a 0-D array.
+    pub fn rows(&self) -> u64 {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// The same with another number of rows.
+    pub fn with_rows(&self, rows: u64) -> Self {
+        let mut header = self.clone();
+        if let Some(first) = header.shape.first_mut() {
+            *first = rows;
+        }
+        header
+    }
+
+    /// The texts of a new member.
+    pub fn texts(&self, kind: Kind) -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            (format::TYPE, kind.name().into()),
+            (format::DTYPE, self.dtype.text().into()),
+            (format::SHAPE, encode_shape(&self.shape)),
+            (format::ORDER, self.order.name().into()),
+        ]
+    }
+}
+
+/// The axes that a member's `shape.ninja` states.
+pub(crate) fn read_shape(dir: &Path) -> Result<Vec<u64>> {
+    let path = dir.join(format::SHAPE);
+    parse_shape(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "no sequence of axes"))
+}
+
+/// The bytes that must be in `data.ninja` for `header`, after a check that they are. `at_rest`: no others either,
+/// but for the one byte that stands for none.
+pub(crate) fn check_size(dir: &Path, header: &Header, at_rest: bool) -> Result<usize> {
+    let path = dir.join(format::DATA);
+    let needed = header.bytes().ok_or_else(|| Error::corrupt(dir.join(format::SHAPE), "too many elements"))?;
+    let size = size_of_member(&path)?;
+    let surplus = size > needed && !(needed == 0 && size == 1);
+    if size < needed || (at_rest && surplus) {
+        return Err(Error::corrupt(path, format!("the file has {size} bytes, its shape and dtype ask for {needed}")));
+    }
+    usize::try_from(needed).map_err(|_| Error::corrupt(path, "too large for this machine's address space"))
+}
+
+/// A new dense member with the data in `chunks`.
+pub(crate) fn new_member<'a>(path: PathBuf, kind: Kind, header: &Header, chunks: Vec<&'a [u8]>) -> NewMember<'a> {
+    NewMember { path, texts: header.texts(kind), data: Some(chunks), padded: true }
+}
+
+/// One dense array in a directory.
+///
+/// ```
+/// use mmap_ninja::{Dense, Dtype, Mode, Order};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("vectors");
+/// Dense::create(&path, &Dtype::of::<f32>(), &[2, 3], Order::C, bytemuck::cast_slice(&[0_f32; 6]))?;
+/// let mut vectors = Dense::open(&path, Mode::ReadOnly)?;
+/// vectors.extend(&Dtype::of::<f32>(), &[1, 3], bytemuck::cast_slice(&[1_f32, 2.0, 3.0]))?;
+/// assert_eq!(vectors.shape(), [3, 3]);
+/// assert_eq!(vectors.values::<f32>()?[6..], [1.0, 2.0, 3.0]);
+/// # Ok::<(), mmap_ninja::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dense {
+    dir: PathBuf,
+    mode: Mode,
+    header: Header,
+    data: Region,
+}
+
+impl Dense {
+    /// Opens the array in `dir`, which may also be a member of another data set.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where there is none, [`Error::Corrupt`] where the files contradict each other.
+    pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
+        let dir = crate::absolute(dir.as_ref())?;
+        if let Some(found @ Kind::String) = kind_of(&dir)? {
+            return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found });
+        }
+        let header = read_settled(&dir)?;
+        let len = check_size(&dir, &header, false)?;
+        let data = Region::open(&dir.join(format::DATA), mode, len)?;
+        Ok(Self { dir, mode, header, data })
+    }
+
+    /// Writes a new array, in place of whatever data set is in `dir`. `bytes` holds the elements in `order`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where `bytes` does not have the size that `shape` asks for; [`Error::Io`].
+    pub fn create(dir: impl AsRef<Path>, dtype: &Dtype, shape: &[u64], order: Order, bytes: &[u8]) -> Result<()> {
+        let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
+        check_fit(dir.as_ref(), &header, bytes)?;
+        create(dir.as_ref(), &header, vec![bytes])
+    }
+
+    /// Writes a new array of zeros, which take no space on disk until they are assigned to.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where it would be too large for any file; [`Error::Io`].
+    pub fn create_zeros(dir: impl AsRef<Path>, dtype: &Dtype, shape: &[u64], order: Order) -> Result<()> {
+        let dir = crate::absolute(dir.as_ref())?;
+        let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
+        let size = header.bytes().ok_or_else(|| too_large(&dir, shape))?;
+        let build = Build::beside(&dir)?;
+        build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![]))?;
+        build.stretch(size)?;
+        build.publish(&dir, Timeout::default())
+    }
+
+    /// Appends rows: `bytes` holds an array of the same shape but for the first axis, in this array's order.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
+    /// has changed.
+    pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
+        extend(&self.dir, dtype, shape, bytes, Timeout::default(), Durability::default())?;
+        *self = Self::open(&self.dir, self.mode)?;
+        Ok(())
+    }
+
+    /// The axes.
+    #[must_use]
+    pub fn shape(&self) -> &[u64] {
+        &self.header.shape
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> &Dtype {
+        &self.header.dtype
+    }
+
+    /// The memory layout.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.header.order
+    }
+
+    /// All elements as bytes, in the array's order.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.data.bytes()
+    }
+
+    /// All elements, in the array's order.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] where they are no `T`.
+    pub fn values<T: Element>(&self) -> Result<&[T]> {
+        typed(&self.dir, &self.header.dtype, self.bytes())
+    }
+
+    /// Row `index` along the first axis, as bytes; `None` where there is none or the order is F.
+    #[must_use]
+    pub fn row(&self, index: usize) -> Option<&[u8]> {
+        let rows = usize::try_from(self.header.rows()).ok().filter(|&rows| index < rows)?;
+        let size = self.data.bytes().len() / rows;
+        (self.header.order == Order::C).then(|| &self.data.bytes()[index * size..(index + 1) * size])
+    }
+}
+
+/// The elements that lie in `bytes`.
+pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) -> Result<&'a [T]> {
+    if dtype.is::<T>() {
+        if let Ok(values) = bytemuck::try_cast_slice(bytes) {
+            return Ok(values);
+        }
+    }
+    Err(Error::Dtype { what: format!("{}: elements are {}, not {}", dir.display(), dtype.text(), T::NAME) })
+}
+
+/// A header whose file has the size it asks for. A writer midway has added bytes that are not counted yet: look
+/// again before judging.
+fn read_settled(dir: &Path) -> Result<Header> {
+    settle(dir, dir, |at_rest| {
+        let header = Header::read(dir)?;
+        check_size(dir, &header, at_rest)?;
+        Ok(header)
+    })
+}
+
+fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
+    let dir = crate::absolute(dir)?;
+    let build = Build::beside(&dir)?;
+    build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
+    build.publish(&dir, Timeout::default())
+}
+
+/// Appends rows to the array in `dir`.
+pub(crate) fn extend(
+    dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], timeout: Timeout, durability: Durability,
+) -> Result<()> {
+    let dir = crate::absolute(dir)?;
+    let lock = DirLock::acquire(&dir, timeout)?;
+    let Some(lock) = lock else { return Err(missing(&dir)) };
+    commit::recover(&dir, &lock)?;
+    let old = Header::read(&dir)?;
+    check_size(&dir, &old, true)?;
+    check_same(&dir, &old, dtype, shape)?;
+    let added = Header { shape: shape.to_vec(), ..old.clone() };
+    check_fit(&dir, &added, bytes)?;
+    let rows = old.rows().checked_add(added.rows()).ok_or_else(|| too_large(&dir, shape))?;
+    let new = old.with_rows(rows);
+    let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, shape)) };
+    if old.order == Order::F && old.shape.len() > 1 {
+        return interleave(&dir, &lock, &old, &new, bytes);
+    }
+    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes] };
+    commit::append(&dir, &lock, &[growth], durability)
+}
+
+/// Rows added to an array in F order go between its columns: the array is written anew.
+fn interleave(dir: &Path, lock: &DirLock, old: &Header, new: &Header, bytes: &[u8]) -> Result<()> {
+    let present = Dense::open(dir, Mode::ReadOnly)?;
+    let (old_step, new_step) = (column_bytes(old), column_bytes(new) - column_bytes(old));
+    let columns = chunks_of(present.bytes(), old_step).zip(chunks_of(bytes, new_step));
+    let build = Build::beside(dir)?;
+    let chunks = columns.flat_map(|(left, right)| [left, right]).collect();
+    build.write(&new_member(PathBuf::new(), Kind::Numpy, new, chunks))?;
+    build.replace(dir, lock)
+}
+
+/// Bytes of one index of all axes but the first, in F order.
+fn column_bytes(header: &Header) -> usize {
+    usize::try_from(header.rows()).unwrap_or(usize::MAX).saturating_mul(header.dtype.item_size())
+}
+
+/// Pieces of `step` bytes; without end where they are empty.
+fn chunks_of(bytes: &[u8], step: usize) -> Box<dyn Iterator<Item = &[u8]> + '_> {
+    if step == 0 { Box::new(std::iter::repeat(&[][..])) } else { Box::new(bytes.chunks_exact(step)) }
+}
+
+fn check_same(dir: &Path, old: &Header, dtype: &Dtype, shape: &[u64]) -> Result<()> {
+    if old.dtype != *dtype {
+        let (found, expected) = (dtype.text(), old.dtype.text());
+        return Err(Error::Dtype { what: format!("{}: elements are {expected}, not {found}", dir.display()) });
+    }
+    if old.shape.is_empty() || shape.len() != old.shape.len() || shape[1..] != old.shape[1..] {
+        let what = format!("{}: rows of shape {:?} do not fit {:?}", dir.display(), shape, old.shape);
+        return Err(Error::Shape { what });
+    }
+    Ok(())
+}
+
+fn check_fit(dir: &Path, header: &Header, bytes: &[u8]) -> Result<()> {
+    if header.bytes() == Some(bytes.len() as u64) {
+        return Ok(());
+    }
+    let what = format!("{}: {} bytes do not fill the shape {:?}", dir.display(), bytes.len(), header.shape);
+    Err(Error::Shape { what })
+}
+
+fn too_large(dir: &Path, shape: &[u64]) -> Error {
+    Error::Shape { what: format!("{}: the shape {shape:?} is too large for any file", dir.display()) }
+}
+
+fn missing(dir: &Path) -> Error {
+    Error::Io { path: dir.to_owned(), source: std::io::ErrorKind::NotFound.into() }
+}

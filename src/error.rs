@@ -1,0 +1,115 @@
+//! The one error type: every variant carries the evidence, so that a message can name the file, the
+//! sample and what was expected.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::format::Kind;
+
+/// What every fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a data set could not be opened, read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The files contradict each other or the format.
+    #[error("{}: {what}", path.display())]
+    Corrupt {
+        /// The file at fault.
+        path: PathBuf,
+        /// The contradiction.
+        what: String,
+    },
+    /// The directory holds another kind of data set.
+    #[error("{}: this directory holds a data set of kind '{found}', not '{expected}'{}", path.display(), found.opener())]
+    WrongKind {
+        /// The directory.
+        path: PathBuf,
+        /// The kind that was asked for.
+        expected: Kind,
+        /// The kind that `type.ninja` states.
+        found: Kind,
+    },
+    /// There is no sample of that index.
+    #[error("{}: index {index} is out of range for {len} samples", path.display())]
+    OutOfRange {
+        /// The directory.
+        path: PathBuf,
+        /// The index as given.
+        index: i64,
+        /// The number of samples.
+        len: usize,
+    },
+    /// The element type cannot be stored, or is not that of the data set.
+    #[error("{what}")]
+    Dtype {
+        /// The dtype, the place, and what was expected.
+        what: String,
+    },
+    /// The shape does not fit the data set.
+    #[error("{what}")]
+    Shape {
+        /// The shape, the place, and what was expected.
+        what: String,
+    },
+    /// An argument that no data set could accept.
+    #[error("{what}")]
+    Argument {
+        /// The argument and what was expected.
+        what: String,
+    },
+    /// The data set was opened for reading only.
+    #[error("{}: assignment destination is read-only; open it with a writable mode such as 'r+'", path.display())]
+    ReadOnly {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another writer holds the directory.
+    #[error("{}: another writer has held this data set for {waited:?}; try again when it is done", path.display())]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+        /// How long this call waited.
+        waited: Duration,
+    },
+}
+
+impl Error {
+    /// Damage in the file `path`.
+    pub(crate) fn corrupt(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Corrupt { path: path.into(), what: what.into() }
+    }
+
+    /// Whether the system reports that the file or directory does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Attaches the path to an I/O error, so that `?` chains stay short.
+pub(crate) trait At<T> {
+    fn at(self, path: &Path) -> Result<T>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Io { path: path.to_owned(), source })
+    }
+}
+
+#[cfg(unix)]
+impl<T> At<T> for std::result::Result<T, rustix::io::Errno> {
+    fn at(self, path: &Path) -> Result<T> {
+        self.map_err(io::Error::from).at(path)
+    }
+}

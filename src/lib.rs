@@ -1,0 +1,55 @@
+//! Machine-learning data sets in memory-mapped files: written once, then any sample is read at the speed of memory.
+//!
+//! Three stores, each a directory of plain files that `mmap_ninja` for Python reads and writes too:
+//!
+//! - [`Ragged`]: samples of any shape and one dtype, such as images or token sequences;
+//! - [`Strings`]: UTF-8 texts, optionally compressed;
+//! - [`Dense`]: one array.
+//!
+//! Opening maps the files and reads no sample; an item is a slice of the mapped bytes. Appending is all or nothing,
+//! also when the process dies, and one writer at a time holds a directory.
+//!
+//! # Quirks
+//! - A data set that is not there is empty, and comes into being with its first append.
+//! - A handle sees the samples that were there when it was opened, and those that it appended; `refresh` shows it
+//!   what others have added.
+//! - Mapped bytes are the file's: whoever changes or shortens the files in place by other means changes what
+//!   readers see, or stops them with `SIGBUS`.
+
+#[cfg(target_endian = "big")]
+compile_error!("the files are little-endian and are read where they lie");
+
+mod batch;
+mod column;
+mod commit;
+mod compression;
+mod dense;
+mod dtype;
+mod error;
+mod format;
+mod layout;
+mod mapping;
+
+
+mod ragged;
+mod settle;
+mod storage;
+mod strings;
+
+use std::path::{Path, PathBuf};
+
+pub use commit::Durability;
+pub use compression::Compression;
+pub use dense::Dense;
+pub use dtype::{Dtype, Element};
+pub use error::{Error, Result};
+pub use format::{Kind, Order};
+pub use layout::Layout;
+pub use mapping::Mode;
+pub use ragged::{Ragged, Sample};
+pub use strings::Strings;
+
+/// The path as seen from the root, so that a handle outlives a change of the working directory.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|source| Error::Io { path: path.to_owned(), source })
+}

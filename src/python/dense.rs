@@ -1,0 +1,77 @@
+//! Dense arrays: `mmap_ninja.numpy` makes the `np.memmap`, this checks and writes.
+
+use std::path::PathBuf;
+
+use numpy::prelude::*;
+use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyTuple};
+
+use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::samples::{bytes, cast, contiguous};
+use crate::commit::{Durability, Timeout};
+use crate::dense::{self, Dense};
+use crate::format::Order;
+use crate::mapping::Mode;
+use crate::storage;
+
+/// The kind of data set in `out_dir`: "numpy", "ragged" or "string"; None where there is none.
+#[pyfunction]
+pub fn kind(out_dir: PathBuf) -> PyResult<Option<&'static str>> {
+    Ok(storage::kind_of(&out_dir)?.map(crate::Kind::name))
+}
+
+/// The dtype, shape and order of the array in `out_dir`, after a check of its files.
+#[pyfunction]
+pub fn read_dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<(Bound<'_, PyArrayDescr>, Bound<'_, PyTuple>, &'static str)> {
+    let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
+    Ok((to_numpy(py, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
+}
+
+/// Writes `array` to `out_dir`, in place of whatever data set is there.
+#[pyfunction]
+pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    let dtype = from_numpy(&array.dtype())?;
+    let is_f = array.is_fortran_contiguous() && !array.is_c_contiguous();
+    let array = if is_f { array } else { contiguous(array)? };
+    let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
+    let (bytes, order) = (bytes(&array), if is_f { Order::F } else { Order::C });
+    Ok(py.detach(|| Dense::create(&out_dir, &dtype, &shape, order, bytes))?)
+}
+
+/// Writes zeros to `out_dir`, in place of whatever data set is there.
+#[pyfunction]
+pub fn create_zeros(
+    py: Python<'_>, out_dir: PathBuf, dtype: Bound<'_, PyAny>, shape: Vec<u64>, order: &str,
+) -> PyResult<()> {
+    let dtype = from_numpy(&PyArrayDescr::new(py, dtype)?)?;
+    let order = Order::parse(order.as_bytes());
+    let order = order.ok_or_else(|| PyValueError::new_err("order must be 'C' or 'F'"))?;
+    Ok(py.detach(|| Dense::create_zeros(&out_dir, &dtype, &shape, order))?)
+}
+
+/// Appends the rows of `array` to the array in `out_dir`.
+#[pyfunction]
+pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
+    let descr = to_numpy(py, present.dtype())?;
+    let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir, 0)? };
+    let array = in_order(array, present.order())?;
+    let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
+    let (dtype, bytes) = (present.dtype(), bytes(&array));
+    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, Timeout::default(), Durability::default()))?)
+}
+
+/// The same values, laid out as the array that they are appended to.
+fn in_order(array: Bound<'_, PyUntypedArray>, order: Order) -> PyResult<Bound<'_, PyUntypedArray>> {
+    if order == Order::C {
+        return contiguous(array);
+    }
+    if array.is_fortran_contiguous() {
+        return Ok(array);
+    }
+    let options = [("order", "F")].into_py_dict(array.py())?;
+    let copied = array.py().import("numpy")?.call_method("array", (array,), Some(&options))?;
+    copied.cast_into::<PyUntypedArray>().map_err(|_| PyTypeError::new_err("NumPy made no array"))
+}

@@ -1,0 +1,77 @@
+//! NumPy's dtypes as the text of `dtype.ninja`, and back.
+
+use numpy::prelude::*;
+use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::dtype::Dtype;
+
+/// The stored form of a dtype.
+///
+/// # Errors
+/// TypeError where its elements hold pointers, or no stored form reads back as the same dtype.
+pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
+    let py = descr.py();
+    if descr.has_object() || descr.kind() == b'T' {
+        let what = format!("dtype {descr} cannot be stored: its elements are pointers into memory");
+        return Err(PyTypeError::new_err(format!("{what}; convert the samples, texts go into a StringsMmap")));
+    }
+    for text in candidates(descr)? {
+        if let Ok(dtype) = Dtype::parse(&text) {
+            if to_numpy(py, &dtype).is_ok_and(|found| found.is_equiv_to(descr)) {
+                return Ok(dtype);
+            }
+        }
+    }
+    Err(PyTypeError::new_err(format!("dtype {descr} cannot be stored: it has no form that reads back as the same")))
+}
+
+/// The name where that says it all, else the code with the byte order, else the fields.
+fn candidates(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Vec<String>> {
+    if descr.has_fields() {
+        let json = descr.py().import("json")?;
+        return Ok(vec![json.call_method1("dumps", (descr.getattr("descr")?,))?.extract()?]);
+    }
+    let (name, code): (String, String) = (descr.getattr("name")?.extract()?, descr.getattr("str")?.extract()?);
+    let is_sized = matches!(descr.kind(), b'U' | b'S') || name.starts_with("void");
+    Ok(if is_sized { vec![code] } else { vec![name, code] })
+}
+
+/// The dtype of a stored form.
+pub fn to_numpy<'py>(py: Python<'py>, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayDescr>> {
+    let text = dtype.text();
+    if text.starts_with('[') {
+        let fields = py.import("json")?.call_method1("loads", (text,))?;
+        let found = py.import("numpy.lib.format")?.call_method1("descr_to_dtype", (hashable(&fields)?,))?;
+        return Ok(found.cast_into::<PyArrayDescr>()?);
+    }
+    if dtype.is_ml() {
+        let scalar = py.import("ml_dtypes")?.getattr(text)?;
+        return PyArrayDescr::new(py, scalar);
+    }
+    PyArrayDescr::new(py, dtype.code())
+}
+
+/// JSON has lists where a `descr` has tuples: for the fields, their shapes and their titles.
+fn hashable<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = fields.py();
+    let mut converted = Vec::new();
+    for field in fields.try_iter()? {
+        let mut parts: Vec<Bound<'py, PyAny>> = field?.extract()?;
+        for (place, part) in parts.iter_mut().enumerate() {
+            if part.is_instance_of::<PyList>() {
+                *part = if place == 1 { hashable(part)? } else { part.cast::<PyList>()?.to_tuple().into_any() };
+            }
+        }
+        converted.push(PyTuple::new(py, parts)?);
+    }
+    Ok(PyList::new(py, converted)?.into_any())
+}
+
+/// Whether the elements of `array` are `descr`'s.
+pub fn has_dtype(array: &Bound<'_, PyUntypedArray>, descr: &Bound<'_, PyArrayDescr>) -> bool {
+    let found = array.dtype();
+    found.is(descr) || found.is_equiv_to(descr)
+}

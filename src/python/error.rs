@@ -1,0 +1,53 @@
+//! Errors of the crate as the exceptions that a Python user expects.
+
+use std::io;
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyIndexError, PyOSError, PyTimeoutError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::Error;
+
+create_exception!(
+    mmap_ninja,
+    CorruptDatasetError,
+    PyValueError,
+    "The files of a data set contradict each other or the format; the message names the file."
+);
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Io { path, source } => {
+                let errno = source.raw_os_error().unwrap_or_else(|| errno(source.kind()));
+                PyOSError::new_err((errno, description(&source), path.into_os_string()))
+            }
+            Error::Corrupt { .. } => CorruptDatasetError::new_err(message),
+            Error::OutOfRange { .. } => PyIndexError::new_err(message),
+            Error::Dtype { .. } => PyTypeError::new_err(message),
+            Error::Busy { .. } => PyTimeoutError::new_err(message),
+            Error::WrongKind { .. } | Error::Shape { .. } | Error::Argument { .. } | Error::ReadOnly { .. } => {
+                PyValueError::new_err(message)
+            }
+        }
+    }
+}
+
+/// What the system calls the error, without the number that Python adds by itself.
+fn description(source: &io::Error) -> String {
+    let text = source.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// Errors that this crate raised itself, by the numbers that all systems share.
+fn errno(kind: io::ErrorKind) -> i32 {
+    const ENOENT: i32 = 2;
+    const EIO: i32 = 5;
+    const ENOTDIR: i32 = 20;
+    match kind {
+        io::ErrorKind::NotFound => ENOENT,
+        io::ErrorKind::NotADirectory => ENOTDIR,
+        _ => EIO,
+    }
+}

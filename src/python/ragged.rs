@@ -1,0 +1,261 @@
+//! The class behind `RaggedMmap`. Reading an item is its own slot: one array is made, nothing else.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use numpy::PyArrayDescr;
+use numpy::prelude::*;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::array::{Owner, view};
+use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::index::Index;
+use super::mode;
+use super::samples::{Arrays, cast, to_array};
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::mapping::{Mode, Region};
+use crate::ragged::{Ragged, View};
+
+/// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
+struct State {
+    view: View,
+    descr: Option<Py<PyArrayDescr>>,
+    owner: Py<Owner>,
+    mode: Mode,
+    wrapper: Option<Wrapper>,
+}
+
+/// What every item is passed through.
+struct Wrapper {
+    function: Py<PyAny>,
+    copy: bool,
+}
+
+impl Wrapper {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self { function: self.function.clone_ref(py), copy: self.copy }
+    }
+}
+
+impl State {
+    fn new(py: Python<'_>, store: &Ragged, mode: Mode, wrapper: Option<Wrapper>, last: Option<&Self>) -> PyResult<Self> {
+        let view = store.view().clone();
+        let descr = match (last.and_then(|last| last.descr.as_ref()), store.dtype()) {
+            (Some(descr), _) => Some(descr.clone_ref(py)),
+            (None, Some(dtype)) => Some(to_numpy(py, dtype)?.unbind()),
+            (None, None) => None,
+        };
+        let owner = match last {
+            Some(last) if last.view.data.is_same_mapping(&view.data) => last.owner.clone_ref(py),
+            _ => Py::new(py, Owner(view.data.clone()))?,
+        };
+        Ok(Self { view, descr, owner, mode, wrapper })
+    }
+
+    /// The sample at `index` as users see it.
+    #[inline]
+    fn item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        let item = self.array(py, index, self.mode.is_writable())?;
+        match &self.wrapper {
+            None => Ok(item),
+            Some(wrapper) if wrapper.copy && item.hasattr("copy")? => {
+                wrapper.function.bind(py).call1((item.call_method0("copy")?,))
+            }
+            Some(wrapper) => wrapper.function.bind(py).call1((item,)),
+        }
+    }
+
+    /// A view of the sample at `index`, or a Python scalar.
+    #[inline]
+    fn array<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
+        let sample = self.view.get(index)?;
+        let array = view(py, self.descr()?, &self.owner, sample, writable)?;
+        if sample.shape.is_empty() { array.call_method0("item") } else { Ok(array) }
+    }
+
+    fn items<'py>(&self, py: Python<'py>, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
+        let items: Vec<_> = indices.iter().map(|&index| self.item(py, index)).collect::<PyResult<_>>()?;
+        PyList::new(py, items)
+    }
+
+    fn descr(&self) -> PyResult<&Py<PyArrayDescr>> {
+        self.descr.as_ref().ok_or_else(|| PyValueError::new_err("this map holds no samples"))
+    }
+}
+
+/// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
+#[pyclass(subclass, frozen, name = "Ragged", module = "mmap_ninja._core")]
+pub struct PyRagged {
+    state: ArcSwap<State>,
+    store: Mutex<Ragged>,
+}
+
+impl PyRagged {
+    /// Runs `change` on the store without holding the interpreter, and shows readers the outcome.
+    fn change<T: Send>(&self, py: Python<'_>, change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send) -> PyResult<T> {
+        let (outcome, store) = py.detach(|| {
+            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = change(&mut store);
+            (outcome, store.clone())
+        });
+        let outcome = outcome?;
+        let last = self.state.load();
+        let wrapper = last.wrapper.as_ref().map(|wrapper| wrapper.clone_ref(py));
+        self.state.store(State::new(py, &store, last.mode, wrapper, Some(&**last))?.into());
+        Ok(outcome)
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.state.load().view.dir.to_path_buf()
+    }
+}
+
+#[pymethods]
+impl PyRagged {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let store = Ragged::closed();
+        let state = State::new(py, &store, Mode::ReadOnly, None, None)?;
+        Ok(Self { state: ArcSwap::from_pointee(state), store: Mutex::new(store) })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap, which Python names one by one")]
+    fn _open(
+        &self, py: Python<'_>, out_dir: PathBuf, wrapper_fn: Option<Py<PyAny>>, mode: &str, starts_key: String,
+        ends_key: String, shapes_key: String, flattened_shapes_key: String, copy_before_wrapper_fn: bool,
+    ) -> PyResult<()> {
+        let mode = mode::parse(mode)?;
+        let layout = Layout {
+            starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key,
+        };
+        let store = py.detach(|| Ragged::open_with(&out_dir, layout, mode))?;
+        let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
+        self.state.store(State::new(py, &store, mode, wrapper, None)?.into());
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
+        Ok(())
+    }
+
+    fn __len__(&self) -> usize {
+        self.state.load().view.len
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let state = self.state.load();
+        match Index::parse(index, state.view.len)? {
+            Index::One(index) => state.item(py, index),
+            Index::Many(indices) => Ok(state.items(py, &indices)?.into_any()),
+        }
+    }
+
+    /// Checks every value of the assignment before it writes the first.
+    fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let state = self.state.load();
+        if !state.mode.is_writable() {
+            return Err(Error::ReadOnly { path: self.dir() }.into());
+        }
+        let changes = match Index::parse(index, state.view.len)? {
+            Index::One(index) => vec![change(py, &state, index, value)?],
+            Index::Many(indices) => {
+                let values: Vec<Bound<'_, PyAny>> = value.try_iter()?.collect::<PyResult<_>>()?;
+                check_count(&state.view.dir, indices.len(), values.len())?;
+                let pairs = indices.iter().zip(&values);
+                pairs.map(|(&index, value)| change(py, &state, index, value)).collect::<PyResult<_>>()?
+            }
+        };
+        changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
+    }
+
+    /// Appends the samples in `arrays`, all of them or none.
+    fn _extend(&self, py: Python<'_>, arrays: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (descr, dir, len) = {
+            let state = self.state.load();
+            (state.descr.as_ref().map(|descr| descr.bind(py).clone()), self.dir(), state.view.len)
+        };
+        let arrays = Arrays::collect(arrays, descr, &dir, len)?;
+        let samples = arrays.samples();
+        let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
+        let dtype = from_numpy(descr)?;
+        self.change(py, |store| store.append(&dtype, &samples))
+    }
+
+    /// Looks again at the files: what others have appended since is seen from now on.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, Ragged::refresh)
+    }
+
+    /// Lets go of the files. Arrays that were read stay valid.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, |store| {
+            store.close();
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {
+        self.state.load().descr.as_ref().map(|descr| descr.bind(py).clone())
+    }
+
+    #[getter]
+    fn shapes_are_flat(&self) -> bool {
+        self.state.load().view.is_flat()
+    }
+
+    #[getter]
+    fn wrapper_fn(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.state.load().wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
+    }
+}
+
+type Change<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// A writable view of the sample at `index`, and a value that fits it.
+fn change<'py>(py: Python<'py>, state: &State, index: usize, value: &Bound<'py, PyAny>) -> PyResult<Change<'py>> {
+    let sample = state.view.get(index)?;
+    let descr = state.descr()?;
+    let target = view(py, descr, &state.owner, sample, true)?;
+    let value = to_array(value)?;
+    let found: &[i64] = bytemuck::cast_slice(value.shape());
+    if found != sample.shape {
+        let place = state.view.dir.display();
+        let what = format!("{place}: sample {index} has the shape {:?}, the new one has {found:?}", sample.shape);
+        return Err(Error::Shape { what }.into());
+    }
+    let descr = descr.bind(py);
+    let value = if has_dtype(&value, descr) { value } else { cast(&value, descr, &state.view.dir, index)? };
+    Ok((target, value.into_any()))
+}
+
+/// As many values as samples.
+pub fn check_count(dir: &Path, expected: usize, found: usize) -> PyResult<()> {
+    if expected == found {
+        return Ok(());
+    }
+    let what = format!("{}: {found} values cannot be assigned to {expected} samples", dir.display());
+    Err(Error::Shape { what }.into())
+}
+
+/// Writes `samples` to `out_dir`, in place of whatever data set is there.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap.from_lists, which Python names one by one")]
+pub fn create_ragged(
+    py: Python<'_>, out_dir: PathBuf, samples: &Bound<'_, PyAny>, dtype: Option<Bound<'_, PyAny>>, starts_key: String,
+    ends_key: String, shapes_key: String, flattened_shapes_key: String,
+) -> PyResult<()> {
+    let layout =
+        Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
+    let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
+    let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
+    let samples = arrays.samples();
+    let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else {
+        let what = format!("{}: at least one sample is needed to create a map", out_dir.display());
+        return Err(PyValueError::new_err(what));
+    };
+    let dtype = from_numpy(descr)?;
+    Ok(py.detach(|| Ragged::create(&out_dir, &layout, &dtype, &samples))?)
+}

@@ -1,0 +1,86 @@
+//! Python's samples on their way to the core: as C-contiguous arrays of one dtype.
+
+use std::path::Path;
+
+use numpy::prelude::*;
+use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::prelude::*;
+use pyo3::types::IntoPyDict;
+
+use super::dtype::has_dtype;
+use crate::ragged::Sample;
+
+/// Arrays that hold still while their bytes are written.
+pub struct Arrays<'py> {
+    /// Their common dtype; `None` where there are no arrays and none was given.
+    pub descr: Option<Bound<'py, PyArrayDescr>>,
+    arrays: Vec<Bound<'py, PyUntypedArray>>,
+}
+
+impl<'py> Arrays<'py> {
+    /// Takes `samples`, each an array or what NumPy makes one of. Where the dtype differs from `descr`, or from
+    /// that of the first sample, the values must survive the cast.
+    pub fn collect(
+        samples: &Bound<'py, PyAny>, descr: Option<Bound<'py, PyArrayDescr>>, dir: &Path, first: usize,
+    ) -> PyResult<Self> {
+        let mut collected = Self { descr, arrays: Vec::with_capacity(samples.len().unwrap_or(0)) };
+        for sample in samples.try_iter()? {
+            collected.push(&sample?, dir, first)?;
+        }
+        Ok(collected)
+    }
+
+    fn push(&mut self, sample: &Bound<'py, PyAny>, dir: &Path, first: usize) -> PyResult<()> {
+        let index = first + self.arrays.len();
+        let array = to_array(sample)?;
+        let descr = self.descr.get_or_insert_with(|| array.dtype());
+        let array = if has_dtype(&array, descr) { array } else { cast(&array, descr, dir, index)? };
+        self.arrays.push(contiguous(array)?);
+        Ok(())
+    }
+
+    /// The samples as the core takes them.
+    pub fn samples(&self) -> Vec<Sample<'_>> {
+        self.arrays.iter().map(|array| Sample { bytes: bytes(array), shape: bytemuck::cast_slice(array.shape()) }).collect()
+    }
+}
+
+/// `sample` itself where it is an array.
+pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    if let Ok(array) = sample.cast::<PyUntypedArray>() {
+        return Ok(array.clone());
+    }
+    let array = sample.py().import("numpy")?.call_method1("asarray", (sample,))?;
+    Ok(array.cast_into::<PyUntypedArray>()?)
+}
+
+/// The same values in another dtype; an exception where that would change one.
+pub fn cast<'py>(
+    array: &Bound<'py, PyUntypedArray>, descr: &Bound<'py, PyArrayDescr>, dir: &Path, index: usize,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let place = format!("{}: sample {index}", dir.display());
+    let checked = array.py().import("mmap_ninja._cast")?.call_method1("cast", (array, descr, place))?;
+    Ok(checked.cast_into::<PyUntypedArray>()?)
+}
+
+/// The same values in C order, without a gap.
+pub fn contiguous(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUntypedArray>> {
+    if array.is_c_contiguous() {
+        return Ok(array);
+    }
+    let options = [("order", "C")].into_py_dict(array.py())?;
+    let copied = array.py().import("numpy")?.call_method("array", (array,), Some(&options))?;
+    Ok(copied.cast_into::<PyUntypedArray>()?)
+}
+
+/// The elements of an array without gaps, in the order in which they lie.
+pub fn bytes<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a [u8] {
+    let len = array.len() * array.dtype().itemsize();
+    if len == 0 {
+        return &[];
+    }
+    // SAFETY: the array is contiguous, so that its elements fill `len` bytes from its data pointer on, and the
+    // reference keeps it alive. Python code that changes the elements meanwhile changes what is written, as with
+    // any array that is shared between threads.
+    unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).data.cast::<u8>(), len) }
+}

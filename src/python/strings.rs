@@ -1,0 +1,167 @@
+//! The class behind `StringsMmap`. Reading an item is its own slot: one `str` is made, nothing else.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use super::index::Index;
+use super::mode;
+use super::ragged::check_count;
+use crate::compression::Compression;
+use crate::layout::Layout;
+use crate::mapping::Mode;
+use crate::strings::{Strings, View};
+
+/// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
+#[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
+pub struct PyStrings {
+    /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
+    view: ArcSwap<View>,
+    store: Mutex<Strings>,
+}
+
+impl PyStrings {
+    /// Runs `change` on the store without holding the interpreter, and shows readers the outcome.
+    fn change<T: Send>(&self, py: Python<'_>, change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send) -> PyResult<T> {
+        let outcome = py.detach(|| {
+            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = change(&mut store)?;
+            self.view.store(store.view().clone().into());
+            Ok(outcome)
+        });
+        outcome.map_err(|error: crate::Error| error.into())
+    }
+}
+
+#[pymethods]
+impl PyStrings {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        let store = Strings::closed();
+        Self { view: ArcSwap::from_pointee(store.view().clone()), store: Mutex::new(store) }
+    }
+
+    fn _open(&self, py: Python<'_>, out_dir: PathBuf, mode: &str, starts_key: String, ends_key: String) -> PyResult<()> {
+        let mode = mode::parse(mode)?;
+        let layout = layout(starts_key, ends_key);
+        self.change(py, |store| {
+            *store = Strings::open_with(&out_dir, layout, mode)?;
+            Ok(())
+        })
+    }
+
+    fn __len__(&self) -> usize {
+        self.view.load().len
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let view = self.view.load();
+        match Index::parse(index, view.len)? {
+            Index::One(index) => item(py, &view, index),
+            Index::Many(indices) => {
+                let items: Vec<_> = indices.iter().map(|&index| item(py, &view, index)).collect::<PyResult<_>>()?;
+                Ok(PyList::new(py, items)?.into_any())
+            }
+        }
+    }
+
+    /// Checks every value of the assignment before it writes the first.
+    fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (dir, len) = {
+            let view = self.view.load();
+            (view.dir.clone(), view.len)
+        };
+        let (indices, values) = match Index::parse(index, len)? {
+            Index::One(index) => (vec![index], vec![value.clone()]),
+            Index::Many(indices) => (indices, value.try_iter()?.collect::<PyResult<Vec<_>>>()?),
+        };
+        check_count(&dir, indices.len(), values.len())?;
+        let pairs = indices.iter().zip(&values);
+        let changes: Vec<_> = pairs.map(|(&index, value)| Ok((index, text(value, &dir, index)?))).collect::<PyResult<_>>()?;
+        self.change(py, |store| store.set(&changes))
+    }
+
+    /// Appends the strings, all of them or none.
+    fn _extend(&self, py: Python<'_>, strings: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (dir, len) = {
+            let view = self.view.load();
+            (view.dir.clone(), view.len)
+        };
+        let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
+        let texts = texts(&strings, &dir, len)?;
+        if texts.is_empty() { Ok(()) } else { self.change(py, |store| store.append(&texts)) }
+    }
+
+    /// Looks again at the files: what others have appended since is seen from now on.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, Strings::refresh)
+    }
+
+    /// Lets go of the files.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, |store| {
+            store.close();
+            Ok(())
+        })
+    }
+}
+
+#[inline]
+fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
+    let bytes = view.bytes(index)?;
+    // SAFETY: the pointer and the length are those of a slice.
+    let string = unsafe {
+        let text = ffi::PyUnicode_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed());
+        Bound::from_owned_ptr_or_err(py, text)
+    };
+    string.map_err(|_| view.damaged(index, "it is not UTF-8").into())
+}
+
+fn texts<'a>(strings: &'a [Bound<'_, PyAny>], dir: &Path, first: usize) -> PyResult<Vec<Cow<'a, str>>> {
+    strings.iter().enumerate().map(|(i, string)| text(string, dir, first + i)).collect()
+}
+
+/// The UTF-8 of a `str`, which the object keeps.
+fn text<'a>(string: &'a Bound<'_, PyAny>, dir: &Path, index: usize) -> PyResult<Cow<'a, str>> {
+    let Ok(text) = string.cast::<PyString>() else {
+        let found = string.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("{}: string {index} is {found}, not str", dir.display())));
+    };
+    text.to_str().map(Cow::Borrowed).map_err(|error| located(text.py(), error, dir, index))
+}
+
+/// The same UnicodeEncodeError, with the place in its reason.
+fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
+    let relocate = |error: &PyErr| -> PyResult<PyErr> {
+        let value = error.value(py);
+        let part = |name: &str| value.getattr(name);
+        let reason = format!("{} (string {index} for {})", part("reason")?, dir.display());
+        let parts = (part("encoding")?, part("object")?, part("start")?, part("end")?, reason);
+        Ok(PyUnicodeEncodeError::new_err((parts.0.unbind(), parts.1.unbind(), parts.2.unbind(), parts.3.unbind(), parts.4)))
+    };
+    relocate(&error).unwrap_or(error)
+}
+
+fn layout(starts: String, ends: String) -> Layout {
+    Layout { starts, ends, ..Layout::default() }
+}
+
+/// Writes `strings` to `out_dir`, in place of whatever data set is there.
+#[pyfunction]
+pub fn create_strings(
+    py: Python<'_>, out_dir: PathBuf, strings: &Bound<'_, PyAny>, starts_key: String, ends_key: String,
+    zstd_level: Option<i32>, zstd_train_dictionary_size: Option<usize>,
+) -> PyResult<()> {
+    let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
+    let texts = texts(&strings, &out_dir, 0)?;
+    let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });
+    let layout = layout(starts_key, ends_key);
+    Ok(py.detach(|| Strings::create(&out_dir, &layout, compression, &texts))?)
+}

@@ -1,0 +1,51 @@
+//! Reading a state that a writer may be changing at the same time, without ever waiting for its lock.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::commit::has_intent;
+use crate::error::{Error, Result};
+use crate::format::SHAPE;
+use crate::storage::{Identity, read_text};
+
+/// Looks at a damaged state this often before calling it damaged.
+const LOOKS: u32 = 6;
+
+/// Reads the data set in `dir`, whose commit point is the count of `member`.
+///
+/// `read(true)` accepts only a state at rest; `read(false)` takes the committed count and ignores the surplus that
+/// a writer midway, alive or dead, has added. The second is tried only where there is a writer: its intent lies
+/// there, or the count has moved on. A directory that was exchanged for another in between is read again.
+pub(crate) fn settle<T>(dir: &Path, member: &Path, read: impl Fn(bool) -> Result<T>) -> Result<T> {
+    let mut look = 0;
+    loop {
+        let before = (Identity::of(dir), count(member));
+        let mut seen = read(true);
+        let has_writer = || has_intent(dir) || count(member) != before.1;
+        if matches!(seen, Err(Error::Corrupt { .. })) && has_writer() {
+            seen = read(false);
+        }
+        let is_same = Identity::of(dir) == before.0;
+        look += 1;
+        if is_same && (seen.is_ok() || look == LOOKS || !is_passing(&seen)) {
+            return seen;
+        }
+        if seen.is_err() {
+            sleep(Duration::from_millis(1 << look.min(LOOKS)));
+        }
+    }
+}
+
+/// Damage and a missing member may be a writer's work that is not finished.
+fn is_passing<T>(seen: &Result<T>) -> bool {
+    match seen {
+        Err(Error::Corrupt { .. }) => true,
+        Err(error) => error.is_not_found(),
+        Ok(_) => false,
+    }
+}
+
+fn count(member: &Path) -> Option<Vec<u8>> {
+    read_text(&member.join(SHAPE)).ok()
+}

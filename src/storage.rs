@@ -1,0 +1,126 @@
+//! Reading the members of a directory that may come from a stranger: regular files only, capped texts, no
+//! symbolic links below the directory itself.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::error::{At, Error, Result};
+use crate::format::{self, Kind};
+
+/// Texts of the format are a few bytes; the `descr` of a structured dtype may be longer.
+const MAX_TEXT: u64 = 64 * 1024;
+
+/// Opens a regular file, following no symbolic link and waiting for nobody.
+pub(crate) fn open_member(path: &Path, write: bool) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(write);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path).map_err(|error| not_regular(path, error))?;
+    if file.metadata().at(path)?.is_file() {
+        return Ok(file);
+    }
+    Err(Error::corrupt(path, "this is not a regular file"))
+}
+
+/// A refused link is damage, not an I/O error.
+fn not_regular(path: &Path, source: io::Error) -> Error {
+    match path.symlink_metadata() {
+        Ok(found) if !found.is_file() => Error::corrupt(path, "this is not a regular file"),
+        _ => Error::Io { path: path.to_owned(), source },
+    }
+}
+
+/// The whole of a small member.
+pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
+    read_at_most(path, MAX_TEXT)
+}
+
+/// The whole of a member that is expected to have at most `cap` bytes.
+pub(crate) fn read_at_most(path: &Path, cap: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = open_member(path, false)?.take(cap + 1).read_to_end(&mut bytes).at(path)?;
+    if read as u64 > cap {
+        return Err(Error::corrupt(path, format!("the file has more than {cap} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The same, `None` where the member is not there.
+pub(crate) fn read_optional(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
+    match read_at_most(path, cap) {
+        Err(error) if error.is_not_found() => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The size of a regular file in bytes.
+pub(crate) fn size_of_member(path: &Path) -> Result<u64> {
+    let metadata = path.symlink_metadata().at(path)?;
+    if metadata.is_file() { Ok(metadata.len()) } else { Err(Error::corrupt(path, "this is not a regular file")) }
+}
+
+/// Refuses a member directory that is a link or no directory.
+pub(crate) fn check_directory(path: &Path) -> Result<()> {
+    if path.symlink_metadata().at(path)?.is_dir() {
+        return Ok(());
+    }
+    Err(Error::corrupt(path, "this is not a directory"))
+}
+
+/// What `type.ninja` in `dir` states; `None` where there is no data set: no directory, or none of our files.
+pub(crate) fn kind_of(dir: &Path) -> Result<Option<Kind>> {
+    let path = dir.join(format::TYPE);
+    let text = match read_text(&path) {
+        Err(error) if error.is_not_found() => return absent(dir).map(|()| None),
+        other => other?,
+    };
+    let kind = Kind::parse(&text).ok_or_else(|| Error::corrupt(path, "no known kind of data set"))?;
+    Ok(Some(kind))
+}
+
+/// A directory without `type.ninja` holds nothing only if it holds nothing else of ours either.
+fn absent(dir: &Path) -> Result<()> {
+    match dir.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).at(dir),
+        Ok(found) if !found.is_dir() => {
+            return Err(io::Error::from(io::ErrorKind::NotADirectory)).at(dir);
+        }
+        Ok(_) => {}
+    }
+    if dir.join(format::DATA).symlink_metadata().is_ok() {
+        return Err(Error::corrupt(dir.join(format::TYPE), "the file is missing beside data.ninja"));
+    }
+    Ok(())
+}
+
+/// Which directory a path leads to, to notice that it was exchanged for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+impl Identity {
+    /// `None` where there is nothing.
+    pub fn of(path: &Path) -> Option<Self> {
+        path.metadata().ok().as_ref().map(Self::from)
+    }
+}
+
+impl From<&Metadata> for Identity {
+    #[cfg(unix)]
+    fn from(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(metadata.dev(), metadata.ino())
+    }
+
+    #[cfg(not(unix))]
+    fn from(metadata: &Metadata) -> Self {
+        let created = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Self(0, created.map_or(0, |since| since.as_nanos() as u64))
+    }
+}

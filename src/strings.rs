@@ -1,0 +1,347 @@
+//! UTF-8 strings, optionally compressed.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::batch::offsets;
+use crate::column::{self, Column};
+use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Timeout};
+use crate::compression::{Codec, Compression};
+use crate::error::{Error, Result};
+use crate::format::{DATA, Kind, TYPE};
+use crate::layout::Layout;
+use crate::mapping::{Mode, Region};
+use crate::settle::settle;
+use crate::storage::{kind_of, size_of_member};
+
+/// What the mapped files held at one moment. It is cheap to clone and never changes.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub dir: Arc<Path>,
+    pub len: usize,
+    exists: bool,
+    data: Region,
+    starts: Column,
+    ends: Column,
+    codec: Option<Arc<Codec>>,
+}
+
+impl View {
+    /// No strings, and no directory.
+    pub fn empty(dir: &Path) -> Self {
+        Self {
+            dir: dir.into(),
+            len: 0,
+            exists: false,
+            data: Region::empty(),
+            starts: Column::empty(),
+            ends: Column::empty(),
+            codec: None,
+        }
+    }
+
+    fn open(dir: &Path, layout: &Layout) -> Result<Self> {
+        match kind_of(dir)? {
+            None => Ok(Self::empty(dir)),
+            Some(Kind::String) => settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, rest)),
+            Some(found) => Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::String, found }),
+        }
+    }
+
+    /// The count of starts is read first: whatever is read later counts at least as many.
+    fn read(dir: &Path, layout: &Layout, at_rest: bool) -> Result<Self> {
+        let rows = column::rows_of(&dir.join(&layout.starts))?;
+        let column = |key: &str| Column::open(&dir.join(key), rows, false, at_rest);
+        let (starts, ends) = (column(&layout.starts)?, column(&layout.ends)?);
+        let data = read_data(dir, ends.values().last().copied(), at_rest)?;
+        let codec = Codec::open(dir)?.map(Arc::new);
+        let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many strings for this machine"))?;
+        Ok(Self { dir: dir.into(), len, exists: true, data, starts, ends, codec })
+    }
+
+    /// The stored bytes of the string at `index`, checked against the mapped ones: whatever the files hold,
+    /// nothing outside of them is reached.
+    #[inline]
+    pub fn stored(&self, index: usize) -> Result<&[u8]> {
+        if index >= self.len {
+            return Err(self.out_of_range(index));
+        }
+        self.locate(index).ok_or_else(|| self.damaged(index, "its start and end do not fit the data"))
+    }
+
+    #[inline]
+    fn locate(&self, index: usize) -> Option<&[u8]> {
+        let start = usize::try_from(*self.starts.values().get(index)?).ok()?;
+        let end = usize::try_from(*self.ends.values().get(index)?).ok()?;
+        self.data.bytes().get(start..end)
+    }
+
+    /// The bytes of the string at `index`.
+    #[inline]
+    pub fn bytes(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        let stored = self.stored(index)?;
+        let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
+        let string = codec.decompress(stored);
+        string.map(Cow::Owned).ok_or_else(|| self.damaged(index, "it is no zstd frame that states its size"))
+    }
+
+    /// Bytes of all stored strings.
+    fn end(&self) -> i64 {
+        self.ends.values().last().copied().unwrap_or(0)
+    }
+
+    fn grown(&self, layout: &Layout, ends: &[i64]) -> Result<Self> {
+        let dir = &*self.dir;
+        let len = self.len + ends.len();
+        let end = usize::try_from(ends.last().copied().unwrap_or(self.end())).unwrap_or(usize::MAX);
+        Ok(Self {
+            len,
+            data: self.data.grown(&dir.join(DATA), Mode::ReadOnly, end)?,
+            starts: self.starts.grown(&dir.join(&layout.starts), len)?,
+            ends: self.ends.grown(&dir.join(&layout.ends), len)?,
+            ..self.clone()
+        })
+    }
+
+    #[cold]
+    fn out_of_range(&self, index: usize) -> Error {
+        Error::OutOfRange { path: self.dir.to_path_buf(), index: index as i64, len: self.len }
+    }
+
+    /// String `index` is not what it should be.
+    #[cold]
+    pub fn damaged(&self, index: usize, what: &str) -> Error {
+        Error::corrupt(self.dir.join(DATA), format!("string {index}: {what}"))
+    }
+}
+
+fn read_data(dir: &Path, end: Option<i64>, at_rest: bool) -> Result<Region> {
+    let path = dir.join(DATA);
+    let end = end.unwrap_or(0);
+    let needed = usize::try_from(end).map_err(|_| Error::corrupt(&path, "the last string ends before the first"))?;
+    let size = size_of_member(&path)?;
+    let surplus = size > needed as u64 && !(needed == 0 && size == 1);
+    if size < needed as u64 || (at_rest && surplus) {
+        return Err(Error::corrupt(path, format!("the file has {size} bytes, the strings end at byte {needed}")));
+    }
+    Region::open(&path, Mode::ReadOnly, needed)
+}
+
+/// UTF-8 strings in a directory.
+///
+/// ```
+/// use mmap_ninja::{Mode, Strings};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("texts");
+/// Strings::create(&path, &Default::default(), None, &["one", "zwei"])?;
+/// let mut texts = Strings::open(&path, Mode::ReadOnly)?;
+/// texts.append(&["três"])?;
+/// assert_eq!(texts.len(), 3);
+/// assert_eq!(texts.get(2)?, "três");
+/// # Ok::<(), mmap_ninja::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Strings {
+    view: View,
+    layout: Layout,
+    mode: Mode,
+    timeout: Timeout,
+    durability: Durability,
+}
+
+impl Strings {
+    /// Opens the strings in `dir`. A directory that is not there, or is empty, holds no strings and can be
+    /// appended to. `mode` governs assignment; [`Mode::CopyOnWrite`] does not apply to strings.
+    ///
+    /// # Errors
+    /// [`Error::WrongKind`], [`Error::Corrupt`] where the files contradict each other, [`Error::Io`].
+    pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
+        Self::open_with(dir.as_ref(), Layout::default(), mode)
+    }
+
+    /// The same with other names for the sub-directories.
+    ///
+    /// # Errors
+    /// As [`Strings::open`].
+    pub fn open_with(dir: &Path, layout: Layout, mode: Mode) -> Result<Self> {
+        if mode == Mode::CopyOnWrite {
+            return Err(Error::Argument { what: "strings cannot be opened copy-on-write".to_owned() });
+        }
+        let view = View::open(&crate::absolute(dir)?, &layout)?;
+        Ok(Self { view, layout, mode, timeout: Timeout::default(), durability: Durability::default() })
+    }
+
+    /// Writes new strings in place of whatever data set is in `dir`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where no dictionary can be trained on them; [`Error::Io`]. Then nothing has changed.
+    pub fn create<S: AsRef<str>>(
+        dir: impl AsRef<Path>, layout: &Layout, compression: Option<Compression>, strings: &[S],
+    ) -> Result<()> {
+        let dir = crate::absolute(dir.as_ref())?;
+        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
+        let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;
+        let build = Build::beside(&dir)?;
+        // No strings are no data set yet, as in a directory that is not there.
+        if !strings.is_empty() {
+            write_new(&build, &dir, layout, codec.as_ref(), &bytes)?;
+        }
+        build.publish(&dir, Timeout::default())
+    }
+
+    /// Appends strings, all of them or none.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
+    pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
+        let dir = self.view.dir.clone();
+        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
+        loop {
+            if let Some(lock) = DirLock::acquire(&dir, self.timeout)? {
+                return self.append_locked(&bytes, &lock);
+            }
+            let build = Build::beside(&dir)?;
+            write_new(&build, &dir, &self.layout, None, &bytes)?;
+            if build.publish_new(&dir)? {
+                return self.refresh();
+            }
+        }
+    }
+
+    fn append_locked(&mut self, strings: &[&[u8]], lock: &DirLock) -> Result<()> {
+        let dir = self.view.dir.clone();
+        commit::recover(&dir, lock)?;
+        let view = View::open(&dir, &self.layout)?;
+        if !view.exists {
+            let build = Build::beside(&dir)?;
+            write_new(&build, &dir, &self.layout, None, strings)?;
+            build.replace(&dir, lock)?;
+            return self.refresh();
+        }
+        let frames = compressed(view.codec.as_deref(), &dir, strings)?;
+        let (starts, ends) = offsets(view.end(), &lengths(&frames));
+        let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
+        let chunks = frames.iter().map(AsRef::as_ref).collect();
+        let growths = [
+            Growth { member: PathBuf::new(), rows: None, offset, chunks },
+            column::growth(self.layout.ends.clone().into(), rows, &ends),
+            column::growth(self.layout.starts.clone().into(), rows, &starts),
+        ];
+        commit::append(&dir, lock, &growths, self.durability)?;
+        self.view = view.grown(&self.layout, &ends)?;
+        Ok(())
+    }
+
+    /// Overwrites strings with others of as many bytes, after a check of all of them.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`]; [`Error::Argument`] where the strings are compressed; [`Error::Shape`] where a string
+    /// has another size; [`Error::OutOfRange`]; [`Error::Io`].
+    pub fn set<S: AsRef<str>>(&mut self, changes: &[(usize, S)]) -> Result<()> {
+        let dir = self.view.dir.clone();
+        if !self.mode.is_writable() {
+            return Err(Error::ReadOnly { path: dir.to_path_buf() });
+        }
+        if self.view.codec.is_some() {
+            let what = format!("{}: compressed strings cannot be assigned to; append them anew", dir.display());
+            return Err(Error::Argument { what });
+        }
+        for (index, string) in changes {
+            check_size(&dir, *index, self.view.stored(*index)?.len(), string.as_ref().len())?;
+        }
+        for (index, string) in changes {
+            let offset = self.view.starts.values()[*index].cast_unsigned();
+            commit::overwrite(&dir.join(DATA), offset, string.as_ref().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Reads again what is there, with what others have appended since.
+    ///
+    /// # Errors
+    /// As [`Strings::open`].
+    pub fn refresh(&mut self) -> Result<()> {
+        self.view = View::open(&self.view.dir, &self.layout)?;
+        Ok(())
+    }
+
+    /// The number of strings.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.view.len
+    }
+
+    /// Whether there are no strings.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The string at `index`: where it lies, or decompressed.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]; [`Error::Corrupt`] where its offsets do not fit the data, or it is not UTF-8.
+    pub fn get(&self, index: usize) -> Result<Cow<'_, str>> {
+        let not_utf8 = || self.view.damaged(index, "it is not UTF-8");
+        match self.view.bytes(index)? {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| not_utf8()),
+            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| not_utf8()),
+        }
+    }
+
+    /// A handle to nothing.
+    #[cfg(feature = "python")]
+    pub(crate) fn closed() -> Self {
+        Self {
+            view: View::empty(Path::new("")),
+            layout: Layout::default(),
+            mode: Mode::ReadOnly,
+            timeout: Timeout::default(),
+            durability: Durability::default(),
+        }
+    }
+
+    /// Lets go of the files.
+    #[cfg(feature = "python")]
+    pub(crate) fn close(&mut self) {
+        self.view = View::empty(&self.view.dir);
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+}
+
+fn check_size(dir: &Path, index: usize, expected: usize, found: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    let what = format!("{}: string {index} has {expected} bytes, the new one has {found}", dir.display());
+    Err(Error::Shape { what })
+}
+
+/// What is stored of each string.
+fn compressed<'a>(codec: Option<&Codec>, dir: &Path, strings: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>> {
+    match codec {
+        None => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
+        Some(codec) => Ok(codec.compress(dir, strings)?.into_iter().map(Cow::Owned).collect()),
+    }
+}
+
+fn lengths(frames: &[Cow<[u8]>]) -> Vec<i64> {
+    frames.iter().map(|frame| frame.len() as i64).collect()
+}
+
+/// Writes a data set that holds these strings alone.
+fn write_new(build: &Build, dir: &Path, layout: &Layout, codec: Option<&Codec>, strings: &[&[u8]]) -> Result<()> {
+    let frames = compressed(codec, dir, strings)?;
+    let (starts, ends) = offsets(0, &lengths(&frames));
+    let mut texts = vec![(TYPE, Kind::String.name().into())];
+    texts.extend(codec.into_iter().flat_map(Codec::texts));
+    let data = Some(frames.iter().map(AsRef::as_ref).collect());
+    build.write(&NewMember { path: PathBuf::new(), texts, data, padded: false })?;
+    build.write(&column::create(layout.starts.clone().into(), &starts, false))?;
+    build.write(&column::create(layout.ends.clone().into(), &ends, false))
+}
