@@ -68,6 +68,12 @@ pub enum Error {
         /// The argument and what was expected.
         what: String,
     },
+    /// The handle was closed.
+    #[error("{}: this handle is closed", path.display())]
+    Closed {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The data set was opened for reading only.
     #[error("{}: assignment destination is read-only; open it with a writable mode such as 'r+'", path.display())]
     ReadOnly {

@@ -29,8 +29,8 @@ mod error;
 mod format;
 mod layout;
 mod mapping;
-
-
+#[cfg(feature = "python")]
+mod python;
 mod ragged;
 mod settle;
 mod storage;

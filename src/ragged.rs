@@ -53,6 +53,7 @@ pub(crate) struct View {
     pub dir: Arc<Path>,
     pub header: Option<Arc<Header>>,
     pub len: usize,
+    is_closed: bool,
     pub data: Region,
     starts: Column,
     ends: Column,
@@ -66,11 +67,18 @@ impl View {
             dir: dir.into(),
             header: None,
             len: 0,
+            is_closed: false,
             data: Region::empty(),
             starts: Column::empty(),
             ends: Column::empty(),
             shapes: Shapes::Flat(Column::empty()),
         }
+    }
+
+    /// No samples, and no more to come.
+    #[cfg(feature = "python")]
+    fn closed(dir: &Path) -> Self {
+        Self { is_closed: true, ..Self::empty(dir) }
     }
 
     fn open(dir: &Path, layout: &Layout, mode: Mode) -> Result<Self> {
@@ -95,7 +103,7 @@ impl View {
         let shapes = Shapes::read(&dir.join(&layout.shapes), rows, is_flat, at_rest)?;
         let (header, data) = read_data(dir, ends.values().last().copied(), mode, at_rest)?;
         let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many samples for this machine"))?;
-        Ok(Self { dir: dir.into(), header: Some(Arc::new(header)), len, data, starts, ends, shapes })
+        Ok(Self { dir: dir.into(), header: Some(Arc::new(header)), len, is_closed: false, data, starts, ends, shapes })
     }
 
     /// The sample at `index`, checked against the mapped bytes: whatever the files hold, nothing outside of them
@@ -103,7 +111,7 @@ impl View {
     #[inline]
     pub fn get(&self, index: usize) -> Result<Sample<'_>> {
         if index >= self.len {
-            return Err(self.out_of_range(index));
+            return Err(self.absent(index as i64));
         }
         self.locate(index).ok_or_else(|| self.damaged(index))
     }
@@ -152,6 +160,7 @@ impl View {
             dir: self.dir.clone(),
             header: self.header.clone(),
             len,
+            is_closed: false,
             data: self.data.grown(&dir.join(format::DATA), mode, elements.saturating_mul(size))?,
             starts: column(&layout.starts, &self.starts)?,
             ends: column(&layout.ends, &self.ends)?,
@@ -159,9 +168,17 @@ impl View {
         })
     }
 
+    /// Why there is no sample at `index`.
     #[cold]
-    fn out_of_range(&self, index: usize) -> Error {
-        Error::OutOfRange { path: self.dir.to_path_buf(), index: index as i64, len: self.len }
+    pub fn absent(&self, index: i64) -> Error {
+        match self.check_open() {
+            Ok(()) => Error::OutOfRange { path: self.dir.to_path_buf(), index, len: self.len },
+            Err(closed) => closed,
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
     }
 
     #[cold]
@@ -302,9 +319,10 @@ impl Ragged {
     /// Appends samples, all of them or none.
     ///
     /// # Errors
-    /// [`Error::Dtype`] where `dtype` is not the data set's, [`Error::Shape`], [`Error::Busy`],
+    /// [`Error::Closed`], [`Error::Dtype`] where `dtype` is not the data set's, [`Error::Shape`], [`Error::Busy`],
     /// [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append(&mut self, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
+        self.view.check_open()?;
         let dir = self.view.dir.clone();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.timeout)? {
@@ -356,6 +374,7 @@ impl Ragged {
     /// # Errors
     /// As [`Ragged::open`].
     pub fn refresh(&mut self) -> Result<()> {
+        self.view.check_open()?;
         self.view = View::open(&self.view.dir, &self.layout, self.mode)?;
         Ok(())
     }
@@ -418,11 +437,11 @@ impl Ragged {
         Ok(())
     }
 
-    /// A handle to nothing.
+    /// A handle to nothing, until it is opened.
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
         Self {
-            view: View::empty(Path::new("")),
+            view: View::closed(Path::new("")),
             layout: Layout::default(),
             mode: Mode::ReadOnly,
             timeout: Timeout::default(),
@@ -433,7 +452,7 @@ impl Ragged {
     /// Lets go of the files.
     #[cfg(feature = "python")]
     pub(crate) fn close(&mut self) {
-        self.view = View::empty(&self.view.dir);
+        self.view = View::closed(&self.view.dir);
     }
 
     #[cfg(feature = "python")]

@@ -20,6 +20,7 @@ use crate::storage::{kind_of, size_of_member};
 pub(crate) struct View {
     pub dir: Arc<Path>,
     pub len: usize,
+    is_closed: bool,
     exists: bool,
     data: Region,
     starts: Column,
@@ -33,12 +34,19 @@ impl View {
         Self {
             dir: dir.into(),
             len: 0,
+            is_closed: false,
             exists: false,
             data: Region::empty(),
             starts: Column::empty(),
             ends: Column::empty(),
             codec: None,
         }
+    }
+
+    /// No samples, and no more to come.
+    #[cfg(feature = "python")]
+    fn closed(dir: &Path) -> Self {
+        Self { is_closed: true, ..Self::empty(dir) }
     }
 
     fn open(dir: &Path, layout: &Layout) -> Result<Self> {
@@ -57,7 +65,7 @@ impl View {
         let data = read_data(dir, ends.values().last().copied(), at_rest)?;
         let codec = Codec::open(dir)?.map(Arc::new);
         let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many strings for this machine"))?;
-        Ok(Self { dir: dir.into(), len, exists: true, data, starts, ends, codec })
+        Ok(Self { dir: dir.into(), len, is_closed: false, exists: true, data, starts, ends, codec })
     }
 
     /// The stored bytes of the string at `index`, checked against the mapped ones: whatever the files hold,
@@ -65,7 +73,7 @@ impl View {
     #[inline]
     pub fn stored(&self, index: usize) -> Result<&[u8]> {
         if index >= self.len {
-            return Err(self.out_of_range(index));
+            return Err(self.absent(index as i64));
         }
         self.locate(index).ok_or_else(|| self.damaged(index, "its start and end do not fit the data"))
     }
@@ -104,9 +112,17 @@ impl View {
         })
     }
 
+    /// Why there is no sample at `index`.
     #[cold]
-    fn out_of_range(&self, index: usize) -> Error {
-        Error::OutOfRange { path: self.dir.to_path_buf(), index: index as i64, len: self.len }
+    pub fn absent(&self, index: i64) -> Error {
+        match self.check_open() {
+            Ok(()) => Error::OutOfRange { path: self.dir.to_path_buf(), index, len: self.len },
+            Err(closed) => closed,
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
     }
 
     /// String `index` is not what it should be.
@@ -195,6 +211,7 @@ impl Strings {
     /// # Errors
     /// [`Error::Busy`], [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
+        self.view.check_open()?;
         let dir = self.view.dir.clone();
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         loop {
@@ -262,6 +279,7 @@ impl Strings {
     /// # Errors
     /// As [`Strings::open`].
     pub fn refresh(&mut self) -> Result<()> {
+        self.view.check_open()?;
         self.view = View::open(&self.view.dir, &self.layout)?;
         Ok(())
     }
@@ -290,11 +308,11 @@ impl Strings {
         }
     }
 
-    /// A handle to nothing.
+    /// A handle to nothing, until it is opened.
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
         Self {
-            view: View::empty(Path::new("")),
+            view: View::closed(Path::new("")),
             layout: Layout::default(),
             mode: Mode::ReadOnly,
             timeout: Timeout::default(),
@@ -305,7 +323,7 @@ impl Strings {
     /// Lets go of the files.
     #[cfg(feature = "python")]
     pub(crate) fn close(&mut self) {
-        self.view = View::empty(&self.view.dir);
+        self.view = View::closed(&self.view.dir);
     }
 
     #[cfg(feature = "python")]

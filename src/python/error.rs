@@ -27,9 +27,11 @@ impl From<Error> for PyErr {
             Error::OutOfRange { .. } => PyIndexError::new_err(message),
             Error::Dtype { .. } => PyTypeError::new_err(message),
             Error::Busy { .. } => PyTimeoutError::new_err(message),
-            Error::WrongKind { .. } | Error::Shape { .. } | Error::Argument { .. } | Error::ReadOnly { .. } => {
-                PyValueError::new_err(message)
-            }
+            Error::WrongKind { .. }
+            | Error::Shape { .. }
+            | Error::Argument { .. }
+            | Error::Closed { .. }
+            | Error::ReadOnly { .. } => PyValueError::new_err(message),
         }
     }
 }

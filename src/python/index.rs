@@ -5,7 +5,9 @@ use numpy::prelude::*;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyRange, PySlice};
+use pyo3::types::{PyInt, PyList, PyRange, PySlice};
+
+use crate::error::Error;
 
 /// Samples that an expression selects.
 pub enum Index {
@@ -15,12 +17,14 @@ pub enum Index {
 
 impl Index {
     /// # Errors
-    /// TypeError where the expression is no index; IndexError where it leads outside of `len` samples.
+    /// TypeError where the expression is no index; what `absent` makes of it where it leads outside of `len`
+    /// samples.
     #[inline]
-    pub fn parse(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Self> {
+    pub fn parse(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Self> {
+        let resolve = |position| resolve(position, len).ok_or_else(|| absent(position as i64).into());
         match integer(index)? {
-            Some(position) => resolve(position, len).map(Self::One),
-            None => many(index, len).map(Self::Many),
+            Some(position) => resolve(position).map(Self::One),
+            None => positions(index, len)?.into_iter().map(resolve).collect::<PyResult<_>>().map(Self::Many),
         }
     }
 }
@@ -52,26 +56,21 @@ fn is_integer(index: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyIndex_Check(index.as_ptr()) != 0 }
 }
 
+/// Counted from the end where negative; `None` outside of `len` samples.
 #[inline]
-fn resolve(position: isize, len: usize) -> PyResult<usize> {
-    let index = if position < 0 { position.wrapping_add(len.cast_signed()) } else { position };
-    if index >= 0 && index.cast_unsigned() < len { Ok(index.cast_unsigned()) } else { Err(out_of_range(position, len)) }
+fn resolve(position: isize, len: usize) -> Option<usize> {
+    let index = if position < 0 { position.checked_add_unsigned(len)? } else { position };
+    usize::try_from(index).ok().filter(|&index| index < len)
 }
 
-#[cold]
-fn out_of_range(position: isize, len: usize) -> PyErr {
-    PyIndexError::new_err(format!("index {position} is out of range for {len} samples"))
-}
-
-fn many(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<usize>> {
+/// What an expression other than an integer selects.
+fn positions(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
     if let Ok(slice) = index.cast::<PySlice>() {
         let bounds = slice.indices(len.cast_signed())?;
-        return Ok((0..bounds.slicelength).map(|i| (bounds.start + i.cast_signed() * bounds.step).cast_unsigned()).collect());
+        return Ok((0..bounds.slicelength.cast_signed()).map(|i| bounds.start + i * bounds.step).collect());
     }
-    if let Ok(list) = index.cast::<PyList>() {
-        if let Some(positions) = plain_integers(list) {
-            return positions.into_iter().map(|position| resolve(position, len)).collect();
-        }
+    if let Some(positions) = index.cast::<PyList>().ok().and_then(plain_integers) {
+        return Ok(positions);
     }
     if index.is_instance_of::<PyList>() || index.is_instance_of::<PyRange>() || index.cast::<PyUntypedArray>().is_ok() {
         return array(&index.py().import("numpy")?.call_method1("asarray", (index,))?, len);
@@ -82,28 +81,23 @@ fn many(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<usize>> {
 
 /// The values of a list of nothing but `int`.
 fn plain_integers(list: &Bound<'_, PyList>) -> Option<Vec<isize>> {
-    let is_int = |item: &Bound<'_, PyAny>| {
-        // SAFETY: `item` is a valid object.
-        unsafe { ffi::PyLong_CheckExact(item.as_ptr()) != 0 }
-    };
-    list.iter().map(|item| if is_int(&item) { item.extract().ok() } else { None }).collect()
+    list.iter().map(|item| if item.is_exact_instance_of::<PyInt>() { item.extract().ok() } else { None }).collect()
 }
 
-fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<usize>> {
+fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
     let untyped = array.cast::<PyUntypedArray>()?;
     if untyped.ndim() != 1 {
         return Err(PyTypeError::new_err(format!("index arrays must have one axis, not {}", untyped.ndim())));
     }
     let positions = match untyped.dtype().kind() {
-        _ if untyped.len() == 0 => return Ok(Vec::new()),
-        b'b' if untyped.len() != len => {
+        b'b' if untyped.len() == len => array.call_method0("nonzero")?.get_item(0)?,
+        b'b' => {
             let found = untyped.len();
             return Err(PyIndexError::new_err(format!("a boolean mask of length {found} does not fit {len} samples")));
         }
-        b'b' => array.call_method0("nonzero")?.get_item(0)?,
         b'i' | b'u' => array.clone(),
+        _ if untyped.len() == 0 => return Ok(Vec::new()),
         _ => return Err(PyTypeError::new_err(format!("index arrays must be of integers, not {}", untyped.dtype()))),
     };
-    let positions: Vec<isize> = positions.call_method0("tolist")?.extract()?;
-    positions.into_iter().map(|position| resolve(position, len)).collect()
+    positions.call_method0("tolist")?.extract()
 }

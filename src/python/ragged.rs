@@ -17,7 +17,7 @@ use super::mode;
 use super::samples::{Arrays, cast, to_array};
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::mapping::{Mode, Region};
+use crate::mapping::Mode;
 use crate::ragged::{Ragged, View};
 
 /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
@@ -146,7 +146,7 @@ impl PyRagged {
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state.load();
-        match Index::parse(index, state.view.len)? {
+        match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
             Index::One(index) => state.item(py, index),
             Index::Many(indices) => Ok(state.items(py, &indices)?.into_any()),
         }
@@ -158,7 +158,7 @@ impl PyRagged {
         if !state.mode.is_writable() {
             return Err(Error::ReadOnly { path: self.dir() }.into());
         }
-        let changes = match Index::parse(index, state.view.len)? {
+        let changes = match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
             Index::One(index) => vec![change(py, &state, index, value)?],
             Index::Many(indices) => {
                 let values: Vec<Bound<'_, PyAny>> = value.try_iter()?.collect::<PyResult<_>>()?;

@@ -82,5 +82,5 @@ pub fn bytes<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a [u8] {
     // SAFETY: the array is contiguous, so that its elements fill `len` bytes from its data pointer on, and the
     // reference keeps it alive. Python code that changes the elements meanwhile changes what is written, as with
     // any array that is shared between threads.
-    unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).data.cast::<u8>(), len) }
+    unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).fields.data.cast::<u8>(), len) }
 }

@@ -15,7 +15,6 @@ use super::mode;
 use super::ragged::check_count;
 use crate::compression::Compression;
 use crate::layout::Layout;
-use crate::mapping::Mode;
 use crate::strings::{Strings, View};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
@@ -63,7 +62,7 @@ impl PyStrings {
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let view = self.view.load();
-        match Index::parse(index, view.len)? {
+        match Index::parse(index, view.len, |at| view.absent(at))? {
             Index::One(index) => item(py, &view, index),
             Index::Many(indices) => {
                 let items: Vec<_> = indices.iter().map(|&index| item(py, &view, index)).collect::<PyResult<_>>()?;
@@ -74,17 +73,15 @@ impl PyStrings {
 
     /// Checks every value of the assignment before it writes the first.
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (dir, len) = {
-            let view = self.view.load();
-            (view.dir.clone(), view.len)
-        };
-        let (indices, values) = match Index::parse(index, len)? {
+        let view = self.view.load_full();
+        let dir = &view.dir;
+        let (indices, values) = match Index::parse(index, view.len, |at| view.absent(at))? {
             Index::One(index) => (vec![index], vec![value.clone()]),
             Index::Many(indices) => (indices, value.try_iter()?.collect::<PyResult<Vec<_>>>()?),
         };
-        check_count(&dir, indices.len(), values.len())?;
+        check_count(dir, indices.len(), values.len())?;
         let pairs = indices.iter().zip(&values);
-        let changes: Vec<_> = pairs.map(|(&index, value)| Ok((index, text(value, &dir, index)?))).collect::<PyResult<_>>()?;
+        let changes: Vec<_> = pairs.map(|(&index, value)| Ok((index, text(value, dir, index)?))).collect::<PyResult<_>>()?;
         self.change(py, |store| store.set(&changes))
     }
 

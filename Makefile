@@ -1,0 +1,3 @@
+.PHONY: help
+help:
+	@sed -n 's/^## //p' Makefile

@@ -1,0 +1,33 @@
+"""Machine-learning data sets in memory-mapped files: written once, then any sample at the speed of memory.
+
+- `RaggedMmap`: samples of any shape and one dtype, such as images or token sequences;
+- `StringsMmap`: texts, optionally compressed;
+- `mmap_ninja.numpy`: one dense array, as an `np.memmap`.
+"""
+
+from mmap_ninja._core import CorruptDatasetError, __version__
+from mmap_ninja.base import Wrapped
+from mmap_ninja.generic import open_existing
+from mmap_ninja.numpy import append as np_append
+from mmap_ninja.numpy import extend as np_extend
+from mmap_ninja.numpy import extend_dir as np_extend_dir
+from mmap_ninja.numpy import from_generator as np_from_generator
+from mmap_ninja.numpy import from_ndarray as np_from_ndarray
+from mmap_ninja.numpy import open_existing as np_open_existing
+from mmap_ninja.ragged import RaggedMmap
+from mmap_ninja.string import StringsMmap
+
+__all__ = [
+    "CorruptDatasetError",
+    "RaggedMmap",
+    "StringsMmap",
+    "Wrapped",
+    "__version__",
+    "np_append",
+    "np_extend",
+    "np_extend_dir",
+    "np_from_generator",
+    "np_from_ndarray",
+    "np_open_existing",
+    "open_existing",
+]

@@ -1,0 +1,144 @@
+"""Batches on their way to a store, conversions of the small files, and `Wrapped`."""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from mmap_ninja import _build
+from mmap_ninja.parallel import ParallelBatchCollector
+
+
+def _bytes_to_int(inp: bytes, fmt: str = "<i") -> int:
+    return struct.unpack(fmt, inp)[0]
+
+
+def _int_to_bytes(inp: int, fmt: str = "<i") -> bytes:
+    return struct.pack(fmt, inp)
+
+
+def _bytes_to_str(inp: bytes, encoding: str = "utf-8") -> str:
+    return inp.decode(encoding)
+
+
+def _str_to_bytes(inp: str, encoding: str = "utf-8") -> bytes:
+    return inp.encode(encoding)
+
+
+def _int_to_file(inp: int, file: str | PathLike, *args, **kwargs) -> None:
+    Path(file).write_bytes(_int_to_bytes(inp, *args, **kwargs))
+
+
+def _file_to_int(file: str | PathLike, *args, **kwargs) -> int:
+    return _bytes_to_int(Path(file).read_bytes(), *args, **kwargs)
+
+
+def _str_to_file(inp: str, file: str | PathLike, *args, **kwargs) -> None:
+    Path(file).write_bytes(_str_to_bytes(inp, *args, **kwargs))
+
+
+def _file_to_str(file: str | PathLike, *args, **kwargs) -> str:
+    return _bytes_to_str(Path(file).read_bytes(), *args, **kwargs)
+
+
+def _shape_to_bytes(shape: Sequence[int], fmt: str = "<Q") -> bytes:
+    return b"".join(struct.pack(fmt, axis) for axis in shape)
+
+
+def _bytes_to_shape(inp: bytes, step=8, fmt: str = "<Q") -> Sequence[int]:
+    return tuple(struct.unpack(fmt, inp[at : at + step])[0] for at in range(0, len(inp), step))
+
+
+def _shape_to_file(shape: Sequence[int], file: str | PathLike) -> None:
+    Path(file).write_bytes(_shape_to_bytes(shape))
+
+
+def _file_to_shape(file: str | PathLike) -> Sequence[int]:
+    return _bytes_to_shape(Path(file).read_bytes())
+
+
+@dataclass
+class BytesSlices:
+    """Strings one after another in `buffer`, and the byte at which each starts and ends."""
+
+    buffer: bytes
+    starts: list[int]
+    ends: list[int]
+
+
+def from_generator_base(
+    out_dir: str | PathLike,
+    sample_generator: Iterable,
+    batch_size: int,
+    batch_ctor: Callable,
+    extend_fn: Callable | None = None,
+    **kwargs,
+) -> Any:
+    """Store samples batch by batch, in any store.
+
+    Args:
+        out_dir: the directory, handed to `batch_ctor`.
+        sample_generator: yields the samples.
+        batch_size: samples to hold in memory before they are written.
+        batch_ctor: called as `batch_ctor(out_dir, samples, **kwargs)` with the first batch; returns the map.
+        extend_fn: called as `extend_fn(map, samples)` with the others; by default the map's `extend`.
+        **kwargs: `verbose` shows a progress bar, whose total is `n` or else what `len()` tells; others go to
+            `batch_ctor`.
+
+    Returns:
+        What `batch_ctor` returned; None where there were no samples.
+    """
+    verbose, n = kwargs.pop("verbose", False), kwargs.pop("n", None)
+    batches = _build.batches(_build.progress(sample_generator, verbose, n), batch_size)
+    return _build.store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+
+
+def from_indexable_base(
+    out_dir: str | PathLike,
+    indexable: Any,
+    batch_size: int,
+    batch_ctor: Callable,
+    extend_fn: Callable | None = None,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    **kwargs,
+) -> Any:
+    """Store the samples of anything that can be indexed, batch by batch, in any store.
+
+    Args:
+        indexable: has `__getitem__`, or is called with the index; ends at its `len()` or by an IndexError.
+        n_jobs: processes that load samples (needs joblib); None loads them here.
+
+    For the others, and what is returned, see `from_generator_base`.
+    """
+    kwargs.pop("n", None)
+    batches = ParallelBatchCollector(indexable, batch_size, n_jobs, verbose).batches()
+    return _build.store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+
+
+class Wrapped:
+    """A sequence whose items pass through a function.
+
+    Args:
+        data: anything that can be indexed.
+        wrapper_fn: called with each item.
+        copy_before_wrapper_fn: hand it a copy, which it may change or keep as its own.
+
+    >>> Wrapped(["a", "b"], str.upper)[1]
+    'B'
+    """
+
+    def __init__(self, data, wrapper_fn: Callable, copy_before_wrapper_fn: bool = True):
+        self.data = data
+        self.wrapper_fn = wrapper_fn
+        self.copy_before_wrapper_fn = copy_before_wrapper_fn
+
+    def __getitem__(self, item):
+        sample = self.data[item]
+        return self.wrapper_fn(copy(sample) if self.copy_before_wrapper_fn else sample)
+
+    def __len__(self) -> int:
+        return len(self.data)

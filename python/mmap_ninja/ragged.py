@@ -1,0 +1,260 @@
+"""`RaggedMmap`: samples of any shape and one dtype."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmap_ninja import _build, _core
+from mmap_ninja import numpy as np_ninja
+from mmap_ninja.base import from_generator_base, from_indexable_base
+
+
+class RaggedMmap(_core.Ragged):
+    """Samples of any shape and one dtype in memory-mapped files.
+
+    An item is a NumPy array on the mapped bytes: nothing is read or copied until its elements are used. It stays
+    valid after later appends and after the map is gone. A 0-D sample comes back as a Python scalar; a slice, a list,
+    an index array, a boolean mask or a range gives a list of items.
+
+    Args:
+        out_dir: the directory. One that is not there holds no samples, and can be appended to.
+        wrapper_fn: called with each item, for example `torch.from_numpy`.
+        mode: 'r' for read-only items, 'r+' for items whose changes reach the disk, 'c' for items whose changes stay
+            in this process. Appending works with all of them.
+        starts_key, ends_key, shapes_key, flattened_shapes_key: names of the sub-directories.
+        copy_before_wrapper_fn: hand `wrapper_fn` a copy, which it may change or keep as its own.
+
+    Raises:
+        CorruptDatasetError: the files contradict each other; the message names one.
+        ValueError: the directory holds another kind of data set, or the mode is unknown.
+
+    >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3), np.uint8), np.ones((5, 2, 3), np.uint8)])
+    >>> images.append(np.full((1, 1, 3), 7, np.uint8))
+    >>> [image.shape for image in RaggedMmap(out_dir)]
+    [(4, 6, 3), (5, 2, 3), (1, 1, 3)]
+    """
+
+    def __init__(
+        self,
+        out_dir: str | PathLike,
+        wrapper_fn: Callable | None = None,
+        mode: str = "r",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+    ):
+        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
+        self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn)
+        self.out_dir = Path(out_dir)
+        self.data_file = self.out_dir / "data"
+        self.mode = mode
+        self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
+        self.copy_before_wrapper_fn = copy_before_wrapper_fn
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return len(self)
+
+    @property
+    def range(self) -> np.ndarray:
+        """The indices of all samples, int64 of shape (n,)."""
+        return np.arange(len(self))
+
+    @property
+    def memmap(self) -> np.memmap:
+        """The elements of all samples, one after another, of shape (elements,)."""
+        return np_ninja.open_existing(self.out_dir, self.mode)
+
+    @property
+    def starts(self) -> np.memmap:
+        """The element at which each sample starts, int64 of shape (n,)."""
+        return self._member(self.starts_key)
+
+    @property
+    def ends(self) -> np.memmap:
+        """One past the element at which each sample ends, int64 of shape (n,)."""
+        return self._member(self.ends_key)
+
+    @property
+    def flattened_shapes(self) -> np.memmap:
+        """Elements of each sample, int64 of shape (n,)."""
+        return self._member(self.flattened_shapes_key)
+
+    @property
+    def shapes(self) -> "np.memmap | RaggedMmap":
+        """The shapes: of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap` of int64."""
+        if self.shapes_are_flat:
+            return self._member(self.shapes_key)
+        return RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
+
+    def _member(self, key: str) -> np.memmap:
+        return np_ninja.open_existing(self.out_dir / key, self.mode)
+
+    def __contains__(self, sample) -> bool:
+        return any(np.array_equal(sample, ours) for ours in self)
+
+    def get_single(self, item: int) -> Any:
+        """The sample at the index `item`; the same as `self[item]`."""
+        return self[item]
+
+    def get_multiple(self, item: slice | Sequence[int]) -> list:
+        """The samples at the indices `item`; the same as `self[item]`."""
+        return self[item]
+
+    def set_single(self, idx: int, value: np.ndarray) -> None:
+        """Overwrite the sample at `idx`; the same as `self[idx] = value`."""
+        self[idx] = value
+
+    def set_multiple(self, item: slice | Sequence[int], value: Sequence[np.ndarray]) -> None:
+        """Overwrite the samples at the indices `item`; the same as `self[item] = value`."""
+        self[item] = value
+
+    def append(self, array: np.ndarray) -> None:
+        """Store one more sample.
+
+        Args:
+            array: of any shape; its values must survive the cast to the map's dtype (a float may lose digits).
+
+        Raises:
+            TypeError, OverflowError: a value does not survive; nothing was written.
+            TimeoutError: another writer held the directory all the time.
+
+        >>> words = RaggedMmap(out_dir)
+        >>> words.append(np.array([3, 1, 4]))
+        >>> words[-1]
+        array([3, 1, 4])
+        """
+        self._extend((array,))
+
+    def extend(self, arrays: Iterable[np.ndarray]) -> None:
+        """Store more samples, all of them or none.
+
+        Args:
+            arrays: the samples; one array is split along its first axis.
+
+        For the errors, see `append`.
+        """
+        self._extend(arrays)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self.out_dir}', {len(self)} samples of {self.dtype}, mode='{self.mode}')"
+
+    def __reduce__(self):
+        options = {
+            "out_dir": os.path.abspath(self.out_dir),
+            "wrapper_fn": self.wrapper_fn,
+            "mode": self.mode,
+            "starts_key": self.starts_key,
+            "ends_key": self.ends_key,
+            "shapes_key": self.shapes_key,
+            "flattened_shapes_key": self.flattened_shapes_key,
+            "copy_before_wrapper_fn": self.copy_before_wrapper_fn,
+        }
+        return _build.reopen, (type(self), RaggedMmap, options)
+
+    @classmethod
+    def from_lists(
+        cls,
+        out_dir: str | PathLike,
+        lists: Iterable[np.ndarray],
+        dtype: np.typing.DTypeLike | None = None,
+        mode: str = "r+",
+        wrapper_fn: Callable | None = None,
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+    ) -> "RaggedMmap":
+        """Store samples that are in memory, in place of whatever data set is in `out_dir`.
+
+        Args:
+            out_dir: the directory; parents are created.
+            lists: at least one sample.
+            dtype: that of the map; by default the first sample's. The values of all samples must survive the cast
+                (a float may lose digits).
+
+        For the others, see the class.
+
+        Returns:
+            The map, writable by default: what is assigned to it or to its items reaches the disk.
+
+        Raises:
+            TypeError: the dtype cannot be stored, or a value does not survive the cast; nothing was written.
+            OverflowError: a value is outside of the dtype's range; nothing was written.
+            ValueError: there are no samples.
+        """
+        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
+        _core.numpy_mode(mode)
+        _core.create_ragged(out_dir, lists, dtype, *keys)
+        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn)
+
+    @classmethod
+    def from_generator(
+        cls,
+        out_dir: str | PathLike,
+        sample_generator: Iterable[np.ndarray],
+        batch_size: int,
+        verbose: bool = False,
+        n: int | None = None,
+        **kwargs,
+    ) -> "RaggedMmap | None":
+        """Store samples batch by batch, so that they need not fit into memory.
+
+        Args:
+            out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
+            sample_generator: yields the samples; a list will do.
+            batch_size: samples to hold in memory before they are written.
+            verbose: show a progress bar.
+            n: the expected number of samples, for the bar.
+            **kwargs: as for `from_lists`.
+
+        Returns:
+            The map; None where there were no samples.
+
+        For the errors, see `from_lists`.
+
+        >>> RaggedMmap.from_generator(out_dir, (np.arange(i) for i in range(5)), batch_size=2)[3]
+        array([0, 1, 2])
+        """
+        with _build.in_place_of(out_dir) as partial:
+            built = from_generator_base(
+                partial, sample_generator, batch_size, cls.from_lists, verbose=verbose, n=n, **kwargs
+            )
+        return None if built is None else cls._opened(out_dir, **kwargs)
+
+    @classmethod
+    def from_indexable(
+        cls,
+        out_dir: str | PathLike,
+        indexable,
+        batch_size: int,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+        **kwargs,
+    ) -> "RaggedMmap | None":
+        """Store the samples of anything that can be indexed, batch by batch.
+
+        Args:
+            indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none,
+                by the first IndexError; any other error of its own reaches the caller.
+            n_jobs: processes that load samples (needs joblib, the extra `parallel`); None loads them here.
+
+        For the others, see `from_generator`.
+        """
+        with _build.in_place_of(out_dir) as partial:
+            built = from_indexable_base(
+                partial, indexable, batch_size, cls.from_lists, n_jobs=n_jobs, verbose=verbose, **kwargs
+            )
+        return None if built is None else cls._opened(out_dir, **kwargs)
+
+    @classmethod
+    def _opened(cls, out_dir: str | PathLike, dtype=None, mode: str = "r+", **kwargs) -> "RaggedMmap":
+        return cls(out_dir, mode=mode, **kwargs)

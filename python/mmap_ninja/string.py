@@ -1,0 +1,219 @@
+"""`StringsMmap`: texts, optionally compressed."""
+
+import os
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from mmap_ninja import _build, _core
+from mmap_ninja import numpy as np_ninja
+from mmap_ninja.base import BytesSlices, from_generator_base, from_indexable_base
+
+__all__ = ["BytesSlices", "StringsMmap"]
+
+
+class StringsMmap(_core.Strings):
+    """UTF-8 texts in memory-mapped files.
+
+    An item is a `str`; a slice, a list, an index array, a boolean mask or a range gives a list of them.
+
+    Args:
+        out_dir: the directory. One that is not there holds no texts, and can be appended to.
+        mode: 'r' or 'rb' to read, 'r+' or 'r+b' to assign texts of as many bytes in place. Appending works with all
+            of them.
+        starts_key, ends_key: names of the sub-directories.
+
+    Raises:
+        CorruptDatasetError: the files contradict each other; the message names one.
+        ValueError: the directory holds another kind of data set, or the mode is unknown.
+
+    >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
+    >>> texts.append("três")
+    >>> StringsMmap(out_dir)[1:]
+    ['zwei', 'três']
+    """
+
+    def __init__(
+        self, out_dir: str | PathLike, mode: str = "r+b", starts_key: str = "starts", ends_key: str = "ends"
+    ):
+        self._open(out_dir, mode, starts_key, ends_key)
+        self.out_dir = Path(out_dir)
+        self.data_file = self.out_dir / "data.ninja"
+        self.mode = mode
+        self.starts_key, self.ends_key = starts_key, ends_key
+
+    @property
+    def n(self) -> int:
+        """The number of texts."""
+        return len(self)
+
+    @property
+    def range(self) -> np.ndarray:
+        """The indices of all texts, int64 of shape (n,)."""
+        return np.arange(len(self))
+
+    @property
+    def starts(self) -> np.memmap:
+        """The byte at which each stored text starts, int64 of shape (n,)."""
+        return np_ninja.open_existing(self.out_dir / self.starts_key)
+
+    @property
+    def ends(self) -> np.memmap:
+        """One past the byte at which each stored text ends, int64 of shape (n,)."""
+        return np_ninja.open_existing(self.out_dir / self.ends_key)
+
+    def __contains__(self, text) -> bool:
+        return any(text == ours for ours in self)
+
+    def get_single(self, item: int) -> str:
+        """The text at the index `item`; the same as `self[item]`."""
+        return self[item]
+
+    def get_multiple(self, item: slice | Sequence[int]) -> list[str]:
+        """The texts at the indices `item`; the same as `self[item]`."""
+        return self[item]
+
+    def set_single(self, idx: int, new_value: str) -> None:
+        """Overwrite the text at `idx` by one of as many bytes; the same as `self[idx] = new_value`."""
+        self[idx] = new_value
+
+    def set_multiple(self, key: slice | Sequence[int], value: Sequence[str]) -> None:
+        """Overwrite the texts at the indices `key`; the same as `self[key] = value`."""
+        self[key] = value
+
+    def append(self, string: str) -> None:
+        """Store one more text.
+
+        Raises:
+            TypeError: it is no `str`; nothing was written.
+            UnicodeEncodeError: it has no UTF-8 form; nothing was written.
+            TimeoutError: another writer held the directory all the time.
+        """
+        self._extend((string,))
+
+    def extend(self, list_of_strings: Iterable[str], verbose: bool = False) -> None:
+        """Store more texts, all of them or none.
+
+        Args:
+            list_of_strings: the texts.
+            verbose: show a progress bar.
+
+        For the errors, see `append`.
+        """
+        self._extend(_build.progress(list_of_strings, verbose))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self.out_dir}', {len(self)} texts, mode='{self.mode}')"
+
+    def __reduce__(self):
+        options = {
+            "out_dir": os.path.abspath(self.out_dir),
+            "mode": self.mode,
+            "starts_key": self.starts_key,
+            "ends_key": self.ends_key,
+        }
+        return _build.reopen, (type(self), StringsMmap, options)
+
+    @classmethod
+    def from_strings(
+        cls,
+        out_dir: str | PathLike,
+        strings: Iterable[str],
+        mode: str = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        verbose: bool = False,
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+    ) -> "StringsMmap":
+        """Store texts that are in memory, in place of whatever data set is in `out_dir`.
+
+        Args:
+            out_dir: the directory; parents are created.
+            strings: the texts.
+            verbose: show a progress bar.
+            zstd_level: compress each text, at level 1 to 22 (negative for faster); by default they are stored as
+                they are.
+            zstd_train_dictionary_size: train a dictionary of so many bytes on these texts, which helps where they
+                are short and alike. Only with a `zstd_level`.
+
+        For the others, see the class.
+
+        Raises:
+            TypeError: something is no `str`; nothing was written.
+            UnicodeEncodeError: a text has no UTF-8 form; nothing was written.
+            ValueError: no dictionary could be trained on so few texts; nothing was written.
+        """
+        texts = _build.progress(strings, verbose)
+        _core.numpy_mode(mode)
+        _core.create_strings(out_dir, texts, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
+        return cls(out_dir, mode, starts_key, ends_key)
+
+    @classmethod
+    def from_generator(
+        cls,
+        out_dir: str | PathLike,
+        sample_generator: Iterable[str],
+        batch_size: int,
+        verbose: bool = False,
+        n: int | None = None,
+        **kwargs,
+    ) -> "StringsMmap | None":
+        """Store texts batch by batch, so that they need not fit into memory.
+
+        Args:
+            out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
+            sample_generator: yields the texts; a list will do.
+            batch_size: texts to hold in memory before they are written. A dictionary is trained on the first batch.
+            verbose: show a progress bar.
+            n: the expected number of texts, for the bar.
+            **kwargs: as for `from_strings`.
+
+        Returns:
+            The map; None where there were no texts.
+
+        >>> StringsMmap.from_generator(out_dir, (f"text {i}" for i in range(5)), batch_size=2)[3]
+        'text 3'
+        """
+        with _build.in_place_of(out_dir) as partial:
+            built = from_generator_base(
+                partial, sample_generator, batch_size, cls.from_strings, verbose=verbose, n=n, **kwargs
+            )
+        return None if built is None else cls._opened(out_dir, **kwargs)
+
+    @classmethod
+    def from_indexable(
+        cls,
+        out_dir: str | PathLike,
+        indexable,
+        batch_size: int,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+        **kwargs,
+    ) -> "StringsMmap | None":
+        """Store the texts of anything that can be indexed, batch by batch.
+
+        Args:
+            indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none,
+                by the first IndexError; any other error of its own reaches the caller.
+            n_jobs: processes that load texts (needs joblib, the extra `parallel`); None loads them here.
+
+        For the others, see `from_generator`.
+        """
+        with _build.in_place_of(out_dir) as partial:
+            built = from_indexable_base(
+                partial, indexable, batch_size, cls.from_strings, n_jobs=n_jobs, verbose=verbose, **kwargs
+            )
+        return None if built is None else cls._opened(out_dir, **kwargs)
+
+    @classmethod
+    def _opened(
+        cls,
+        out_dir: str | PathLike,
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        **kwargs,
+    ) -> "StringsMmap":
+        return cls(out_dir, **kwargs)
