@@ -124,8 +124,7 @@ fn create_shapes(build: &Build, layout: &Layout, axes: &[i64], ranks: &[i64]) ->
     let inner = Layout::default();
     let (starts, ends) = offsets(0, ranks);
     let header = column::header(axes.len() as u64, false);
-    let mut root =
-        new_member(layout.shapes.clone().into(), Kind::Ragged, &header, vec![bytemuck::cast_slice(axes)]);
+    let mut root = new_member(layout.shapes.clone().into(), Kind::Ragged, &header, vec![bytemuck::cast_slice(axes)]);
     root.texts.push((format::SHAPES_ARE_FLAT, format::encode_flag(true).into()));
     build.write(&root)?;
     build.write(&column::create(nested(layout, &inner.starts), &starts, false))?;
@@ -172,7 +171,10 @@ fn count(sample: &Sample, dtype: &Dtype) -> Option<i64> {
 
 fn misfit(dir: &Path, index: usize, sample: &Sample) -> Error {
     let what = format!(
-        "{}: sample {index}: {} bytes do not fill the shape {:?}", dir.display(), sample.bytes.len(), sample.shape
+        "{}: sample {index}: {} bytes do not fill the shape {:?}",
+        dir.display(),
+        sample.bytes.len(),
+        sample.shape
     );
     Error::Shape { what }
 }

@@ -100,7 +100,10 @@ impl Codec {
         let compressed: io::Result<Vec<_>> = thread::scope(|scope| {
             let workers: Vec<_> =
                 strings.chunks(share).map(|part| scope.spawn(move || self.compress_part(part))).collect();
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))).collect()
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
+                .collect()
         });
         Ok(compressed.at(dir)?.into_iter().flatten().collect())
     }
@@ -131,6 +134,9 @@ impl Codec {
 
 impl fmt::Debug for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Codec").field("level", &self.level).field("dict_bytes", &self.dict.len()).finish()
+        f.debug_struct("Codec")
+            .field("level", &self.level)
+            .field("dict_bytes", &self.dict.len())
+            .finish_non_exhaustive()
     }
 }

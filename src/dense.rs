@@ -201,10 +201,10 @@ impl Dense {
 
 /// The elements that lie in `bytes`.
 pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) -> Result<&'a [T]> {
-    if dtype.is::<T>() {
-        if let Ok(values) = bytemuck::try_cast_slice(bytes) {
-            return Ok(values);
-        }
+    if dtype.is::<T>()
+        && let Ok(values) = bytemuck::try_cast_slice(bytes)
+    {
+        return Ok(values);
     }
     Err(Error::Dtype { what: format!("{}: elements are {}, not {}", dir.display(), dtype.text(), T::NAME) })
 }
@@ -228,7 +228,12 @@ fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
 
 /// Appends rows to the array in `dir`.
 pub(crate) fn extend(
-    dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], timeout: Timeout, durability: Durability,
+    dir: &Path,
+    dtype: &Dtype,
+    shape: &[u64],
+    bytes: &[u8],
+    timeout: Timeout,
+    durability: Durability,
 ) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let lock = DirLock::acquire(&dir, timeout)?;

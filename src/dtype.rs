@@ -153,7 +153,7 @@ fn named(name: &str) -> Option<(Class, usize)> {
         ("complex", 64 | 128 | 192 | 256, false) => Some((Class::Other, bits / 8)),
         ("datetime" | "timedelta", 64, _) => Some((Class::Other, 8)),
         // What the original writes for `U`, `S` and `V`: their width in bits.
-        ("str" | "bytes" | "void", 8.., false) if bits % 8 == 0 => Some((Class::Other, bits / 8)),
+        ("str" | "bytes" | "void", 8.., false) if bits.is_multiple_of(8) => Some((Class::Other, bits / 8)),
         _ => None,
     }
 }
@@ -192,9 +192,10 @@ fn field_size(field: &[Value], depth: usize) -> Option<usize> {
         Value::String(text) => named(text).or_else(|| coded(text))?.1,
         nested => struct_size(nested, depth + 1)?,
     };
-    shape.into_iter().flatten().try_fold(size, |product, axis| {
-        product.checked_mul(usize::try_from(axis.as_u64()?).ok()?)
-    })
+    shape
+        .into_iter()
+        .flatten()
+        .try_fold(size, |product, axis| product.checked_mul(usize::try_from(axis.as_u64()?).ok()?))
 }
 
 fn class_of(name: &str) -> Class {

@@ -120,7 +120,6 @@ impl Region {
         }
     }
 
-
     /// Whether both show the same mapping.
     #[cfg(feature = "python")]
     pub fn is_same_mapping(&self, other: &Self) -> bool {

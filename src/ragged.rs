@@ -428,7 +428,10 @@ impl Ragged {
         let sample = self.get(index)?;
         if sample.bytes.len() != bytes.len() {
             let what = format!(
-                "{}: sample {index} has {} bytes, {} were given", path().display(), sample.bytes.len(), bytes.len()
+                "{}: sample {index} has {} bytes, {} were given",
+                path().display(),
+                sample.bytes.len(),
+                bytes.len()
             );
             return Err(Error::Shape { what });
         }

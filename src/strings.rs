@@ -193,7 +193,10 @@ impl Strings {
     /// # Errors
     /// [`Error::Argument`] where no dictionary can be trained on them; [`Error::Io`]. Then nothing has changed.
     pub fn create<S: AsRef<str>>(
-        dir: impl AsRef<Path>, layout: &Layout, compression: Option<Compression>, strings: &[S],
+        dir: impl AsRef<Path>,
+        layout: &Layout,
+        compression: Option<Compression>,
+        strings: &[S],
     ) -> Result<()> {
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::fs::{
-    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync,
-    sync_directory, truncate, write_at, write_chunks,
+    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync, sync_directory,
+    truncate, write_at, write_chunks,
 };
 use super::{DirLock, Timeout};
 use crate::error::{At, Result};
@@ -125,8 +125,19 @@ fn build_path(target: &Path) -> PathBuf {
 /// Names that a data set uses by default.
 fn is_ours(name: &std::ffi::OsStr) -> bool {
     let known = [
-        format::TYPE, format::DTYPE, format::SHAPE, format::ORDER, format::DATA, format::SHAPES_ARE_FLAT,
-        format::ZSTD_LEVEL, format::ZSTD_DICT, format::INTENT, "starts", "ends", "shapes", "flattened_shapes",
+        format::TYPE,
+        format::DTYPE,
+        format::SHAPE,
+        format::ORDER,
+        format::DATA,
+        format::SHAPES_ARE_FLAT,
+        format::ZSTD_LEVEL,
+        format::ZSTD_DICT,
+        format::INTENT,
+        "starts",
+        "ends",
+        "shapes",
+        "flattened_shapes",
     ];
     known.iter().any(|ours| name == *ours)
 }

@@ -98,8 +98,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
 /// `rename` of a directory succeeds onto nothing and onto an empty directory, and says one of these otherwise.
 fn is_occupied(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, PermissionDenied};
-    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty)
-        || (cfg!(windows) && error.kind() == PermissionDenied)
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty) || (cfg!(windows) && error.kind() == PermissionDenied)
 }
 
 /// Swaps two directories in one step.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::DirLock;
 use super::append::{data_path, undo};
 use super::fs::remove_file;
 use super::intent::{Entry, Intent};
-use super::DirLock;
 use crate::error::{Error, Result};
 use crate::format::{INTENT, SHAPE, parse_shape};
 use crate::storage::{read_optional, read_text, size_of_member};
@@ -44,7 +44,10 @@ fn check(dir: &Path, entry: &Entry) -> Result<()> {
     let size = size_of_member(&path)?;
     let [least, most] = entry.bytes;
     if size < least || size > most.max(1) {
-        return Err(Error::corrupt(path, format!("an interrupted append expects {least} to {most} bytes, found {size}")));
+        return Err(Error::corrupt(
+            path,
+            format!("an interrupted append expects {least} to {most} bytes, found {size}"),
+        ));
     }
     let Some(rows) = entry.rows else { return Ok(()) };
     let found = rows_of(dir, &entry.member)?;

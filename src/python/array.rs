@@ -1,7 +1,5 @@
 //! The one place that makes NumPy views of mapped bytes.
 
-use std::ffi::c_int;
-
 use numpy::PyArrayDescr;
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp,
@@ -17,7 +15,15 @@ compile_error!("shapes are handed to NumPy where they lie, as 64-bit integers");
 
 /// Keeps a mapping alive as the base of the arrays that show it.
 #[pyclass(frozen, module = "mmap_ninja._core")]
-pub struct Owner(pub Region);
+pub struct Owner {
+    _region: Region,
+}
+
+impl Owner {
+    pub fn new(region: Region) -> Self {
+        Self { _region: region }
+    }
+}
 
 /// Where arrays of no elements point to.
 static NOTHING: [u128; 1] = [0];
@@ -25,10 +31,15 @@ static NOTHING: [u128; 1] = [0];
 /// A NumPy array on the bytes of `sample`, which lie in `owner`'s mapping.
 #[inline]
 pub fn view<'py>(
-    py: Python<'py>, descr: &Py<PyArrayDescr>, owner: &Py<Owner>, sample: Sample<'_>, writable: bool,
+    py: Python<'py>,
+    descr: &Py<PyArrayDescr>,
+    owner: &Py<Owner>,
+    sample: Sample<'_>,
+    writable: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let data = if sample.bytes.is_empty() { NOTHING.as_ptr().cast() } else { sample.bytes.as_ptr() };
     let flags = NPY_ARRAY_ALIGNED | if writable { NPY_ARRAY_WRITEABLE } else { 0 };
+    let axes = i32::try_from(sample.shape.len())?;
     // SAFETY: `data` points to as many bytes as the shape and dtype ask for (`View::get` checks that), which are
     // aligned since a mapping begins on a page and item sizes are multiples of alignments. NumPy copies the shape
     // and does not write to it, takes over the reference to `descr`, and may only write to `data` if the mapping
@@ -38,7 +49,7 @@ pub fn view<'py>(
             py,
             get_type_object(py, NpyTypes::PyArray_Type),
             descr.clone_ref(py).into_bound(py).into_dtype_ptr(),
-            sample.shape.len() as c_int,
+            axes,
             sample.shape.as_ptr().cast_mut().cast::<npy_intp>(),
             std::ptr::null_mut(),
             data.cast_mut().cast(),

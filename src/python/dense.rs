@@ -24,7 +24,10 @@ pub fn kind(out_dir: PathBuf) -> PyResult<Option<&'static str>> {
 
 /// The dtype, shape and order of the array in `out_dir`, after a check of its files.
 #[pyfunction]
-pub fn read_dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<(Bound<'_, PyArrayDescr>, Bound<'_, PyTuple>, &'static str)> {
+pub fn read_dense(
+    py: Python<'_>,
+    out_dir: PathBuf,
+) -> PyResult<(Bound<'_, PyArrayDescr>, Bound<'_, PyTuple>, &'static str)> {
     let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     Ok((to_numpy(py, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
 }
@@ -43,7 +46,11 @@ pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntyped
 /// Writes zeros to `out_dir`, in place of whatever data set is there.
 #[pyfunction]
 pub fn create_zeros(
-    py: Python<'_>, out_dir: PathBuf, dtype: Bound<'_, PyAny>, shape: Vec<u64>, order: &str,
+    py: Python<'_>,
+    out_dir: PathBuf,
+    dtype: Bound<'_, PyAny>,
+    shape: Vec<u64>,
+    order: &str,
 ) -> PyResult<()> {
     let dtype = from_numpy(&PyArrayDescr::new(py, dtype)?)?;
     let order = Order::parse(order.as_bytes());

@@ -42,7 +42,13 @@ impl Wrapper {
 }
 
 impl State {
-    fn new(py: Python<'_>, store: &Ragged, mode: Mode, wrapper: Option<Wrapper>, last: Option<&Self>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        store: &Ragged,
+        mode: Mode,
+        wrapper: Option<Wrapper>,
+        last: Option<&Self>,
+    ) -> PyResult<Self> {
         let view = store.view().clone();
         let descr = match (last.and_then(|last| last.descr.as_ref()), store.dtype()) {
             (Some(descr), _) => Some(descr.clone_ref(py)),
@@ -51,7 +57,7 @@ impl State {
         };
         let owner = match last {
             Some(last) if last.view.data.is_same_mapping(&view.data) => last.owner.clone_ref(py),
-            _ => Py::new(py, Owner(view.data.clone()))?,
+            _ => Py::new(py, Owner::new(view.data.clone()))?,
         };
         Ok(Self { view, descr, owner, mode, wrapper })
     }
@@ -96,7 +102,11 @@ pub struct PyRagged {
 
 impl PyRagged {
     /// Runs `change` on the store without holding the interpreter, and shows readers the outcome.
-    fn change<T: Send>(&self, py: Python<'_>, change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send) -> PyResult<T> {
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send,
+    ) -> PyResult<T> {
         let (outcome, store) = py.detach(|| {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let outcome = change(&mut store);
@@ -126,13 +136,20 @@ impl PyRagged {
 
     #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap, which Python names one by one")]
     fn _open(
-        &self, py: Python<'_>, out_dir: PathBuf, wrapper_fn: Option<Py<PyAny>>, mode: &str, starts_key: String,
-        ends_key: String, shapes_key: String, flattened_shapes_key: String, copy_before_wrapper_fn: bool,
+        &self,
+        py: Python<'_>,
+        out_dir: PathBuf,
+        wrapper_fn: Option<Py<PyAny>>,
+        mode: &str,
+        starts_key: String,
+        ends_key: String,
+        shapes_key: String,
+        flattened_shapes_key: String,
+        copy_before_wrapper_fn: bool,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
-        let layout = Layout {
-            starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key,
-        };
+        let layout =
+            Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
         let store = py.detach(|| Ragged::open_with(&out_dir, layout, mode))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         self.state.store(State::new(py, &store, mode, wrapper, None)?.into());
@@ -244,8 +261,14 @@ pub fn check_count(dir: &Path, expected: usize, found: usize) -> PyResult<()> {
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap.from_lists, which Python names one by one")]
 pub fn create_ragged(
-    py: Python<'_>, out_dir: PathBuf, samples: &Bound<'_, PyAny>, dtype: Option<Bound<'_, PyAny>>, starts_key: String,
-    ends_key: String, shapes_key: String, flattened_shapes_key: String,
+    py: Python<'_>,
+    out_dir: PathBuf,
+    samples: &Bound<'_, PyAny>,
+    dtype: Option<Bound<'_, PyAny>>,
+    starts_key: String,
+    ends_key: String,
+    shapes_key: String,
+    flattened_shapes_key: String,
 ) -> PyResult<()> {
     let layout =
         Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };

@@ -21,7 +21,10 @@ impl<'py> Arrays<'py> {
     /// Takes `samples`, each an array or what NumPy makes one of. Where the dtype differs from `descr`, or from
     /// that of the first sample, the values must survive the cast.
     pub fn collect(
-        samples: &Bound<'py, PyAny>, descr: Option<Bound<'py, PyArrayDescr>>, dir: &Path, first: usize,
+        samples: &Bound<'py, PyAny>,
+        descr: Option<Bound<'py, PyArrayDescr>>,
+        dir: &Path,
+        first: usize,
     ) -> PyResult<Self> {
         let mut collected = Self { descr, arrays: Vec::with_capacity(samples.len().unwrap_or(0)) };
         for sample in samples.try_iter()? {
@@ -41,7 +44,10 @@ impl<'py> Arrays<'py> {
 
     /// The samples as the core takes them.
     pub fn samples(&self) -> Vec<Sample<'_>> {
-        self.arrays.iter().map(|array| Sample { bytes: bytes(array), shape: bytemuck::cast_slice(array.shape()) }).collect()
+        self.arrays
+            .iter()
+            .map(|array| Sample { bytes: bytes(array), shape: bytemuck::cast_slice(array.shape()) })
+            .collect()
     }
 }
 
@@ -56,7 +62,10 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntype
 
 /// The same values in another dtype; an exception where that would change one.
 pub fn cast<'py>(
-    array: &Bound<'py, PyUntypedArray>, descr: &Bound<'py, PyArrayDescr>, dir: &Path, index: usize,
+    array: &Bound<'py, PyUntypedArray>,
+    descr: &Bound<'py, PyArrayDescr>,
+    dir: &Path,
+    index: usize,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let place = format!("{}: sample {index}", dir.display());
     let checked = array.py().import("mmap_ninja._cast")?.call_method1("cast", (array, descr, place))?;

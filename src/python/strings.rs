@@ -27,7 +27,11 @@ pub struct PyStrings {
 
 impl PyStrings {
     /// Runs `change` on the store without holding the interpreter, and shows readers the outcome.
-    fn change<T: Send>(&self, py: Python<'_>, change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send) -> PyResult<T> {
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send,
+    ) -> PyResult<T> {
         let outcome = py.detach(|| {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let outcome = change(&mut store)?;
@@ -47,7 +51,14 @@ impl PyStrings {
         Self { view: ArcSwap::from_pointee(store.view().clone()), store: Mutex::new(store) }
     }
 
-    fn _open(&self, py: Python<'_>, out_dir: PathBuf, mode: &str, starts_key: String, ends_key: String) -> PyResult<()> {
+    fn _open(
+        &self,
+        py: Python<'_>,
+        out_dir: PathBuf,
+        mode: &str,
+        starts_key: String,
+        ends_key: String,
+    ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let layout = layout(starts_key, ends_key);
         self.change(py, |store| {
@@ -81,7 +92,8 @@ impl PyStrings {
         };
         check_count(dir, indices.len(), values.len())?;
         let pairs = indices.iter().zip(&values);
-        let changes: Vec<_> = pairs.map(|(&index, value)| Ok((index, text(value, dir, index)?))).collect::<PyResult<_>>()?;
+        let changes: Vec<_> =
+            pairs.map(|(&index, value)| Ok((index, text(value, dir, index)?))).collect::<PyResult<_>>()?;
         self.change(py, |store| store.set(&changes))
     }
 
@@ -141,7 +153,13 @@ fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
         let part = |name: &str| value.getattr(name);
         let reason = format!("{} (string {index} for {})", part("reason")?, dir.display());
         let parts = (part("encoding")?, part("object")?, part("start")?, part("end")?, reason);
-        Ok(PyUnicodeEncodeError::new_err((parts.0.unbind(), parts.1.unbind(), parts.2.unbind(), parts.3.unbind(), parts.4)))
+        Ok(PyUnicodeEncodeError::new_err((
+            parts.0.unbind(),
+            parts.1.unbind(),
+            parts.2.unbind(),
+            parts.3.unbind(),
+            parts.4,
+        )))
     };
     relocate(&error).unwrap_or(error)
 }
@@ -153,8 +171,13 @@ fn layout(starts: String, ends: String) -> Layout {
 /// Writes `strings` to `out_dir`, in place of whatever data set is there.
 #[pyfunction]
 pub fn create_strings(
-    py: Python<'_>, out_dir: PathBuf, strings: &Bound<'_, PyAny>, starts_key: String, ends_key: String,
-    zstd_level: Option<i32>, zstd_train_dictionary_size: Option<usize>,
+    py: Python<'_>,
+    out_dir: PathBuf,
+    strings: &Bound<'_, PyAny>,
+    starts_key: String,
+    ends_key: String,
+    zstd_level: Option<i32>,
+    zstd_train_dictionary_size: Option<usize>,
 ) -> PyResult<()> {
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
