@@ -1,19 +1,18 @@
 //! Samples of any shape and one dtype.
 
+mod view;
+
+pub(crate) use view::View;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::batch::Batch;
-use crate::column::{self, Column};
 use crate::commit::{self, Build, DirLock, Durability, Timeout};
-use crate::dense::{Header, check_size, typed};
+use crate::dense::typed;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
-use crate::format::{self, Kind, MAX_AXES};
 use crate::layout::Layout;
-use crate::mapping::{Mode, Region};
-use crate::settle::settle;
-use crate::storage::{kind_of, read_text};
+use crate::mapping::Mode;
 
 /// One sample: its elements in C order, and its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,230 +35,6 @@ impl<'a> Sample<'a> {
     pub fn new<T: Element>(values: &'a [T], shape: &'a [i64]) -> Self {
         Self { bytes: bytemuck::cast_slice(values), shape }
     }
-}
-
-/// The shapes of all samples.
-#[derive(Clone, Debug)]
-enum Shapes {
-    /// Every sample is 0-D or 1-D: one entry each.
-    Flat(Column),
-    /// The axes of all samples one after another, and where those of each begin and end.
-    Nested { axes: Column, starts: Column, ends: Column },
-}
-
-/// What the mapped files held at one moment. It is cheap to clone and never changes.
-#[derive(Clone, Debug)]
-pub(crate) struct View {
-    pub dir: Arc<Path>,
-    pub header: Option<Arc<Header>>,
-    pub len: usize,
-    is_closed: bool,
-    pub data: Region,
-    starts: Column,
-    ends: Column,
-    shapes: Shapes,
-}
-
-impl View {
-    /// No samples, and no directory.
-    pub fn empty(dir: &Path) -> Self {
-        Self {
-            dir: dir.into(),
-            header: None,
-            len: 0,
-            is_closed: false,
-            data: Region::empty(),
-            starts: Column::empty(),
-            ends: Column::empty(),
-            shapes: Shapes::Flat(Column::empty()),
-        }
-    }
-
-    /// No samples, and no more to come.
-    #[cfg(feature = "python")]
-    fn closed(dir: &Path) -> Self {
-        Self { is_closed: true, ..Self::empty(dir) }
-    }
-
-    fn open(dir: &Path, layout: &Layout, mode: Mode) -> Result<Self> {
-        match kind_of(dir)? {
-            None => Ok(Self::empty(dir)),
-            Some(Kind::Ragged) => settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, mode, rest)),
-            Some(found) => Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::Ragged, found }),
-        }
-    }
-
-    /// The count of starts is read first: whatever is read later counts at least as many.
-    fn read(dir: &Path, layout: &Layout, mode: Mode, at_rest: bool) -> Result<Self> {
-        let rows = column::rows_of(&dir.join(&layout.starts))?;
-        let path = dir.join(format::SHAPES_ARE_FLAT);
-        let is_flat = format::parse_flag(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither 0 nor 1"))?;
-        let column = |key: &str| Column::open(&dir.join(key), rows, false, at_rest);
-        let (starts, ends) = (column(&layout.starts)?, column(&layout.ends)?);
-        let elements = column(&layout.flattened_shapes)?;
-        if at_rest && rows > 0 {
-            check_last(dir, layout, &starts, &ends, &elements)?;
-        }
-        let shapes = Shapes::read(&dir.join(&layout.shapes), rows, is_flat, at_rest)?;
-        let (header, data) = read_data(dir, ends.values().last().copied(), mode, at_rest)?;
-        let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many samples for this machine"))?;
-        Ok(Self { dir: dir.into(), header: Some(Arc::new(header)), len, is_closed: false, data, starts, ends, shapes })
-    }
-
-    /// The sample at `index`, checked against the mapped bytes: whatever the files hold, nothing outside of them
-    /// is reached.
-    #[inline]
-    pub fn get(&self, index: usize) -> Result<Sample<'_>> {
-        if index >= self.len {
-            return Err(self.absent(index as i64));
-        }
-        self.locate(index).ok_or_else(|| self.damaged(index))
-    }
-
-    #[inline]
-    fn locate(&self, index: usize) -> Option<Sample<'_>> {
-        let (start, end) = (*self.starts.values().get(index)?, *self.ends.values().get(index)?);
-        let elements = end.checked_sub(start).filter(|_| start >= 0)?;
-        let shape = self.shapes.get(index)?;
-        let shape = if shape == [0] && elements == 1 { &[] } else { shape };
-        if product(shape)? != elements {
-            return None;
-        }
-        let size = self.header.as_ref()?.dtype.item_size();
-        let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(size);
-        let bytes = self.data.bytes().get(byte(start)?..byte(end)?)?;
-        Some(Sample { bytes, shape })
-    }
-
-    /// Whether every sample is 0-D or 1-D.
-    pub fn is_flat(&self) -> bool {
-        matches!(self.shapes, Shapes::Flat(_))
-    }
-
-    /// Elements of all samples.
-    pub fn elements(&self) -> i64 {
-        self.ends.values().last().copied().unwrap_or(0)
-    }
-
-    /// Entries of all shapes.
-    fn axes(&self) -> i64 {
-        match &self.shapes {
-            Shapes::Flat(column) => column.values().len() as i64,
-            Shapes::Nested { ends, .. } => ends.values().last().copied().unwrap_or(0),
-        }
-    }
-
-    /// The same data set after `batch` was appended to it.
-    fn grown(&self, layout: &Layout, mode: Mode, batch: &Batch) -> Result<Self> {
-        let dir = &*self.dir;
-        let len = self.len + batch.len();
-        let column = |key: &str, column: &Column| column.grown(&dir.join(key), len);
-        let size = self.header.as_ref().map_or(1, |header| header.dtype.item_size());
-        let elements = usize::try_from(self.elements() + batch.elements()).unwrap_or(usize::MAX);
-        Ok(Self {
-            dir: self.dir.clone(),
-            header: self.header.clone(),
-            len,
-            is_closed: false,
-            data: self.data.grown(&dir.join(format::DATA), mode, elements.saturating_mul(size))?,
-            starts: column(&layout.starts, &self.starts)?,
-            ends: column(&layout.ends, &self.ends)?,
-            shapes: self.shapes.grown(&dir.join(&layout.shapes), len, self.axes() as usize + batch.axes())?,
-        })
-    }
-
-    /// Why there is no sample at `index`.
-    #[cold]
-    pub fn absent(&self, index: i64) -> Error {
-        match self.check_open() {
-            Ok(()) => Error::OutOfRange { path: self.dir.to_path_buf(), index, len: self.len },
-            Err(closed) => closed,
-        }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn damaged(&self, index: usize) -> Error {
-        let bounds = (self.starts.values().get(index), self.ends.values().get(index));
-        let what = match (bounds, self.shapes.get(index)) {
-            ((Some(start), Some(end)), Some(shape)) => format!(
-                "sample {index}: elements {start} to {end} and shape {shape:?} do not fit each other or the data"
-            ),
-            _ => format!("sample {index}: its shape lies outside the stored shapes"),
-        };
-        Error::corrupt(&*self.dir, what)
-    }
-}
-
-impl Shapes {
-    fn read(dir: &Path, rows: u64, is_flat: bool, at_rest: bool) -> Result<Self> {
-        if is_flat {
-            return Ok(Self::Flat(Column::open(dir, rows, true, at_rest)?));
-        }
-        let layout = Layout::default();
-        let column = |key: &str, wide: bool| Column::open(&dir.join(key), rows, wide, at_rest);
-        let (starts, ends) = (column(&layout.starts, false)?, column(&layout.ends, false)?);
-        column(&layout.flattened_shapes, false)?;
-        column(&layout.shapes, true)?;
-        let total = ends.values().last().copied().unwrap_or(0);
-        let total = u64::try_from(total).map_err(|_| Error::corrupt(dir.join(&layout.ends), "a negative end"))?;
-        Ok(Self::Nested { axes: Column::open(dir, total, false, at_rest)?, starts, ends })
-    }
-
-    #[inline]
-    fn get(&self, index: usize) -> Option<&[i64]> {
-        match self {
-            Self::Flat(column) => column.values().get(index..=index),
-            Self::Nested { axes, starts, ends } => {
-                let start = usize::try_from(*starts.values().get(index)?).ok()?;
-                let end = usize::try_from(*ends.values().get(index)?).ok()?;
-                axes.values().get(start..end).filter(|shape| shape.len() <= MAX_AXES)
-            }
-        }
-    }
-
-    fn grown(&self, dir: &Path, len: usize, total: usize) -> Result<Self> {
-        let layout = Layout::default();
-        match self {
-            Self::Flat(column) => Ok(Self::Flat(column.grown(dir, len)?)),
-            Self::Nested { axes, starts, ends } => Ok(Self::Nested {
-                axes: axes.grown(dir, total)?,
-                starts: starts.grown(&dir.join(&layout.starts), len)?,
-                ends: ends.grown(&dir.join(&layout.ends), len)?,
-            }),
-        }
-    }
-}
-
-#[inline]
-fn product(shape: &[i64]) -> Option<i64> {
-    shape.iter().try_fold(1_i64, |product, &axis| if axis < 0 { None } else { product.checked_mul(axis) })
-}
-
-/// The last sample ends where the members say so: what an opening can check without touching every sample.
-fn check_last(dir: &Path, layout: &Layout, starts: &Column, ends: &Column, elements: &Column) -> Result<()> {
-    let last = |column: &Column| column.values().last().copied().unwrap_or(0);
-    if last(ends).checked_sub(last(starts)) == Some(last(elements)) {
-        return Ok(());
-    }
-    Err(Error::corrupt(dir.join(&layout.ends), "the last sample's start, end and number of elements disagree"))
-}
-
-fn read_data(dir: &Path, end: Option<i64>, mode: Mode, at_rest: bool) -> Result<(Header, Region)> {
-    let header = Header::read(dir)?;
-    let end = end.unwrap_or(0);
-    let committed = u64::try_from(end).map_err(|_| Error::corrupt(dir, "the last sample ends before the first"))?;
-    if header.shape.len() != 1 || header.rows() < committed || (at_rest && header.rows() != committed) {
-        let what = format!("the shape is {:?}, the samples end at element {committed}", header.shape);
-        return Err(Error::corrupt(dir.join(format::SHAPE), what));
-    }
-    check_size(dir, &header, at_rest)?;
-    let len = check_size(dir, &header.with_rows(committed), false)?;
-    let data = Region::open(&dir.join(format::DATA), mode, len)?;
-    Ok((header, data))
 }
 
 /// Samples of any shape and one dtype in a directory.
@@ -364,8 +139,7 @@ impl Ragged {
     /// shapes.
     fn widen(&self, view: &View, lock: &DirLock) -> Result<()> {
         let build = Build::beside(&view.dir)?;
-        let Shapes::Flat(lengths) = &view.shapes else { return Ok(()) };
-        crate::batch::widen(&build, &view.dir, &self.layout, lengths.values())?;
+        crate::batch::widen(&build, &view.dir, &self.layout, view.flat_shapes())?;
         build.replace(&view.dir, lock)
     }
 

@@ -1,148 +1,20 @@
 //! UTF-8 strings, optionally compressed.
 
+mod view;
+
+pub(crate) use view::View;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::batch::offsets;
-use crate::column::{self, Column};
+use crate::column::{self};
 use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Timeout};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
 use crate::layout::Layout;
-use crate::mapping::{Mode, Region};
-use crate::settle::settle;
-use crate::storage::{kind_of, size_of_member};
-
-/// What the mapped files held at one moment. It is cheap to clone and never changes.
-#[derive(Clone, Debug)]
-pub(crate) struct View {
-    pub dir: Arc<Path>,
-    pub len: usize,
-    is_closed: bool,
-    exists: bool,
-    data: Region,
-    starts: Column,
-    ends: Column,
-    codec: Option<Arc<Codec>>,
-}
-
-impl View {
-    /// No strings, and no directory.
-    pub fn empty(dir: &Path) -> Self {
-        Self {
-            dir: dir.into(),
-            len: 0,
-            is_closed: false,
-            exists: false,
-            data: Region::empty(),
-            starts: Column::empty(),
-            ends: Column::empty(),
-            codec: None,
-        }
-    }
-
-    /// No samples, and no more to come.
-    #[cfg(feature = "python")]
-    fn closed(dir: &Path) -> Self {
-        Self { is_closed: true, ..Self::empty(dir) }
-    }
-
-    fn open(dir: &Path, layout: &Layout) -> Result<Self> {
-        match kind_of(dir)? {
-            None => Ok(Self::empty(dir)),
-            Some(Kind::String) => settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, rest)),
-            Some(found) => Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::String, found }),
-        }
-    }
-
-    /// The count of starts is read first: whatever is read later counts at least as many.
-    fn read(dir: &Path, layout: &Layout, at_rest: bool) -> Result<Self> {
-        let rows = column::rows_of(&dir.join(&layout.starts))?;
-        let column = |key: &str| Column::open(&dir.join(key), rows, false, at_rest);
-        let (starts, ends) = (column(&layout.starts)?, column(&layout.ends)?);
-        let data = read_data(dir, ends.values().last().copied(), at_rest)?;
-        let codec = Codec::open(dir)?.map(Arc::new);
-        let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many strings for this machine"))?;
-        Ok(Self { dir: dir.into(), len, is_closed: false, exists: true, data, starts, ends, codec })
-    }
-
-    /// The stored bytes of the string at `index`, checked against the mapped ones: whatever the files hold,
-    /// nothing outside of them is reached.
-    #[inline]
-    pub fn stored(&self, index: usize) -> Result<&[u8]> {
-        if index >= self.len {
-            return Err(self.absent(index as i64));
-        }
-        self.locate(index).ok_or_else(|| self.damaged(index, "its start and end do not fit the data"))
-    }
-
-    #[inline]
-    fn locate(&self, index: usize) -> Option<&[u8]> {
-        let start = usize::try_from(*self.starts.values().get(index)?).ok()?;
-        let end = usize::try_from(*self.ends.values().get(index)?).ok()?;
-        self.data.bytes().get(start..end)
-    }
-
-    /// The bytes of the string at `index`.
-    #[inline]
-    pub fn bytes(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        let stored = self.stored(index)?;
-        let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
-        let string = codec.decompress(stored);
-        string.map(Cow::Owned).ok_or_else(|| self.damaged(index, "it is no zstd frame that states its size"))
-    }
-
-    /// Bytes of all stored strings.
-    fn end(&self) -> i64 {
-        self.ends.values().last().copied().unwrap_or(0)
-    }
-
-    fn grown(&self, layout: &Layout, ends: &[i64]) -> Result<Self> {
-        let dir = &*self.dir;
-        let len = self.len + ends.len();
-        let end = usize::try_from(ends.last().copied().unwrap_or(self.end())).unwrap_or(usize::MAX);
-        Ok(Self {
-            len,
-            data: self.data.grown(&dir.join(DATA), Mode::ReadOnly, end)?,
-            starts: self.starts.grown(&dir.join(&layout.starts), len)?,
-            ends: self.ends.grown(&dir.join(&layout.ends), len)?,
-            ..self.clone()
-        })
-    }
-
-    /// Why there is no sample at `index`.
-    #[cold]
-    pub fn absent(&self, index: i64) -> Error {
-        match self.check_open() {
-            Ok(()) => Error::OutOfRange { path: self.dir.to_path_buf(), index, len: self.len },
-            Err(closed) => closed,
-        }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
-    }
-
-    /// String `index` is not what it should be.
-    #[cold]
-    pub fn damaged(&self, index: usize, what: &str) -> Error {
-        Error::corrupt(self.dir.join(DATA), format!("string {index}: {what}"))
-    }
-}
-
-fn read_data(dir: &Path, end: Option<i64>, at_rest: bool) -> Result<Region> {
-    let path = dir.join(DATA);
-    let end = end.unwrap_or(0);
-    let needed = usize::try_from(end).map_err(|_| Error::corrupt(&path, "the last string ends before the first"))?;
-    let size = size_of_member(&path)?;
-    let surplus = size > needed as u64 && !(needed == 0 && size == 1);
-    if size < needed as u64 || (at_rest && surplus) {
-        return Err(Error::corrupt(path, format!("the file has {size} bytes, the strings end at byte {needed}")));
-    }
-    Region::open(&path, Mode::ReadOnly, needed)
-}
+use crate::mapping::Mode;
 
 /// UTF-8 strings in a directory.
 ///

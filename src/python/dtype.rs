@@ -11,7 +11,7 @@ use crate::dtype::Dtype;
 /// The stored form of a dtype.
 ///
 /// # Errors
-/// TypeError where its elements hold pointers, or no stored form reads back as the same dtype.
+/// `TypeError` where its elements hold pointers, or no stored form reads back as the same dtype.
 pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
     let py = descr.py();
     if descr.has_object() || descr.kind() == b'T' {
@@ -19,10 +19,10 @@ pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
         return Err(PyTypeError::new_err(format!("{what}; convert the samples, texts go into a StringsMmap")));
     }
     for text in candidates(descr)? {
-        if let Ok(dtype) = Dtype::parse(&text) {
-            if to_numpy(py, &dtype).is_ok_and(|found| found.is_equiv_to(descr)) {
-                return Ok(dtype);
-            }
+        if let Ok(dtype) = Dtype::parse(&text)
+            && to_numpy(py, &dtype).is_ok_and(|found| found.is_equiv_to(descr))
+        {
+            return Ok(dtype);
         }
     }
     Err(PyTypeError::new_err(format!("dtype {descr} cannot be stored: it has no form that reads back as the same")))

@@ -17,7 +17,7 @@ pub enum Index {
 
 impl Index {
     /// # Errors
-    /// TypeError where the expression is no index; what `absent` makes of it where it leads outside of `len`
+    /// `TypeError` where the expression is no index; what `absent` makes of it where it leads outside of `len`
     /// samples.
     #[inline]
     pub fn parse(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Self> {
@@ -38,10 +38,10 @@ fn integer(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
             return Ok(None);
         }
         let position = ffi::PyNumber_AsSsize_t(index.as_ptr(), ffi::PyExc_IndexError);
-        if position == -1 {
-            if let Some(error) = PyErr::take(index.py()) {
-                return Err(error);
-            }
+        if position == -1
+            && let Some(error) = PyErr::take(index.py())
+        {
+            return Err(error);
         }
         Ok(Some(position))
     }

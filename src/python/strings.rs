@@ -146,7 +146,7 @@ fn text<'a>(string: &'a Bound<'_, PyAny>, dir: &Path, index: usize) -> PyResult<
     text.to_str().map(Cow::Borrowed).map_err(|error| located(text.py(), error, dir, index))
 }
 
-/// The same UnicodeEncodeError, with the place in its reason.
+/// The same `UnicodeEncodeError`, with the place in its reason.
 fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
     let relocate = |error: &PyErr| -> PyResult<PyErr> {
         let value = error.value(py);
