@@ -49,6 +49,14 @@ pub use mapping::Mode;
 pub use ragged::{Ragged, Sample};
 pub use strings::Strings;
 
+/// What the data set in `dir` is; `None` where there is none.
+///
+/// # Errors
+/// [`Error::Corrupt`] where `type.ninja` names no kind, or is missing beside the data; [`Error::Io`].
+pub fn kind_of(dir: impl AsRef<Path>) -> Result<Option<Kind>> {
+    storage::kind_of(dir.as_ref())
+}
+
 /// The path as seen from the root, so that a handle outlives a change of the working directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|source| Error::Io { path: path.to_owned(), source })

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
-use crate::column::{self};
+use crate::column;
 use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Timeout};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
