@@ -7,14 +7,12 @@ use mmap_ninja::{Dense, Kind, Mode, Ragged, Result, Strings};
 fn main() -> Result<()> {
     let dir: PathBuf = std::env::args_os().nth(1).expect("usage: read_map DIRECTORY").into();
     match mmap_ninja::kind_of(&dir)? {
-        Some(Kind::Ragged) => ragged(&Ragged::open(dir, Mode::ReadOnly)?),
-        Some(Kind::String) => strings(&Strings::open(dir, Mode::ReadOnly)?),
+        Some(Kind::Ragged) => ragged(&Ragged::open(dir, Mode::ReadOnly)?)?,
+        Some(Kind::String) => strings(&Strings::open(dir, Mode::ReadOnly)?)?,
         Some(Kind::Numpy) => dense(&Dense::open(dir, Mode::ReadOnly)?),
-        None => {
-            println!("no data set");
-            Ok(())
-        }
+        None => println!("no data set"),
     }
+    Ok(())
 }
 
 fn ragged(samples: &Ragged) -> Result<()> {
@@ -32,7 +30,6 @@ fn strings(texts: &Strings) -> Result<()> {
     Ok(())
 }
 
-fn dense(array: &Dense) -> Result<()> {
+fn dense(array: &Dense) {
     println!("{} {:?} {} {:?}", array.dtype().text(), array.shape(), array.order().name(), array.bytes());
-    Ok(())
 }

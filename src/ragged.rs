@@ -98,6 +98,9 @@ impl Ragged {
     /// [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append(&mut self, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
         self.view.check_open()?;
+        if samples.is_empty() {
+            return Ok(());
+        }
         let dir = self.view.dir.clone();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.timeout)? {

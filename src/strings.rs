@@ -87,6 +87,9 @@ impl Strings {
     /// [`Error::Busy`], [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
         self.view.check_open()?;
+        if strings.is_empty() {
+            return Ok(());
+        }
         let dir = self.view.dir.clone();
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         loop {
