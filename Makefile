@@ -15,7 +15,7 @@ help:
 
 demo: $(VENV)/.installed
 	$(BIN)/pip install -q --group demo
-	$(BIN)/python examples/demo.py $(if $(IMAGES),--images "$(IMAGES)") $(if $(TEXTS),--texts "$(TEXTS)")
+	$(BIN)/python examples/demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TEXTS),--texts "$(TEXTS)")
 
 test: lint test-rust test-python
 

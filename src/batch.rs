@@ -76,7 +76,7 @@ impl<'a> Batch<'a> {
     /// What the samples add to each member of `view`'s data set.
     pub fn growths(&'a self, layout: &Layout, view: &View, offsets: &'a Offsets) -> Vec<Growth<'a>> {
         let rows = view.len as u64;
-        let size = view.header.as_ref().map_or(1, |header| header.dtype.item_size()) as u64;
+        let size = view.item_size() as u64;
         let (old, added) = (view.elements().cast_unsigned(), self.elements().cast_unsigned());
         let data = self.data.clone();
         let mut growths =

@@ -1,5 +1,6 @@
 //! A dense member of int64: the starts, ends and shapes of samples.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::commit::{Growth, NewMember};
@@ -52,10 +53,20 @@ impl Column {
         bytemuck::try_cast_slice(self.region.bytes()).unwrap_or_default()
     }
 
+    /// The mapped bytes.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
     /// The same after the file grew to `rows` values.
     pub fn grown(&self, dir: &Path, rows: usize) -> Result<Self> {
         Ok(Self { region: self.region.grown(&dir.join(DATA), Mode::ReadOnly, rows * 8)? })
     }
+}
+
+/// Where the value of row `index` lies among the bytes of a column.
+pub(crate) fn place(index: usize) -> Range<usize> {
+    index * 8..index * 8 + 8
 }
 
 /// Rows that the member in `dir` counts.

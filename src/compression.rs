@@ -113,12 +113,15 @@ impl Codec {
         strings.iter().map(|string| compressor.compress(string)).collect()
     }
 
+    /// The size that a frame states, if it can be true.
+    pub fn size_of(frame: &[u8]) -> Option<usize> {
+        let size = usize::try_from(get_frame_content_size(frame).ok()??).ok()?;
+        (size <= MAX_STRING && size <= frame.len().saturating_mul(MAX_RATIO)).then_some(size)
+    }
+
     /// The string in a frame; `None` where it is no frame, or states no size or an absurd one.
     pub fn decompress(&self, frame: &[u8]) -> Option<Vec<u8>> {
-        let size = usize::try_from(get_frame_content_size(frame).ok()??).ok()?;
-        if size > MAX_STRING || size > frame.len().saturating_mul(MAX_RATIO) {
-            return None;
-        }
+        let size = Self::size_of(frame)?;
         let mut string = Vec::new();
         string.try_reserve_exact(size).ok()?;
         let mut decompressor = self.idle().pop().or_else(|| Decompressor::with_dictionary(&self.dict).ok())?;

@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Timeout};
+use crate::commit::{self, Build, DirLock, Growth, NewMember};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
 use crate::mapping::{Mode, Region};
+use crate::options::Options;
 use crate::settle::settle;
 use crate::storage::{kind_of, read_text, size_of_member};
 
@@ -144,7 +145,7 @@ impl Dense {
         let build = Build::beside(&dir)?;
         build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![]))?;
         build.stretch(size)?;
-        build.publish(&dir, Timeout::default())
+        build.publish(&dir, Options::default().timeout)
     }
 
     /// Appends rows: `bytes` holds an array of the same shape but for the first axis, in this array's order.
@@ -153,7 +154,7 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        extend(&self.dir, dtype, shape, bytes, Timeout::default(), Durability::default())?;
+        extend(&self.dir, dtype, shape, bytes, &Options::from(self.mode))?;
         *self = Self::open(&self.dir, self.mode)?;
         Ok(())
     }
@@ -226,20 +227,13 @@ fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let build = Build::beside(&dir)?;
     build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
-    build.publish(&dir, Timeout::default())
+    build.publish(&dir, Options::default().timeout)
 }
 
 /// Appends rows to the array in `dir`.
-pub(crate) fn extend(
-    dir: &Path,
-    dtype: &Dtype,
-    shape: &[u64],
-    bytes: &[u8],
-    timeout: Timeout,
-    durability: Durability,
-) -> Result<()> {
+pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], options: &Options) -> Result<()> {
     let dir = crate::absolute(dir)?;
-    let lock = DirLock::acquire(&dir, timeout)?;
+    let lock = DirLock::acquire(&dir, options.timeout)?;
     let Some(lock) = lock else { return Err(missing(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
@@ -254,7 +248,7 @@ pub(crate) fn extend(
         return interleave(&dir, &lock, &old, &new, bytes);
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes] };
-    commit::append(&dir, &lock, &[growth], durability)
+    commit::append(&dir, &lock, &[growth], options.durability)
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.

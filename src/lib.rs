@@ -27,8 +27,11 @@ mod dense;
 mod dtype;
 mod error;
 mod format;
+mod gather;
 mod layout;
 mod mapping;
+mod options;
+mod prefetch;
 #[cfg(feature = "python")]
 mod python;
 mod ragged;
@@ -44,9 +47,11 @@ pub use dense::Dense;
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
 pub use format::{Kind, Order};
+pub use gather::Side;
 pub use layout::Layout;
-pub use mapping::Mode;
-pub use ragged::{Ragged, Sample};
+pub use mapping::{Access, Mode};
+pub use options::Options;
+pub use ragged::{Gathered, Padded, Ragged, Sample};
 pub use strings::Strings;
 
 /// What the data set in `dir` is; `None` where there is none.

@@ -8,6 +8,7 @@
 //! programs are asked to keep to that; no library can enforce it.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,6 +108,12 @@ impl Region {
         }
     }
 
+    /// Where `part`, a part of these bytes, lies among them.
+    pub fn range_of(&self, part: &[u8]) -> Range<usize> {
+        let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
+        if start <= self.len { start..start + part.len() } else { 0..0 }
+    }
+
     /// Overwrites the bytes at `offset`.
     ///
     /// # Panics
@@ -119,7 +126,6 @@ impl Region {
             unsafe { std::ptr::copy(bytes.as_ptr(), mapping.raw.as_mut_ptr().add(offset), bytes.len()) }
         }
     }
-
     /// Whether both show the same mapping.
     #[cfg(feature = "python")]
     pub fn is_same_mapping(&self, other: &Self) -> bool {
@@ -128,6 +134,63 @@ impl Region {
             (None, None) => true,
             _ => false,
         }
+    }
+}
+
+/// The order in which samples will be read, for the kernel's read-ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// The kernel's own guess.
+    #[default]
+    Normal,
+    /// Here and there: a page fault reads no page beside its own.
+    Random,
+    /// One after another: a page fault reads far ahead.
+    Sequential,
+}
+
+#[cfg(unix)]
+impl Region {
+    /// Tells the kernel how the bytes will be read. Advice that it does not take is no error.
+    pub fn advise(&self, access: Access) {
+        let advice = match access {
+            Access::Normal => return,
+            Access::Random => memmap2::Advice::Random,
+            Access::Sequential => memmap2::Advice::Sequential,
+        };
+        if let Some(mapping) = &self.mapping {
+            let _ = mapping.raw.advise(advice);
+        }
+    }
+
+    /// Asks the kernel to read a range of the bytes soon, without waiting for it.
+    pub fn will_need(&self, range: Range<usize>) {
+        if let Some(mapping) = &self.mapping {
+            let _ = mapping.raw.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
+        }
+    }
+
+    /// Whether the page of the byte at `offset` is in memory, as far as the kernel tells.
+    pub fn is_resident(&self, offset: usize) -> bool {
+        let Some(mapping) = self.mapping.as_ref().filter(|_| offset < self.len) else { return true };
+        let mut page = 0;
+        let first = offset - offset % rustix::param::page_size();
+        // SAFETY: the address is that of a page of the mapping, since mappings begin on one; the answer is one
+        // byte, for one page.
+        let answer = unsafe { libc::mincore(mapping.raw.as_mut_ptr().add(first).cast(), 1, &raw mut page) };
+        answer != 0 || page & 1 == 1
+    }
+}
+
+/// Where the system takes no advice, nothing is given, and every page passes for one in memory.
+#[cfg(not(unix))]
+impl Region {
+    pub fn advise(&self, _access: Access) {}
+
+    pub fn will_need(&self, _range: Range<usize>) {}
+
+    pub fn is_resident(&self, _offset: usize) -> bool {
+        true
     }
 }
 

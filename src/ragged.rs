@@ -1,18 +1,21 @@
 //! Samples of any shape and one dtype.
 
+mod batches;
 mod view;
 
+pub use batches::{Gathered, Padded};
 pub(crate) use view::View;
 
 use std::path::{Path, PathBuf};
 
 use crate::batch::Batch;
-use crate::commit::{self, Build, DirLock, Durability, Timeout};
+use crate::commit::{self, Build, DirLock};
 use crate::dense::typed;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::mapping::Mode;
+use crate::options::Options;
 
 /// One sample: its elements in C order, and its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +57,7 @@ impl<'a> Sample<'a> {
 #[derive(Clone, Debug)]
 pub struct Ragged {
     view: View,
-    layout: Layout,
-    mode: Mode,
-    timeout: Timeout,
-    durability: Durability,
+    options: Options,
 }
 
 impl Ragged {
@@ -67,16 +67,16 @@ impl Ragged {
     /// # Errors
     /// [`Error::WrongKind`], [`Error::Corrupt`] where the files contradict each other, [`Error::Io`].
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
-        Self::open_with(dir.as_ref(), Layout::default(), mode)
+        Self::open_with(dir, Options::from(mode))
     }
 
-    /// The same with other names for the sub-directories.
+    /// The same with options.
     ///
     /// # Errors
     /// As [`Ragged::open`].
-    pub fn open_with(dir: &Path, layout: Layout, mode: Mode) -> Result<Self> {
-        let view = View::open(&crate::absolute(dir)?, &layout, mode)?;
-        Ok(Self { view, layout, mode, timeout: Timeout::default(), durability: Durability::default() })
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
+        Ok(Self { view, options })
     }
 
     /// Writes new samples in place of whatever data set is in `dir`.
@@ -88,7 +88,7 @@ impl Ragged {
         let batch = Batch::encode(&dir, 0, dtype, samples)?;
         let build = Build::beside(&dir)?;
         batch.create(&build, layout, dtype)?;
-        build.publish(&dir, Timeout::default())
+        build.publish(&dir, Options::default().timeout)
     }
 
     /// Appends samples, all of them or none.
@@ -103,12 +103,12 @@ impl Ragged {
         }
         let dir = self.view.dir.clone();
         loop {
-            if let Some(lock) = DirLock::acquire(&dir, self.timeout)? {
+            if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
                 return self.append_locked(dtype, samples, &lock);
             }
             let batch = Batch::encode(&dir, 0, dtype, samples)?;
             let build = Build::beside(&dir)?;
-            batch.create(&build, &self.layout, dtype)?;
+            batch.create(&build, &self.options.layout, dtype)?;
             if build.publish_new(&dir)? {
                 return self.refresh();
             }
@@ -118,11 +118,11 @@ impl Ragged {
     fn append_locked(&mut self, dtype: &Dtype, samples: &[Sample], lock: &DirLock) -> Result<()> {
         let dir = self.view.dir.clone();
         commit::recover(&dir, lock)?;
-        let view = View::open(&dir, &self.layout, self.mode)?;
+        let view = View::open(&dir, &self.options)?;
         let batch = Batch::encode(&dir, view.len, dtype, samples)?;
         let Some(header) = &view.header else {
             let build = Build::beside(&dir)?;
-            batch.create(&build, &self.layout, dtype)?;
+            batch.create(&build, &self.options.layout, dtype)?;
             build.replace(&dir, lock)?;
             return self.refresh();
         };
@@ -132,9 +132,9 @@ impl Ragged {
             return self.append(dtype, samples);
         }
         let offsets = batch.offsets(view.elements(), view.axes());
-        let growths = batch.growths(&self.layout, &view, &offsets);
-        commit::append(&dir, lock, &growths, self.durability)?;
-        self.view = view.grown(&self.layout, self.mode, &batch)?;
+        let growths = batch.growths(&self.options.layout, &view, &offsets);
+        commit::append(&dir, lock, &growths, self.options.durability)?;
+        self.view = view.grown(&self.options, &batch)?;
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Ragged {
     /// shapes.
     fn widen(&self, view: &View, lock: &DirLock) -> Result<()> {
         let build = Build::beside(&view.dir)?;
-        crate::batch::widen(&build, &view.dir, &self.layout, view.flat_shapes())?;
+        crate::batch::widen(&build, &view.dir, &self.options.layout, view.flat_shapes())?;
         build.replace(&view.dir, lock)
     }
 
@@ -152,7 +152,7 @@ impl Ragged {
     /// As [`Ragged::open`].
     pub fn refresh(&mut self) -> Result<()> {
         self.view.check_open()?;
-        self.view = View::open(&self.view.dir, &self.layout, self.mode)?;
+        self.view = View::open(&self.view.dir, &self.options)?;
         Ok(())
     }
 
@@ -199,7 +199,7 @@ impl Ragged {
     /// [`Error::ReadOnly`]; [`Error::Shape`] where `bytes` has another size; as [`Ragged::get`].
     pub fn set(&mut self, index: usize, bytes: &[u8]) -> Result<()> {
         let path = || self.view.dir.to_path_buf();
-        if !self.mode.is_writable() {
+        if !self.options.mode.is_writable() {
             return Err(Error::ReadOnly { path: path() });
         }
         let sample = self.get(index)?;
@@ -213,20 +213,14 @@ impl Ragged {
             return Err(Error::Shape { what });
         }
         let offset = sample.bytes.as_ptr() as usize - self.view.data.bytes().as_ptr() as usize;
-        self.view.data.write(self.mode, offset, bytes);
+        self.view.data.write(self.options.mode, offset, bytes);
         Ok(())
     }
 
     /// A handle to nothing, until it is opened.
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
-        Self {
-            view: View::closed(Path::new("")),
-            layout: Layout::default(),
-            mode: Mode::ReadOnly,
-            timeout: Timeout::default(),
-            durability: Durability::default(),
-        }
+        Self { view: View::closed(Path::new("")), options: Options::default() }
     }
 
     /// Lets go of the files.

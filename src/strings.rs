@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
 use crate::column;
-use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Timeout};
+use crate::commit::{self, Build, DirLock, Growth, NewMember};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
 use crate::layout::Layout;
 use crate::mapping::Mode;
+use crate::options::Options;
 
 /// UTF-8 strings in a directory.
 ///
@@ -32,10 +33,7 @@ use crate::mapping::Mode;
 #[derive(Clone, Debug)]
 pub struct Strings {
     view: View,
-    layout: Layout,
-    mode: Mode,
-    timeout: Timeout,
-    durability: Durability,
+    options: Options,
 }
 
 impl Strings {
@@ -45,19 +43,19 @@ impl Strings {
     /// # Errors
     /// [`Error::WrongKind`], [`Error::Corrupt`] where the files contradict each other, [`Error::Io`].
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
-        Self::open_with(dir.as_ref(), Layout::default(), mode)
+        Self::open_with(dir, Options::from(mode))
     }
 
-    /// The same with other names for the sub-directories.
+    /// The same with options.
     ///
     /// # Errors
     /// As [`Strings::open`].
-    pub fn open_with(dir: &Path, layout: Layout, mode: Mode) -> Result<Self> {
-        if mode == Mode::CopyOnWrite {
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        if options.mode == Mode::CopyOnWrite {
             return Err(Error::Argument { what: "strings cannot be opened copy-on-write".to_owned() });
         }
-        let view = View::open(&crate::absolute(dir)?, &layout)?;
-        Ok(Self { view, layout, mode, timeout: Timeout::default(), durability: Durability::default() })
+        let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
+        Ok(Self { view, options })
     }
 
     /// Writes new strings in place of whatever data set is in `dir`.
@@ -78,7 +76,7 @@ impl Strings {
         if !strings.is_empty() {
             write_new(&build, &dir, layout, codec.as_ref(), &bytes)?;
         }
-        build.publish(&dir, Timeout::default())
+        build.publish(&dir, Options::default().timeout)
     }
 
     /// Appends strings, all of them or none.
@@ -93,11 +91,11 @@ impl Strings {
         let dir = self.view.dir.clone();
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         loop {
-            if let Some(lock) = DirLock::acquire(&dir, self.timeout)? {
+            if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
                 return self.append_locked(&bytes, &lock);
             }
             let build = Build::beside(&dir)?;
-            write_new(&build, &dir, &self.layout, None, &bytes)?;
+            write_new(&build, &dir, &self.options.layout, None, &bytes)?;
             if build.publish_new(&dir)? {
                 return self.refresh();
             }
@@ -107,10 +105,10 @@ impl Strings {
     fn append_locked(&mut self, strings: &[&[u8]], lock: &DirLock) -> Result<()> {
         let dir = self.view.dir.clone();
         commit::recover(&dir, lock)?;
-        let view = View::open(&dir, &self.layout)?;
+        let view = View::open(&dir, &self.options)?;
         if !view.exists {
             let build = Build::beside(&dir)?;
-            write_new(&build, &dir, &self.layout, None, strings)?;
+            write_new(&build, &dir, &self.options.layout, None, strings)?;
             build.replace(&dir, lock)?;
             return self.refresh();
         }
@@ -120,11 +118,11 @@ impl Strings {
         let chunks = frames.iter().map(AsRef::as_ref).collect();
         let growths = [
             Growth { member: PathBuf::new(), rows: None, offset, chunks },
-            column::growth(self.layout.ends.clone().into(), rows, &ends),
-            column::growth(self.layout.starts.clone().into(), rows, &starts),
+            column::growth(self.options.layout.ends.clone().into(), rows, &ends),
+            column::growth(self.options.layout.starts.clone().into(), rows, &starts),
         ];
-        commit::append(&dir, lock, &growths, self.durability)?;
-        self.view = view.grown(&self.layout, &ends)?;
+        commit::append(&dir, lock, &growths, self.options.durability)?;
+        self.view = view.grown(&self.options.layout, &ends)?;
         Ok(())
     }
 
@@ -135,7 +133,7 @@ impl Strings {
     /// has another size; [`Error::OutOfRange`]; [`Error::Io`].
     pub fn set<S: AsRef<str>>(&mut self, changes: &[(usize, S)]) -> Result<()> {
         let dir = self.view.dir.clone();
-        if !self.mode.is_writable() {
+        if !self.options.mode.is_writable() {
             return Err(Error::ReadOnly { path: dir.to_path_buf() });
         }
         if self.view.codec.is_some() {
@@ -158,7 +156,7 @@ impl Strings {
     /// As [`Strings::open`].
     pub fn refresh(&mut self) -> Result<()> {
         self.view.check_open()?;
-        self.view = View::open(&self.view.dir, &self.layout)?;
+        self.view = View::open(&self.view.dir, &self.options)?;
         Ok(())
     }
 
@@ -189,13 +187,7 @@ impl Strings {
     /// A handle to nothing, until it is opened.
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
-        Self {
-            view: View::closed(Path::new("")),
-            layout: Layout::default(),
-            mode: Mode::ReadOnly,
-            timeout: Timeout::default(),
-            durability: Durability::default(),
-        }
+        Self { view: View::closed(Path::new("")), options: Options::default() }
     }
 
     /// Lets go of the files.

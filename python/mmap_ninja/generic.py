@@ -37,5 +37,9 @@ def open_existing(
     array_mode = "r" if mode == "r+b" else mode
     if kind == "ragged":
         return RaggedMmap(out_dir, wrapper_fn=wrapper_fn, mode=array_mode)
-    data = StringsMmap(out_dir, mode=mode) if kind == "string" else np_ninja.open_existing(out_dir, mode=array_mode)
+    data = (
+        StringsMmap(out_dir, mode=mode)
+        if kind == "string"
+        else np_ninja.open_existing(out_dir, mode=array_mode)
+    )
     return data if wrapper_fn is None else Wrapped(data, wrapper_fn)

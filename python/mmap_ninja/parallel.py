@@ -31,7 +31,9 @@ class ParallelBatchCollector:
     [['a', 'b'], ['c']]
     """
 
-    def __init__(self, indexable, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs):
+    def __init__(
+        self, indexable, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs
+    ):
         self.verify(indexable, batch_size)
         self.indexable = indexable if hasattr(indexable, "__getitem__") else make_indexable(indexable)
         self.batch_size = batch_size
@@ -45,7 +47,9 @@ class ParallelBatchCollector:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         if not hasattr(indexable, "__getitem__") and not callable(indexable):
-            raise TypeError("indexable must implement __getitem__ or be callable and take one integer argument.")
+            raise TypeError(
+                "indexable must implement __getitem__ or be callable and take one integer argument."
+            )
 
     @staticmethod
     def begin(n_jobs: int | None, **kwargs) -> Any:

@@ -27,6 +27,8 @@ class RaggedMmap(_core.Ragged):
             in this process. Appending works with all of them.
         starts_key, ends_key, shapes_key, flattened_shapes_key: names of the sub-directories.
         copy_before_wrapper_fn: hand `wrapper_fn` a copy, which it may change or keep as its own.
+        access: 'random' or 'sequential' tells the kernel how samples will be read from a file larger than memory:
+            'random' suits single small samples (batches announce themselves), 'sequential' a pass in order.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
@@ -48,14 +50,16 @@ class RaggedMmap(_core.Ragged):
         shapes_key: str = "shapes",
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
+        access: str = "normal",
     ):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
-        self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn)
+        self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
         self.out_dir = Path(out_dir)
         self.data_file = self.out_dir / "data"
         self.mode = mode
         self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
         self.copy_before_wrapper_fn = copy_before_wrapper_fn
+        self.access = access
 
     @property
     def n(self) -> int:
@@ -70,7 +74,8 @@ class RaggedMmap(_core.Ragged):
     @property
     def memmap(self) -> np.memmap:
         """The elements of all samples, one after another, of shape (elements,)."""
-        return np_ninja.open_existing(self.out_dir, self.mode)
+        elements = self.ends[-1] if len(self) else 0
+        return np_ninja.open_existing(self.out_dir, self.mode)[:elements]
 
     @property
     def starts(self) -> np.memmap:
@@ -95,10 +100,83 @@ class RaggedMmap(_core.Ragged):
         return RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
 
     def _member(self, key: str) -> np.memmap:
-        return np_ninja.open_existing(self.out_dir / key, self.mode)
+        return np_ninja.open_existing(self.out_dir / key, self.mode)[: len(self)]
 
     def __contains__(self, sample) -> bool:
         return any(np.array_equal(sample, ours) for ours in self)
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        """The samples at `indices`, through `__getitem__` where a subclass has its own: what PyTorch's DataLoader calls."""
+        if type(self).__getitem__ is RaggedMmap.__getitem__:
+            return self[list(indices)]
+        return [self[index] for index in indices]
+
+    def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The elements of samples one after another, and where each begins and ends.
+
+        Args:
+            indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
+
+        Returns:
+            values: of the map's dtype and shape (elements,); sample k of the batch is
+                `values[offsets[k]:offsets[k + 1]]`, its elements in C order.
+            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's list arrays and of PyTorch's
+                jagged tensors.
+
+        Raises:
+            IndexError: there is no such sample.
+
+        >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
+        >>> tokens.gather([2, 0])
+        (array([5, 6, 1, 2, 3]), array([0, 2, 5]))
+        """
+        return self._gather(indices)
+
+    def padded(
+        self,
+        indices: Sequence[int],
+        padding_value: Any = 0,
+        padding_side: str = "right",
+        max_length: int | None = None,
+        out: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Samples in one dense array, filled up to the longest of them, as `torch.nn.utils.rnn.pad_sequence` does.
+
+        Args:
+            indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
+            padding_value: a scalar that the map's dtype can hold.
+            padding_side: 'right' puts the padding behind the elements of every axis, 'left' before them.
+            max_length: cut every axis of a sample to its first so many entries.
+            out: fill this array instead of a new one: of the map's dtype, C-contiguous, of shape (len(indices), ...),
+                its other axes at least as long as the longest sample's.
+
+        Returns:
+            batch: of shape (len(indices), longest, ...), every axis of N-D samples padded; `out` if it was given.
+            lengths: the sizes of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the
+                samples have several axes.
+
+        Raises:
+            IndexError: there is no such sample.
+            ValueError: the samples have different numbers of axes, or `out` does not fit.
+            TypeError, OverflowError: the dtype of `out` is another, or it cannot hold `padding_value`.
+
+        >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
+        >>> batch, lengths = tokens.padded([0, 1], padding_value=-1)
+        >>> batch.tolist(), lengths.tolist()
+        ([[1, 2, 3], [4, -1, -1]], [3, 1])
+        """
+        return self._padded(indices, padding_value, padding_side, max_length, out)
+
+    def prefetch(self, indices: Sequence[int]) -> None:
+        """Ask the kernel to read samples from the disk, and return at once.
+
+        `gather` and `padded` do this by themselves where the samples are not in memory. It helps to announce the
+        next batch while this one is used.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+        self._prefetch(indices)
 
     def get_single(self, item: int) -> Any:
         """The sample at the index `item`; the same as `self[item]`."""
@@ -156,6 +234,7 @@ class RaggedMmap(_core.Ragged):
             "shapes_key": self.shapes_key,
             "flattened_shapes_key": self.flattened_shapes_key,
             "copy_before_wrapper_fn": self.copy_before_wrapper_fn,
+            "access": self.access,
         }
         return _build.reopen, (type(self), RaggedMmap, options)
 
@@ -172,6 +251,7 @@ class RaggedMmap(_core.Ragged):
         shapes_key: str = "shapes",
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
+        access: str = "normal",
     ) -> "RaggedMmap":
         """Store samples that are in memory, in place of whatever data set is in `out_dir`.
 
@@ -194,7 +274,7 @@ class RaggedMmap(_core.Ragged):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
         _core.numpy_mode(mode)
         _core.create_ragged(out_dir, lists, dtype, *keys)
-        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn)
+        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
 
     @classmethod
     def from_generator(

@@ -24,6 +24,8 @@ class StringsMmap(_core.Strings):
         mode: 'r' or 'rb' to read, 'r+' or 'r+b' to assign texts of as many bytes in place. Appending works with all
             of them.
         starts_key, ends_key: names of the sub-directories.
+        access: 'random' or 'sequential' tells the kernel how texts will be read from a file larger than memory:
+            'random' suits single texts (batches announce themselves), 'sequential' a pass in order.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
@@ -36,13 +38,19 @@ class StringsMmap(_core.Strings):
     """
 
     def __init__(
-        self, out_dir: str | PathLike, mode: str = "r+b", starts_key: str = "starts", ends_key: str = "ends"
+        self,
+        out_dir: str | PathLike,
+        mode: str = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        access: str = "normal",
     ):
-        self._open(out_dir, mode, starts_key, ends_key)
+        self._open(out_dir, mode, starts_key, ends_key, access)
         self.out_dir = Path(out_dir)
         self.data_file = self.out_dir / "data.ninja"
         self.mode = mode
         self.starts_key, self.ends_key = starts_key, ends_key
+        self.access = access
 
     @property
     def n(self) -> int:
@@ -57,15 +65,51 @@ class StringsMmap(_core.Strings):
     @property
     def starts(self) -> np.memmap:
         """The byte at which each stored text starts, int64 of shape (n,)."""
-        return np_ninja.open_existing(self.out_dir / self.starts_key)
+        return np_ninja.open_existing(self.out_dir / self.starts_key)[: len(self)]
 
     @property
     def ends(self) -> np.memmap:
         """One past the byte at which each stored text ends, int64 of shape (n,)."""
-        return np_ninja.open_existing(self.out_dir / self.ends_key)
+        return np_ninja.open_existing(self.out_dir / self.ends_key)[: len(self)]
 
     def __contains__(self, text) -> bool:
         return any(text == ours for ours in self)
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        """The texts at `indices`, through `__getitem__` where a subclass has its own: what PyTorch's DataLoader calls."""
+        if type(self).__getitem__ is StringsMmap.__getitem__:
+            return self[list(indices)]
+        return [self[index] for index in indices]
+
+    def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The UTF-8 bytes of texts one after another, and where each begins and ends.
+
+        Args:
+            indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
+
+        Returns:
+            values: uint8 of shape (bytes,); text k of the batch is `values[offsets[k]:offsets[k + 1]]`.
+            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's large strings.
+
+        Raises:
+            IndexError: there is no such text.
+
+        >>> values, offsets = StringsMmap.from_strings(out_dir, ["one", "zwei"]).gather([1, 0])
+        >>> values.tobytes(), offsets.tolist()
+        (b'zweione', [0, 4, 7])
+        """
+        return self._gather(indices)
+
+    def prefetch(self, indices: Sequence[int]) -> None:
+        """Ask the kernel to read texts from the disk, and return at once.
+
+        `gather` does this by itself where the texts are not in memory. It helps to announce the next batch while this
+        one is used.
+
+        Raises:
+            IndexError: there is no such text.
+        """
+        self._prefetch(indices)
 
     def get_single(self, item: int) -> str:
         """The text at the index `item`; the same as `self[item]`."""
@@ -113,6 +157,7 @@ class StringsMmap(_core.Strings):
             "mode": self.mode,
             "starts_key": self.starts_key,
             "ends_key": self.ends_key,
+            "access": self.access,
         }
         return _build.reopen, (type(self), StringsMmap, options)
 
@@ -127,6 +172,7 @@ class StringsMmap(_core.Strings):
         verbose: bool = False,
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
+        access: str = "normal",
     ) -> "StringsMmap":
         """Store texts that are in memory, in place of whatever data set is in `out_dir`.
 
@@ -149,7 +195,7 @@ class StringsMmap(_core.Strings):
         texts = _build.progress(strings, verbose)
         _core.numpy_mode(mode)
         _core.create_strings(out_dir, texts, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
-        return cls(out_dir, mode, starts_key, ends_key)
+        return cls(out_dir, mode, starts_key, ends_key, access)
 
     @classmethod
     def from_generator(

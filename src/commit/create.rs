@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use super::DirLock;
 use super::fs::{
     create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync, sync_directory,
     truncate, write_at, write_chunks,
 };
-use super::{DirLock, Timeout};
 use crate::error::{At, Result};
 use crate::format::{self, DATA};
+#[cfg(feature = "python")]
+use crate::options::Options;
 use crate::storage::open_member;
 
 /// One directory of a new data set.
@@ -74,7 +77,7 @@ impl Build {
     }
 
     /// Puts the directory at `target`, in exchange for what is there.
-    pub fn publish(&self, target: &Path, timeout: Timeout) -> Result<()> {
+    pub fn publish(&self, target: &Path, timeout: Duration) -> Result<()> {
         loop {
             if self.publish_new(target)? {
                 return Ok(());
@@ -103,7 +106,7 @@ impl Build {
 /// Puts the finished data set in the directory `built` at `target`, in exchange for what is there.
 #[cfg(feature = "python")]
 pub(crate) fn publish(built: &Path, target: &Path) -> Result<()> {
-    Build { dir: built.to_owned() }.publish(target, Timeout::default())
+    Build { dir: built.to_owned() }.publish(target, Options::default().timeout)
 }
 
 impl Drop for Build {

@@ -9,16 +9,6 @@ use std::time::{Duration, Instant};
 use crate::error::{At, Error, Result};
 use crate::storage::Identity;
 
-/// How long a writer waits for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeout(pub Duration);
-
-impl Default for Timeout {
-    fn default() -> Self {
-        Self(Duration::from_secs(60))
-    }
-}
-
 /// The right to write in one directory, until dropped.
 #[derive(Debug)]
 pub(crate) struct DirLock {
@@ -27,7 +17,7 @@ pub(crate) struct DirLock {
 
 impl DirLock {
     /// Waits for the directory; `None` where there is none.
-    pub fn acquire(dir: &Path, timeout: Timeout) -> Result<Option<Self>> {
+    pub fn acquire(dir: &Path, timeout: Duration) -> Result<Option<Self>> {
         let begun = Instant::now();
         let mut pause = Duration::from_micros(50);
         loop {
@@ -41,7 +31,7 @@ impl DirLock {
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error).at(dir),
             }
-            if begun.elapsed() >= timeout.0 {
+            if begun.elapsed() >= timeout {
                 return Err(Error::Busy { path: dir.to_owned(), waited: begun.elapsed() });
             }
             sleep(pause);

@@ -27,7 +27,7 @@ pub(crate) use append::append;
 pub(crate) use create::publish;
 pub(crate) use create::{Build, NewMember, link_or_copy};
 pub(crate) use fs::overwrite;
-pub(crate) use lock::{DirLock, Timeout};
+pub(crate) use lock::DirLock;
 pub(crate) use recover::{has_intent, recover};
 
 /// What a committed batch survives.

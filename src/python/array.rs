@@ -1,12 +1,13 @@
 //! The one place that makes NumPy views of mapped bytes.
 
-use numpy::PyArrayDescr;
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp,
 };
 use numpy::prelude::*;
+use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::prelude::*;
 
+use crate::gather::Out;
 use crate::mapping::Region;
 use crate::ragged::Sample;
 
@@ -27,6 +28,43 @@ impl Owner {
 
 /// Where arrays of no elements point to.
 static NOTHING: [u128; 1] = [0];
+
+/// A new array whose elements have no value yet.
+pub fn empty<'py>(
+    py: Python<'py>,
+    descr: &Bound<'py, PyArrayDescr>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let axes = i32::try_from(shape.len())?;
+    // SAFETY: NumPy copies the shape and does not write to it, takes over the reference to `descr`, and allocates
+    // the elements.
+    let array = unsafe {
+        let array = PY_ARRAY_API.PyArray_NewFromDescr(
+            py,
+            get_type_object(py, NpyTypes::PyArray_Type),
+            descr.clone().into_dtype_ptr(),
+            axes,
+            shape.as_ptr().cast_mut().cast::<npy_intp>(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            0,
+            std::ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(py, array)?
+    };
+    Ok(array.cast_into::<PyUntypedArray>()?)
+}
+
+/// The elements of a C-contiguous array, to be written.
+///
+/// # Safety
+/// Nothing else reads or writes them while the slice is there, and the array is writable.
+pub unsafe fn out<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a mut Out {
+    let len = array.len() * array.dtype().itemsize();
+    // SAFETY: the array is C-contiguous, so that its elements fill `len` bytes from its data pointer on, which is
+    // not null; the caller vouches for the rest.
+    unsafe { std::slice::from_raw_parts_mut((*array.as_array_ptr()).fields.data.cast(), len) }
+}
 
 /// A NumPy array on the bytes of `sample`, which lie in `owner`'s mapping.
 #[inline]

@@ -10,10 +10,10 @@ use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::samples::{bytes, cast, contiguous};
-use crate::commit::{Durability, Timeout};
 use crate::dense::{self, Dense};
 use crate::format::Order;
 use crate::mapping::Mode;
+use crate::options::Options;
 use crate::storage;
 
 /// The kind of data set in `out_dir`: "numpy", "ragged" or "string"; None where there is none.
@@ -63,11 +63,11 @@ pub fn create_zeros(
 pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let descr = to_numpy(py, present.dtype())?;
-    let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir, 0)? };
+    let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let (dtype, bytes) = (present.dtype(), bytes(&array));
-    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, Timeout::default(), Durability::default()))?)
+    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, &Options::default()))?)
 }
 
 /// The same values, laid out as the array that they are appended to.

@@ -1,7 +1,7 @@
 //! What stands between the brackets: an integer, a slice, a list, an index array, a boolean mask or a range.
 
-use numpy::PyUntypedArray;
 use numpy::prelude::*;
+use numpy::{PyReadonlyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -56,6 +56,14 @@ fn is_integer(index: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyIndex_Check(index.as_ptr()) != 0 }
 }
 
+/// The samples of a batch: anything but a single integer.
+pub fn batch(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Vec<usize>> {
+    match Index::parse(index, len, absent)? {
+        Index::Many(indices) => Ok(indices),
+        Index::One(_) => Err(PyTypeError::new_err("a batch needs a list or an array of indices, not one integer")),
+    }
+}
+
 /// Counted from the end where negative; `None` outside of `len` samples.
 #[inline]
 fn resolve(position: isize, len: usize) -> Option<usize> {
@@ -99,5 +107,8 @@ fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
         _ if untyped.len() == 0 => return Ok(Vec::new()),
         _ => return Err(PyTypeError::new_err(format!("index arrays must be of integers, not {}", untyped.dtype()))),
     };
-    positions.call_method0("tolist")?.extract()
+    match positions.extract::<PyReadonlyArray1<'_, i64>>() {
+        Ok(positions) => Ok(positions.as_array().iter().map(|&position| position as isize).collect()),
+        Err(_) => positions.call_method0("tolist")?.extract(),
+    }
 }

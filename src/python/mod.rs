@@ -2,6 +2,7 @@
 //! about bytes.
 
 mod array;
+mod batches;
 mod dense;
 mod dtype;
 mod error;

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::mapping::Mode;
+use crate::mapping::{Access, Mode};
 
 /// # Errors
 /// [`Error::Argument`] where the mode is unknown, or would erase the data set.
@@ -16,6 +16,19 @@ pub fn parse(mode: &str) -> Result<Mode> {
             Err(Error::Argument { what: format!("mode '{mode}' would erase the data set; use 'r', 'r+' or 'c'") })
         }
         _ => Err(Error::Argument { what: format!("mode must be one of 'r', 'r+' and 'c', not '{mode}'") }),
+    }
+}
+
+/// # Errors
+/// [`Error::Argument`] where the access is unknown.
+pub fn parse_access(access: &str) -> Result<Access> {
+    match access {
+        "normal" => Ok(Access::Normal),
+        "random" => Ok(Access::Random),
+        "sequential" => Ok(Access::Sequential),
+        _ => Err(Error::Argument {
+            what: format!("access must be one of 'normal', 'random' and 'sequential', not '{access}'"),
+        }),
     }
 }
 

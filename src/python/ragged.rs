@@ -11,14 +11,17 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
+use super::batches::{self, Pair};
 use super::dtype::{from_numpy, has_dtype, to_numpy};
-use super::index::Index;
+use super::index::{self, Index};
 use super::mode;
-use super::samples::{Arrays, cast, to_array};
+use super::samples::{Arrays, cast, place, to_array};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::mapping::Mode;
-use crate::ragged::{Ragged, View};
+use crate::options::Options;
+use crate::prefetch::When;
+use crate::ragged::{Ragged, Sample, View};
 
 /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
 struct State {
@@ -146,11 +149,13 @@ impl PyRagged {
         shapes_key: String,
         flattened_shapes_key: String,
         copy_before_wrapper_fn: bool,
+        access: &str,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let layout =
             Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-        let store = py.detach(|| Ragged::open_with(&out_dir, layout, mode))?;
+        let options = Options { mode, layout, access: mode::parse_access(access)?, ..Options::default() };
+        let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         self.state.store(State::new(py, &store, mode, wrapper, None)?.into());
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
@@ -200,6 +205,45 @@ impl PyRagged {
         self.change(py, |store| store.append(&dtype, &samples))
     }
 
+    fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+        let state = self.state.load_full();
+        let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
+        let samples = py.detach(|| state.view.samples(&indices, When::IfCold))?;
+        let pieces: Vec<&[u8]> = samples.iter().map(|sample| sample.bytes).collect();
+        batches::gather(py, state.descr()?.bind(py), &pieces)
+    }
+
+    fn _padded<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+        side: &str,
+        max_length: Option<i64>,
+        out: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Pair<'py>> {
+        let state = self.state.load_full();
+        let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
+        let options = batches::Options { value, side, max_length, out };
+        batches::padded(&state.view, state.descr()?.bind(py), &indices, &options)
+    }
+
+    fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
+        let state = self.state.load_full();
+        let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
+        Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
+    }
+
+    #[getter]
+    fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let state = self.state.load();
+        let elements = &state.view.elements;
+        let owner = Py::new(py, Owner::new(elements.region().clone()))?;
+        let values = elements.values();
+        let shape = [values.len() as i64];
+        view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
+    }
+
     /// Looks again at the files: what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Ragged::refresh)
@@ -244,7 +288,7 @@ fn change<'py>(py: Python<'py>, state: &State, index: usize, value: &Bound<'py, 
         return Err(Error::Shape { what }.into());
     }
     let descr = descr.bind(py);
-    let value = if has_dtype(&value, descr) { value } else { cast(&value, descr, &state.view.dir, index)? };
+    let value = if has_dtype(&value, descr) { value } else { cast(&value, descr, &place(&state.view.dir, index))? };
     Ok((target, value.into_any()))
 }
 

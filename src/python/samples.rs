@@ -37,7 +37,7 @@ impl<'py> Arrays<'py> {
         let index = first + self.arrays.len();
         let array = to_array(sample)?;
         let descr = self.descr.get_or_insert_with(|| array.dtype());
-        let array = if has_dtype(&array, descr) { array } else { cast(&array, descr, dir, index)? };
+        let array = if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? };
         self.arrays.push(contiguous(array)?);
         Ok(())
     }
@@ -60,14 +60,17 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntype
     Ok(array.cast_into::<PyUntypedArray>()?)
 }
 
+/// Names a sample in an error message.
+pub fn place(dir: &Path, index: usize) -> String {
+    format!("{}: sample {index}", dir.display())
+}
+
 /// The same values in another dtype; an exception where that would change one.
 pub fn cast<'py>(
     array: &Bound<'py, PyUntypedArray>,
     descr: &Bound<'py, PyArrayDescr>,
-    dir: &Path,
-    index: usize,
+    place: &str,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let place = format!("{}: sample {index}", dir.display());
     let checked = array.py().import("mmap_ninja._cast")?.call_method1("cast", (array, descr, place))?;
     Ok(checked.cast_into::<PyUntypedArray>()?)
 }

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use numpy::PyArray1;
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use super::index::Index;
+use super::batches::{self, Pair};
+use super::index::{self, Index};
 use super::mode;
 use super::ragged::check_count;
 use crate::compression::Compression;
 use crate::layout::Layout;
+use crate::options::Options;
+use crate::prefetch::When;
 use crate::strings::{Strings, View};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
@@ -58,11 +62,13 @@ impl PyStrings {
         mode: &str,
         starts_key: String,
         ends_key: String,
+        access: &str,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
-        let layout = layout(starts_key, ends_key);
+        let access = mode::parse_access(access)?;
+        let options = Options { mode, layout: layout(starts_key, ends_key), access, ..Options::default() };
         self.change(py, |store| {
-            *store = Strings::open_with(&out_dir, layout, mode)?;
+            *store = Strings::open_with(&out_dir, options)?;
             Ok(())
         })
     }
@@ -106,6 +112,26 @@ impl PyStrings {
         let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
         let texts = texts(&strings, &dir, len)?;
         if texts.is_empty() { Ok(()) } else { self.change(py, |store| store.append(&texts)) }
+    }
+
+    fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+        let view = self.view.load_full();
+        let indices = index::batch(indices, view.len, |at| view.absent(at))?;
+        let strings = py.detach(|| view.gather(&indices))?;
+        let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+        batches::gather(py, &numpy::dtype::<u8>(py), &pieces)
+    }
+
+    fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
+        let view = self.view.load_full();
+        let indices = index::batch(indices, view.len, |at| view.absent(at))?;
+        Ok(py.detach(|| view.batch(&indices, When::Always).map(drop))?)
+    }
+
+    #[getter]
+    fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let view = self.view.load_full();
+        Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
 
     /// Looks again at the files: what others have appended since is seen from now on.

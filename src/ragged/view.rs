@@ -9,8 +9,11 @@ use crate::column::{self, Column};
 use crate::dense::{Header, check_size};
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, MAX_AXES};
+use crate::gather::Plan;
 use crate::layout::Layout;
 use crate::mapping::{Mode, Region};
+use crate::options::Options;
+use crate::prefetch::{When, announce};
 use crate::settle::settle;
 use crate::storage::{kind_of, read_text};
 
@@ -33,6 +36,8 @@ pub(crate) struct View {
     pub data: Region,
     starts: Column,
     ends: Column,
+    /// Elements of each sample.
+    pub elements: Column,
     shapes: Shapes,
 }
 
@@ -47,6 +52,7 @@ impl View {
             data: Region::empty(),
             starts: Column::empty(),
             ends: Column::empty(),
+            elements: Column::empty(),
             shapes: Shapes::Flat(Column::empty()),
         }
     }
@@ -57,16 +63,21 @@ impl View {
         Self { is_closed: true, ..Self::empty(dir) }
     }
 
-    pub fn open(dir: &Path, layout: &Layout, mode: Mode) -> Result<Self> {
+    pub fn open(dir: &Path, options: &Options) -> Result<Self> {
         match kind_of(dir)? {
             None => Ok(Self::empty(dir)),
-            Some(Kind::Ragged) => settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, mode, rest)),
+            Some(Kind::Ragged) => {
+                let view = settle(dir, &dir.join(&options.layout.starts), |rest| Self::read(dir, options, rest))?;
+                view.data.advise(options.access);
+                Ok(view)
+            }
             Some(found) => Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::Ragged, found }),
         }
     }
 
     /// The count of starts is read first: whatever is read later counts at least as many.
-    fn read(dir: &Path, layout: &Layout, mode: Mode, at_rest: bool) -> Result<Self> {
+    fn read(dir: &Path, options: &Options, at_rest: bool) -> Result<Self> {
+        let layout = &options.layout;
         let rows = column::rows_of(&dir.join(&layout.starts))?;
         let path = dir.join(format::SHAPES_ARE_FLAT);
         let is_flat = format::parse_flag(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither 0 nor 1"))?;
@@ -77,9 +88,19 @@ impl View {
             check_last(dir, layout, &starts, &ends, &elements)?;
         }
         let shapes = Shapes::read(&dir.join(&layout.shapes), rows, is_flat, at_rest)?;
-        let (header, data) = read_data(dir, ends.values().last().copied(), mode, at_rest)?;
+        let (header, data) = read_data(dir, ends.values().last().copied(), options.mode, at_rest)?;
         let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many samples for this machine"))?;
-        Ok(Self { dir: dir.into(), header: Some(Arc::new(header)), len, is_closed: false, data, starts, ends, shapes })
+        Ok(Self {
+            dir: dir.into(),
+            header: Some(Arc::new(header)),
+            len,
+            is_closed: false,
+            data,
+            starts,
+            ends,
+            elements,
+            shapes,
+        })
     }
 
     /// The sample at `index`, checked against the mapped bytes: whatever the files hold, nothing outside of them
@@ -105,6 +126,38 @@ impl View {
         let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(size);
         let bytes = self.data.bytes().get(byte(start)?..byte(end)?)?;
         Some(Sample { bytes, shape })
+    }
+
+    /// The samples at `indices`, whose pages are announced to the kernel.
+    pub fn samples(&self, indices: &[usize], when: When) -> Result<Vec<Sample<'_>>> {
+        for column in self.columns() {
+            announce(column.region(), indices.iter().map(|&index| column::place(index)), when);
+        }
+        let samples: Vec<_> = indices.iter().map(|&index| self.get(index)).collect::<Result<_>>()?;
+        announce(&self.data, samples.iter().map(|sample| self.data.range_of(sample.bytes)), when);
+        Ok(samples)
+    }
+
+    /// What is read at the index of a sample, to find it.
+    fn columns(&self) -> impl Iterator<Item = &Column> {
+        let (first, second) = match &self.shapes {
+            Shapes::Flat(column) => (column, None),
+            Shapes::Nested { starts, ends, .. } => (starts, Some(ends)),
+        };
+        [&self.starts, &self.ends, first].into_iter().chain(second)
+    }
+
+    /// Bytes of one element; 1 where there is no data set.
+    pub fn item_size(&self) -> usize {
+        self.header.as_ref().map_or(1, |header| header.dtype.item_size())
+    }
+
+    /// The shape that a padded batch of the samples at `indices` will have. No samples have as many axes as the first
+    /// one of all.
+    pub fn plan(&self, indices: &[usize], samples: &[Sample], max_length: Option<usize>) -> Result<Plan> {
+        let rank =
+            samples.first().map_or_else(|| self.get(0).map_or(1, |first| first.shape.len()), |first| first.shape.len());
+        Plan::new(samples, rank, max_length).map_err(|place| self.mixed(indices[0], indices[place]))
     }
 
     /// Whether every sample is 0-D or 1-D.
@@ -134,20 +187,21 @@ impl View {
     }
 
     /// The same data set after `batch` was appended to it.
-    pub fn grown(&self, layout: &Layout, mode: Mode, batch: &Batch) -> Result<Self> {
+    pub fn grown(&self, options: &Options, batch: &Batch) -> Result<Self> {
+        let layout = &options.layout;
         let dir = &*self.dir;
         let len = self.len + batch.len();
         let column = |key: &str, column: &Column| column.grown(&dir.join(key), len);
-        let size = self.header.as_ref().map_or(1, |header| header.dtype.item_size());
         let elements = usize::try_from(self.elements() + batch.elements()).unwrap_or(usize::MAX);
         Ok(Self {
             dir: self.dir.clone(),
             header: self.header.clone(),
             len,
             is_closed: false,
-            data: self.data.grown(&dir.join(format::DATA), mode, elements.saturating_mul(size))?,
+            data: self.data.grown(&dir.join(format::DATA), options.mode, elements.saturating_mul(self.item_size()))?,
             starts: column(&layout.starts, &self.starts)?,
             ends: column(&layout.ends, &self.ends)?,
+            elements: column(&layout.flattened_shapes, &self.elements)?,
             shapes: self.shapes.grown(
                 &dir.join(&layout.shapes),
                 len,
@@ -167,6 +221,19 @@ impl View {
 
     pub fn check_open(&self) -> Result<()> {
         if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
+    }
+
+    /// A batch of samples with different numbers of axes.
+    #[cold]
+    fn mixed(&self, one: usize, other: usize) -> Error {
+        let axes = |index| self.get(index).map_or(0, |sample| sample.shape.len());
+        let what = format!(
+            "{}: sample {one} has {} axes and sample {other} has {}; a padded batch needs as many of each",
+            self.dir.display(),
+            axes(one),
+            axes(other)
+        );
+        Error::Shape { what }
     }
 
     #[cold]

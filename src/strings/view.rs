@@ -10,8 +10,12 @@ use crate::error::{Error, Result};
 use crate::format::{DATA, Kind};
 use crate::layout::Layout;
 use crate::mapping::{Mode, Region};
+use crate::options::Options;
+use crate::prefetch::{When, announce};
 use crate::settle::settle;
 use crate::storage::{kind_of, size_of_member};
+
+const NO_FRAME: &str = "it is no zstd frame that states its size";
 
 /// What the mapped files held at one moment. It is cheap to clone and never changes.
 #[derive(Clone, Debug)]
@@ -47,10 +51,15 @@ impl View {
         Self { is_closed: true, ..Self::empty(dir) }
     }
 
-    pub fn open(dir: &Path, layout: &Layout) -> Result<Self> {
+    pub fn open(dir: &Path, options: &Options) -> Result<Self> {
         match kind_of(dir)? {
             None => Ok(Self::empty(dir)),
-            Some(Kind::String) => settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, rest)),
+            Some(Kind::String) => {
+                let layout = &options.layout;
+                let view = settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, rest))?;
+                view.data.advise(options.access);
+                Ok(view)
+            }
             Some(found) => Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::String, found }),
         }
     }
@@ -86,10 +95,42 @@ impl View {
     /// The bytes of the string at `index`.
     #[inline]
     pub fn bytes(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        let stored = self.stored(index)?;
+        self.decoded(index, self.stored(index)?)
+    }
+
+    #[inline]
+    fn decoded<'a>(&self, index: usize, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
-        let string = codec.decompress(stored);
-        string.map(Cow::Owned).ok_or_else(|| self.damaged(index, "it is no zstd frame that states its size"))
+        codec.decompress(stored).map(Cow::Owned).ok_or_else(|| self.damaged(index, NO_FRAME))
+    }
+
+    /// The stored bytes at `indices`, whose pages are announced to the kernel.
+    pub fn batch(&self, indices: &[usize], when: When) -> Result<Vec<&[u8]>> {
+        for column in [&self.starts, &self.ends] {
+            announce(column.region(), indices.iter().map(|&index| column::place(index)), when);
+        }
+        let stored: Vec<_> = indices.iter().map(|&index| self.stored(index)).collect::<Result<_>>()?;
+        announce(&self.data, stored.iter().map(|bytes| self.data.range_of(bytes)), when);
+        Ok(stored)
+    }
+
+    /// The bytes of the strings at `indices`.
+    pub fn gather(&self, indices: &[usize]) -> Result<Vec<Cow<'_, [u8]>>> {
+        let stored = self.batch(indices, When::IfCold)?;
+        indices.iter().zip(stored).map(|(&index, bytes)| self.decoded(index, bytes)).collect()
+    }
+
+    /// Bytes of every string, as UTF-8.
+    pub fn lengths(&self) -> Result<Vec<i64>> {
+        match &self.codec {
+            None => Ok(self.ends.values().iter().zip(self.starts.values()).map(|(end, start)| end - start).collect()),
+            Some(_) => (0..self.len).map(|index| self.length_of_frame(index)).collect(),
+        }
+    }
+
+    fn length_of_frame(&self, index: usize) -> Result<i64> {
+        let size = Codec::size_of(self.stored(index)?);
+        size.map(|size| size as i64).ok_or_else(|| self.damaged(index, NO_FRAME))
     }
 
     /// Bytes of all stored strings.

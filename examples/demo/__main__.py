@@ -1,0 +1,104 @@
+"""Converts images and texts into maps, reads them back, and shows what that brings.
+
+    python examples/demo [--images FOLDER] [--texts FOLDER] [--out FOLDER]
+
+The images are crops of the photographs that come with scikit-image, the texts are the standard library's source files.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import draw
+import sources
+from convert import Converted, Difference, NoSamples, check, convert
+from kinds import IMAGES, TEXTS, Kind
+from measure import measure
+from report import report
+
+
+def main() -> int:
+    args = arguments()
+    # Names of files may have characters that the console has not.
+    sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        demonstrate(args.images, args.texts, args.out)
+    except NoSamples as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except Difference as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=Path, metavar="FOLDER", help="your own: whatever Pillow opens")
+    parser.add_argument("--texts", type=Path, metavar="FOLDER", help="your own: whatever is UTF-8")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        default=Path("build/demo"),
+        help="for maps, table and pictures (%(default)s)",
+    )
+    return parser.parse_args()
+
+
+def demonstrate(images: Path | None, texts: Path | None, out: Path) -> None:
+    """The whole demonstration; the arguments are folders."""
+    texts = own_files(texts, out) if texts else sources.standard_library()
+    images = own_files(images, out) if images else sources.crops(out / "images")
+    all_converted = [stored(IMAGES, images, out), stored(TEXTS, texts, out)]
+    for converted in all_converted:
+        checked(converted)
+    print("Measuring, each way in a process of its own ...", flush=True)
+    results = {each.kind.name: measure(each, out / f"{each.kind.name}.json") for each in all_converted}
+    counts = {each.kind.name: len(each.sources) for each in all_converted}
+    show(report(results), out / "results.md")
+    draw.chart(results, counts, out / "chart.png")
+    draw.contact_sheet(all_converted[0].open(), out / "contact_sheet.png")
+    print(f"Pictures: {out / 'chart.png'} and {out / 'contact_sheet.png'}; the table: {out / 'results.md'}")
+    parts = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+    print(f"All {sum(counts.values()):,} samples are equal to their sources: {parts}.")
+
+
+def own_files(folder: Path, out: Path) -> list[Path]:
+    """The files in a folder of the user, without what the demonstration writes itself."""
+    if not folder.is_dir():
+        raise NoSamples(f"{folder} is not a folder")
+    files = sources.files_in(folder, without=(out,))
+    if not files:
+        raise NoSamples(f"{folder} has no files")
+    return files
+
+
+def stored(kind: Kind, files: list[Path], out: Path) -> Converted:
+    map_folder = out / "maps" / kind.name
+    print(f"Converting {len(files):,} files into {map_folder}", flush=True)
+    converted = convert(kind, files, map_folder)
+    if skipped := converted.skipped:
+        print(f"  skipped {len(skipped):,} that cannot be read as {kind.name}: {first_names(skipped)}")
+    return converted
+
+
+def first_names(files: list[Path]) -> str:
+    return ", ".join([*(file.name for file in files[:3]), *["..."] * (len(files) > 3)])
+
+
+def checked(converted: Converted) -> None:
+    start = perf_counter()
+    print(f"Checking all {converted.kind.name} against their sources, in order and shuffled", flush=True)
+    check(converted)
+    print(f"  equal ({perf_counter() - start:.1f} s)")
+
+
+def show(text: str, file: Path) -> None:
+    print(f"\n{text}\n")
+    file.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""The measurements as a chart, and samples of the map as a contact sheet."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from measure import WAYS, Measurement
+from mmap_ninja import RaggedMmap
+from report import Results
+
+Units = dict[str, float]
+
+COLOURS = {"files": "#9aa5b1", "memory": "#4c8bc0", "map": "#e4792b"}
+TIMES = {"load": "initial load", "in_order": "iteration in order", "shuffled": "shuffled iteration"}
+SIZES = {"memory": "own memory", "mapped": "mapped page cache", "disk": "disk"}
+SECONDS = {"s": 1, "ms": 1e-3, "µs": 1e-6}
+BYTES = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1}
+ROWS, COLUMNS = 6, 8
+
+
+def chart(results: Results, counts: dict[str, int], file: Path) -> None:
+    """Bars for all measurements: a column of plots for each kind, times above and sizes below."""
+    figure = Figure(figsize=(6.5 * len(results), 8), layout="constrained")
+    figure.suptitle("What samples cost: from files, from memory, from the map", fontsize=15, weight="bold")
+    plots = figure.subplots(2, len(results), squeeze=False)
+    for (kind, measured), (upper, lower) in zip(results.items(), plots.T, strict=True):
+        upper.set_title(f"{counts[kind]:,} {kind}", fontsize=13)
+        upper.set_yscale("log")
+        bars(upper, measured, TIMES, SECONDS)
+        bars(lower, measured, SIZES, BYTES)
+    plots[0, 0].set_ylabel("time (log scale)")
+    plots[1, 0].set_ylabel("size")
+    figure.legend(*plots[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.savefig(file, dpi=120)
+
+
+def bars(axes: Axes, measured: dict[str, Measurement], groups: dict[str, str], units: Units) -> None:
+    """A group of bars for each attribute of the measurements, and a bar in it for each way."""
+    for i, way in enumerate(WAYS):
+        values = np.array([getattr(measured.get(way), attribute, None) for attribute in groups], float)
+        middles = np.arange(len(groups)) + 0.28 * (i - 1)
+        drawn = axes.bar(middles, values, 0.26, color=COLOURS[way], label=WAYS[way])
+        axes.bar_label(drawn, [quantity(value, units) for value in values], fontsize=8.5, padding=2)
+    axes.set_xticks(range(len(groups)), groups.values())
+    axes.yaxis.set_major_formatter(lambda value, _: quantity(value, units))
+    axes.margins(y=0.1)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def quantity(value: float, units: Units) -> str:
+    """A value in the largest unit that fits, or else the smallest."""
+    unit = next((unit for unit, factor in units.items() if value >= factor), list(units)[-1])
+    scaled = value / units[unit]
+    return f"{scaled:.0f} {unit}" if scaled >= 10 else f"{scaled:.2g} {unit}"
+
+
+def contact_sheet(images: RaggedMmap, file: Path) -> None:
+    """Samples from all over the map."""
+    chosen = np.unique(np.linspace(0, len(images) - 1, ROWS * COLUMNS).astype(int))
+    rows = -(-len(chosen) // COLUMNS)
+    figure = Figure(figsize=(1.5 * COLUMNS, 1.7 * rows), layout="constrained")
+    figure.suptitle(f"{len(chosen)} of {len(images):,} images, read back from the map")
+    plots = list(figure.subplots(rows, COLUMNS).flat)
+    for axes in plots:
+        axes.axis("off")
+        axes.set_anchor("N")
+    for axes, i in zip(plots, chosen, strict=False):
+        axes.imshow(small(images[i]), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"[{i}]  {' × '.join(map(str, images[i].shape))}", fontsize=7)
+    figure.savefig(file, dpi=120)
+
+
+def small(image: np.ndarray) -> np.ndarray:
+    """Every n-th pixel, so that drawing large photographs takes no time."""
+    step = max(1, max(image.shape[:2]) // 256)
+    return image[::step, ::step]

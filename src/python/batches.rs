@@ -1,0 +1,135 @@
+//! Batches for Python: bytes are copied without holding the interpreter.
+
+use std::ops::Range;
+
+use numpy::prelude::*;
+use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::array::{empty, out};
+use super::dtype::has_dtype;
+use super::samples::{bytes, cast, to_array};
+use crate::gather::{Out, Padding, Plan, Side, concatenate, offsets, pad};
+use crate::prefetch::When;
+use crate::ragged::View;
+
+/// Two arrays.
+pub type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// How to pad.
+pub struct Options<'py, 'a> {
+    pub value: Bound<'py, PyAny>,
+    pub side: &'a str,
+    pub max_length: Option<i64>,
+    pub out: Option<Bound<'py, PyAny>>,
+}
+
+/// `pieces` in one array of `descr`, and where each of them begins and ends.
+pub fn gather<'py>(py: Python<'py>, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
+    let size = descr.itemsize();
+    let offsets = offsets(pieces.iter().map(|piece| piece.len() / size));
+    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let values = empty(py, descr, &[total / size])?;
+    // SAFETY: the array is new, so that nobody else knows it.
+    let place = unsafe { out(&values) };
+    py.detach(|| concatenate(pieces, place));
+    Ok((values.into_any(), PyArray1::from_vec(py, offsets).into_any()))
+}
+
+/// The samples at `indices` in one array, and their true sizes.
+pub fn padded<'py>(
+    view: &View,
+    descr: &Bound<'py, PyArrayDescr>,
+    indices: &[usize],
+    options: &Options<'py, '_>,
+) -> PyResult<Pair<'py>> {
+    let py = descr.py();
+    let side = side(options.side)?;
+    let most = options.max_length.map(usize::try_from).transpose();
+    let most = most.map_err(|_| PyValueError::new_err("max_length must not be negative"))?;
+    let value = element(&options.value, descr, view)?;
+    let samples = py.detach(|| view.samples(indices, When::IfCold))?;
+    let plan = view.plan(indices, &samples, most)?;
+    let batch = match &options.out {
+        None => empty(py, descr, &with_first(samples.len(), &plan.shape))?,
+        Some(given) => checked(given, descr, samples.len(), &plan, view)?,
+    };
+    // SAFETY: the array is new, or was checked to be writable and outside of the mapped bytes; a caller who hands it
+    // over for writing does not use it meanwhile.
+    let place: &mut Out = unsafe { out(&batch) };
+    let (padding, shape) = (Padding { value: &value, side }, batch.shape()[1..].to_vec());
+    py.detach(|| pad(&samples, &shape, padding, place));
+    let lengths = PyArray1::from_vec(py, plan.lengths);
+    let lengths = if plan.shape.len() == 1 {
+        lengths.into_any()
+    } else {
+        lengths.reshape([samples.len(), plan.shape.len()])?.into_any()
+    };
+    Ok((batch.into_any(), lengths))
+}
+
+fn side(name: &str) -> PyResult<Side> {
+    match name {
+        "right" => Ok(Side::Right),
+        "left" => Ok(Side::Left),
+        _ => Err(PyValueError::new_err(format!("padding_side must be 'right' or 'left', not '{name}'"))),
+    }
+}
+
+/// The bytes of the element to pad with. The number 0 stands for zeros of every dtype.
+fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, view: &View) -> PyResult<Vec<u8>> {
+    if value.extract::<i64>().is_ok_and(|number| number == 0) {
+        return Ok(vec![0; descr.itemsize()]);
+    }
+    let array = to_array(value)?;
+    if array.ndim() != 0 {
+        return Err(PyValueError::new_err("padding_value must be a scalar"));
+    }
+    let array = if has_dtype(&array, descr) {
+        array
+    } else {
+        cast(&array, descr, &format!("{}: padding_value", view.dir.display()))?
+    };
+    Ok(bytes(&array).to_vec())
+}
+
+fn with_first(first: usize, others: &[usize]) -> Vec<usize> {
+    std::iter::once(first).chain(others.iter().copied()).collect()
+}
+
+/// The caller's array, if a batch of the plan fits into it.
+fn checked<'py>(
+    given: &Bound<'py, PyAny>,
+    descr: &Bound<'py, PyArrayDescr>,
+    samples: usize,
+    plan: &Plan,
+    view: &View,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let array = given.cast::<PyUntypedArray>().map_err(|_| PyTypeError::new_err("out must be a NumPy array"))?;
+    if !has_dtype(array, descr) {
+        return Err(PyTypeError::new_err(format!("out has the dtype {}, the samples have {descr}", array.dtype())));
+    }
+    let (needed, found) = (with_first(samples, &plan.shape), array.shape());
+    let fits = found.len() == needed.len() && found[0] == samples && found.iter().zip(&needed).all(|(a, b)| a >= b);
+    if !fits {
+        return Err(PyValueError::new_err(format!("out has the shape {found:?}, the batch needs {needed:?}")));
+    }
+    let is_writable: bool = array.getattr("flags")?.getattr("writeable")?.extract()?;
+    if !is_writable || !array.is_c_contiguous() {
+        return Err(PyValueError::new_err("out must be writable and C-contiguous"));
+    }
+    if overlap(&addresses(bytes(array)), &addresses(view.data.bytes())) {
+        return Err(PyValueError::new_err("out lies in the map that the samples are read from"));
+    }
+    Ok(array.clone())
+}
+
+fn addresses(bytes: &[u8]) -> Range<usize> {
+    let start = bytes.as_ptr() as usize;
+    start..start + bytes.len()
+}
+
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start.max(other.start) < one.end.min(other.end)
+}

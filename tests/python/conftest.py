@@ -1,0 +1,128 @@
+"""The original in a process of its own, and what several test modules need."""
+
+import pickle
+import subprocess
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from original_driver import Session
+from original_driver import __file__ as driver
+
+ORIGINAL = Path(__file__).parents[2] / "build" / "original"
+
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60, print_blob=False)
+settings.load_profile("suite")
+
+
+class OriginalError(Exception):
+    """What the original raised."""
+
+
+class Original:
+    """A `Session` of the original: the same methods, performed in its own environment."""
+
+    def __init__(self):
+        if not (ORIGINAL / ".installed").exists():
+            pytest.fail(f"{ORIGINAL} is missing: run `make test`, which builds it", pytrace=False)
+        command = [ORIGINAL / "bin" / "python", "-W", "ignore", driver]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __getattr__(self, operation):
+        return partial(self._perform, operation)
+
+    def _perform(self, operation, *args, **options):
+        pickle.dump((operation, args, options), self.process.stdin, protocol=4)
+        self.process.stdin.flush()
+        succeeded, answer = pickle.load(self.process.stdout)
+        if not succeeded:
+            raise OriginalError(answer)
+        return answer
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Both:
+    """One map made twice, by us and by the original, in equal steps."""
+
+    def __init__(self, original, directory):
+        self.sides = {directory / "ours" / "data": Session(), directory / "original" / "data": original}
+
+    def open(self, opener, **options):
+        for path, side in self.sides.items():
+            side.open("map", opener, str(path), **options)
+
+    def create(self, constructor, samples, **options):
+        for path, side in self.sides.items():
+            path.parent.mkdir(parents=True)
+            side.create("map", constructor, str(path), samples, **options)
+
+    def run_in(self, function, *args):
+        for path, side in self.sides.items():
+            side.run(function, str(path), *args)
+
+    def __getattr__(self, operation):
+        return partial(self._perform, operation)
+
+    def _perform(self, operation, *args, **options):
+        for side in self.sides.values():
+            getattr(side, operation)("map", *args, **options)
+
+    def same(self, operation, *args):
+        """The answer that both give."""
+        ours, theirs = [getattr(side, operation)("map", *args) for side in self.sides.values()]
+        assert ours == theirs
+        return ours
+
+    def check_files(self):
+        ours, theirs = [tree(path.parent) for path in self.sides]
+        assert ours == theirs
+
+
+def tree(directory):
+    """The bytes of every file below `directory` by relative path; None for a directory."""
+    directory = Path(directory)
+    paths = sorted(directory.rglob("*"))
+    return {str(path.relative_to(directory)): None if path.is_dir() else path.read_bytes() for path in paths}
+
+
+def values(dtype, shape, seed=0):
+    """An array of random bits, where every pattern of bits is a value of `dtype`."""
+    dtype, rng = np.dtype(dtype), np.random.default_rng(seed)
+    if dtype.kind in "bUgGS" or dtype.char in "gG":
+        return np.asarray(rng.integers(0, 2 if dtype.kind == "b" else 1000, shape)).astype(dtype)
+    size = int(np.prod(shape))
+    return np.frombuffer(bytearray(rng.bytes(size * dtype.itemsize)), dtype, size).reshape(shape)
+
+
+def assert_identical(found, expected):
+    """The same dtype, shape and bits."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    assert found.tobytes() == expected.tobytes()
+
+
+@pytest.fixture(scope="session")
+def original():
+    original = Original()
+    yield original
+    original.end()
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """Paths at which there is nothing, for tests that run many times."""
+    directory, number = tmp_path_factory.mktemp("fresh"), count()
+    return lambda: directory / str(next(number))
+
+
+@pytest.fixture(scope="session")
+def both(original, fresh):
+    return lambda: Both(original, fresh())

@@ -1,0 +1,55 @@
+"""What other processes run: importable without the test modules."""
+
+import os
+import signal
+import sys
+
+import mmap_ninja
+import numpy as np
+
+
+def report(maps, connection):
+    """Send what each map says in this process."""
+    connection.send([(type(each).__name__, len(each), each[1]) for each in maps])
+    connection.close()
+
+
+def append_forever(path):
+    """Append samples of rising numbers, and say so after each."""
+    ragged = mmap_ninja.RaggedMmap(path)
+    while True:
+        number = len(ragged)
+        ragged.append(np.full((number % 7, 2), number))
+        os.write(1, b".")
+
+
+def append_many(path, number, count):
+    ragged = mmap_ninja.RaggedMmap(path)
+    strings = mmap_ninja.StringsMmap(path + ".strings")
+    for _ in range(count):
+        ragged.append(np.full(3, number))
+        strings.append(f"from {number}")
+
+
+def append_beyond_the_limit(path):
+    """Files may not grow beyond 64 KiB in this process."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        mmap_ninja.RaggedMmap(path).append(np.zeros(1 << 16))
+    except OSError as error:
+        print(error.filename)
+
+
+def print_items(path):
+    """The bytes of every item, in a process that has imported nothing but the library."""
+    data = mmap_ninja.open_existing(path)
+    assert "ml_dtypes" not in sys.modules or data.dtype.isbuiltin == 2
+    for item in data:
+        print(item.dtype, item.shape, item.tobytes().hex())
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:3], *map(int, sys.argv[3:]))
