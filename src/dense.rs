@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commit::{self, Build, DirLock, Growth, NewMember};
+use crate::commit::{self, Build, DirLock, Growth, NewMember, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
@@ -248,7 +248,8 @@ pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], opt
         return interleave(&dir, &lock, &old, &new, bytes);
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes] };
-    commit::append(&dir, &lock, &[growth], options.durability)
+    let growths = [growth];
+    Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability)
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::mapping::Region;
 
 /// Samples of a batch whose pages are looked at, to tell whether it lies in memory.
-const PROBES: usize = 8;
+const PROBES: usize = 4;
 /// Ranges that are closer than this are announced as one.
 const GAP: usize = 16 * 1024;
 

@@ -9,13 +9,14 @@ pub(crate) use view::View;
 use std::path::{Path, PathBuf};
 
 use crate::batch::Batch;
-use crate::commit::{self, Build, DirLock};
+use crate::commit::{self, Build, DirLock, Writer};
 use crate::dense::typed;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
+use crate::storage::Identity;
 
 /// One sample: its elements in C order, and its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +55,11 @@ impl<'a> Sample<'a> {
 /// assert_eq!(tokens.get(1)?.shape, [1]);
 /// # Ok::<(), mmap_ninja::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ragged {
     view: View,
     options: Options,
+    writer: Option<(Identity, Writer)>,
 }
 
 impl Ragged {
@@ -76,7 +78,7 @@ impl Ragged {
     /// As [`Ragged::open`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
-        Ok(Self { view, options })
+        Ok(Self { view, options, writer: None })
     }
 
     /// Writes new samples in place of whatever data set is in `dir`.
@@ -117,25 +119,54 @@ impl Ragged {
 
     fn append_locked(&mut self, dtype: &Dtype, samples: &[Sample], lock: &DirLock) -> Result<()> {
         let dir = self.view.dir.clone();
+        let last = self.writer.take().filter(|(identity, _)| *identity == lock.identity());
+        if let Some((_, writer)) = last
+            && self.grow(&self.view.clone(), dtype, samples, lock, Some(writer))?
+        {
+            return Ok(());
+        }
         commit::recover(&dir, lock)?;
         let view = View::open(&dir, &self.options)?;
-        let batch = Batch::encode(&dir, view.len, dtype, samples)?;
         let Some(header) = &view.header else {
             let build = Build::beside(&dir)?;
-            batch.create(&build, &self.options.layout, dtype)?;
+            Batch::encode(&dir, 0, dtype, samples)?.create(&build, &self.options.layout, dtype)?;
             build.replace(&dir, lock)?;
             return self.refresh();
         };
         check_dtype(&dir, &header.dtype, dtype)?;
-        if view.is_flat() && !batch.is_flat() {
-            self.widen(&view, lock)?;
-            return self.append(dtype, samples);
+        if self.grow(&view, dtype, samples, lock, None)? {
+            return Ok(());
+        }
+        self.widen(&view, lock)?;
+        self.append(dtype, samples)
+    }
+
+    /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
+    /// if somebody has, or the shapes cannot be stored as they are.
+    fn grow(
+        &mut self,
+        view: &View,
+        dtype: &Dtype,
+        samples: &[Sample],
+        lock: &DirLock,
+        writer: Option<Writer>,
+    ) -> Result<bool> {
+        let batch = Batch::encode(&view.dir, view.len, dtype, samples)?;
+        let has_dtype = view.header.as_ref().is_some_and(|header| header.dtype == *dtype);
+        if !has_dtype || (view.is_flat() && !batch.is_flat()) {
+            return Ok(false);
         }
         let offsets = batch.offsets(view.elements(), view.axes());
-        let growths = batch.growths(&self.options.layout, &view, &offsets);
-        commit::append(&dir, lock, &growths, self.options.durability)?;
+        let growths = batch.growths(&self.options.layout, view, &offsets);
+        let writer = match writer {
+            Some(writer) if !writer.is_current(&growths) => return Ok(false),
+            Some(writer) => writer,
+            None => Writer::open(&view.dir, &growths)?,
+        };
+        writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, &batch)?;
-        Ok(())
+        self.writer = Some((lock.identity(), writer));
+        Ok(true)
     }
 
     /// The first N-D sample of a 1-D data set: the directory is exchanged for one with the same files but for the
@@ -220,13 +251,14 @@ impl Ragged {
     /// A handle to nothing, until it is opened.
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
-        Self { view: View::closed(Path::new("")), options: Options::default() }
+        Self { view: View::closed(Path::new("")), options: Options::default(), writer: None }
     }
 
     /// Lets go of the files.
     #[cfg(feature = "python")]
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
+        self.writer = None;
     }
 
     #[cfg(feature = "python")]

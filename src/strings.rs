@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
 use crate::column;
-use crate::commit::{self, Build, DirLock, Growth, NewMember};
+use crate::commit::{self, Build, DirLock, Growth, NewMember, Writer};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
 use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
+use crate::storage::Identity;
 
 /// UTF-8 strings in a directory.
 ///
@@ -30,10 +31,11 @@ use crate::options::Options;
 /// assert_eq!(texts.get(2)?, "três");
 /// # Ok::<(), mmap_ninja::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Strings {
     view: View,
     options: Options,
+    writer: Option<(Identity, Writer)>,
 }
 
 impl Strings {
@@ -55,7 +57,7 @@ impl Strings {
             return Err(Error::Argument { what: "strings cannot be opened copy-on-write".to_owned() });
         }
         let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
-        Ok(Self { view, options })
+        Ok(Self { view, options, writer: None })
     }
 
     /// Writes new strings in place of whatever data set is in `dir`.
@@ -104,6 +106,12 @@ impl Strings {
 
     fn append_locked(&mut self, strings: &[&[u8]], lock: &DirLock) -> Result<()> {
         let dir = self.view.dir.clone();
+        let last = self.writer.take().filter(|(identity, _)| *identity == lock.identity());
+        if let Some((_, writer)) = last
+            && self.grow(&self.view.clone(), strings, lock, Some(writer))?
+        {
+            return Ok(());
+        }
         commit::recover(&dir, lock)?;
         let view = View::open(&dir, &self.options)?;
         if !view.exists {
@@ -112,7 +120,13 @@ impl Strings {
             build.replace(&dir, lock)?;
             return self.refresh();
         }
-        let frames = compressed(view.codec.as_deref(), &dir, strings)?;
+        self.grow(&view, strings, lock, None).map(drop)
+    }
+
+    /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
+    /// if somebody has.
+    fn grow(&mut self, view: &View, strings: &[&[u8]], lock: &DirLock, writer: Option<Writer>) -> Result<bool> {
+        let frames = compressed(view.codec.as_deref(), &view.dir, strings)?;
         let (starts, ends) = offsets(view.end(), &lengths(&frames));
         let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
         let chunks = frames.iter().map(AsRef::as_ref).collect();
@@ -121,9 +135,15 @@ impl Strings {
             column::growth(self.options.layout.ends.clone().into(), rows, &ends),
             column::growth(self.options.layout.starts.clone().into(), rows, &starts),
         ];
-        commit::append(&dir, lock, &growths, self.options.durability)?;
+        let writer = match writer {
+            Some(writer) if !writer.is_current(&growths) => return Ok(false),
+            Some(writer) => writer,
+            None => Writer::open(&view.dir, &growths)?,
+        };
+        writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options.layout, &ends)?;
-        Ok(())
+        self.writer = Some((lock.identity(), writer));
+        Ok(true)
     }
 
     /// Overwrites strings with others of as many bytes, after a check of all of them.
@@ -187,13 +207,14 @@ impl Strings {
     /// A handle to nothing, until it is opened.
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
-        Self { view: View::closed(Path::new("")), options: Options::default() }
+        Self { view: View::closed(Path::new("")), options: Options::default(), writer: None }
     }
 
     /// Lets go of the files.
     #[cfg(feature = "python")]
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
+        self.writer = None;
     }
 
     #[cfg(feature = "python")]

@@ -1,72 +1,111 @@
 //! The steps of an append, and the way back.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::fs::{create_new, remove_file, sync, sync_directory, truncate, write_at, write_chunks};
+use super::fs::{create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks};
 use super::intent::{Entry, Intent};
-use super::{DirLock, Durability, Growth};
+use super::{DirLock, Durability, Growth, has_intent};
 use crate::error::{Error, Result};
 use crate::format::{DATA, INTENT, SHAPE};
 use crate::storage::open_member;
 
-/// Adds `growths` to the data set in `dir`, whole or not at all. The last one is the commit point.
-pub(crate) fn append(dir: &Path, _lock: &DirLock, growths: &[Growth], durability: Durability) -> Result<()> {
-    let intent = Intent::of(growths).ok_or_else(|| Error::Argument {
-        what: format!("{}: a name within the data set is not UTF-8", dir.display()),
-    })?;
-    let step = Step { dir, durability };
-    let done = step.announce(&intent).and_then(|()| step.grow(growths)).and_then(|()| step.count(&intent));
-    if let Err(error) = done {
-        // Should this fail too, the intent stays, and the next writer finds the way back.
-        let _ = undo(dir, &intent);
-        return Err(error);
+/// Appends to the data set in one directory. Its files stay open between appends, as long as the directory is the
+/// same and nobody else has written to it.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    dir: PathBuf,
+    members: Vec<OpenMember>,
+}
+
+/// The files of one member.
+#[derive(Debug)]
+struct OpenMember {
+    path: PathBuf,
+    data: File,
+    shape: Option<File>,
+}
+
+impl Writer {
+    /// A writer for what `growths` name in `dir`.
+    pub fn open(dir: &Path, growths: &[Growth]) -> Result<Self> {
+        let member = |growth: &Growth| {
+            let path = dir.join(&growth.member);
+            let data = open_member(&path.join(DATA), true)?;
+            let shape = growth.rows.map(|_| open_member(&path.join(SHAPE), true)).transpose()?;
+            Ok(OpenMember { path, data, shape })
+        };
+        Ok(Self { dir: dir.to_owned(), members: growths.iter().map(member).collect::<Result<_>>()? })
     }
-    // The batch is committed. An intent that cannot be removed now is finished by the next writer.
-    let _ = step.conclude();
-    Ok(())
-}
 
-struct Step<'a> {
-    dir: &'a Path,
-    durability: Durability,
-}
+    /// Whether every count and every size is what `growths` start from, and no append is unfinished.
+    pub fn is_current(&self, growths: &[Growth]) -> bool {
+        let mut pairs = self.members.iter().zip(growths);
+        !has_intent(&self.dir)
+            && self.members.len() == growths.len()
+            && pairs.all(|(member, growth)| member.is_at(growth))
+    }
 
-impl Step<'_> {
-    fn announce(&self, intent: &Intent) -> Result<()> {
+    /// Adds `growths`, whole or not at all. The last one is the commit point.
+    pub fn append(&self, _lock: &DirLock, growths: &[Growth], durability: Durability) -> Result<()> {
+        let intent = Intent::of(growths).ok_or_else(|| Error::Argument {
+            what: format!("{}: a name within the data set is not UTF-8", self.dir.display()),
+        })?;
+        let done = self
+            .announce(&intent, durability)
+            .and_then(|()| self.grow(growths, durability))
+            .and_then(|()| self.count(growths, durability));
+        if let Err(error) = done {
+            // Should this fail too, the intent stays, and the next writer finds the way back.
+            let _ = undo(&self.dir, &intent);
+            return Err(error);
+        }
+        // The batch is committed. An intent that cannot be removed now is finished by the next writer.
+        let _ = self.conclude(durability);
+        Ok(())
+    }
+
+    fn announce(&self, intent: &Intent, durability: Durability) -> Result<()> {
         let path = self.dir.join(INTENT);
         let file = create_new(&path)?;
         write_at(&file, &path, 0, &intent.encode())?;
-        if self.durability == Durability::Full {
+        if durability == Durability::Full {
             sync(&file, &path)?;
-            sync_directory(self.dir)?;
+            sync_directory(&self.dir)?;
         }
         Ok(())
     }
 
-    fn grow(&self, growths: &[Growth]) -> Result<()> {
-        for growth in growths {
-            let path = data_path(self.dir, &growth.member);
-            let file = open_member(&path, true)?;
-            write_chunks(&file, &path, growth.offset, &growth.chunks)?;
-            if self.durability == Durability::Full {
-                sync(&file, &path)?;
+    fn grow(&self, growths: &[Growth], durability: Durability) -> Result<()> {
+        for (member, growth) in self.members.iter().zip(growths) {
+            write_chunks(&member.data, &member.path.join(DATA), growth.offset, &growth.chunks)?;
+            if durability == Durability::Full {
+                sync(&member.data, &member.path)?;
             }
         }
         Ok(())
     }
 
-    fn count(&self, intent: &Intent) -> Result<()> {
-        for entry in &intent.entries {
-            if let Some([_, new]) = entry.rows {
-                write_rows(self.dir, entry, new, self.durability)?;
+    fn count(&self, growths: &[Growth], durability: Durability) -> Result<()> {
+        for (member, growth) in self.members.iter().zip(growths) {
+            if let (Some(shape), Some([_, new])) = (&member.shape, growth.rows) {
+                write_rows(shape, &member.path, new, durability)?;
             }
         }
         Ok(())
     }
 
-    fn conclude(&self) -> Result<()> {
+    fn conclude(&self, durability: Durability) -> Result<()> {
         remove_file(&self.dir.join(INTENT))?;
-        if self.durability == Durability::Full { sync_directory(self.dir) } else { Ok(()) }
+        if durability == Durability::Full { sync_directory(&self.dir) } else { Ok(()) }
+    }
+}
+
+impl OpenMember {
+    fn is_at(&self, growth: &Growth) -> bool {
+        let size = self.data.metadata().map(|metadata| metadata.len());
+        let has_size = size.is_ok_and(|size| size == growth.offset || (growth.offset == 0 && size == 1));
+        has_size && self.shape.as_ref().and_then(read_rows) == growth.rows.map(|[old, _]| old)
     }
 }
 
@@ -74,7 +113,8 @@ impl Step<'_> {
 pub(super) fn undo(dir: &Path, intent: &Intent) -> Result<()> {
     for entry in intent.entries.iter().rev() {
         if let Some([old, _]) = entry.rows {
-            write_rows(dir, entry, old, Durability::Process)?;
+            let path = dir.join(&entry.member);
+            write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, Durability::Process)?;
         }
     }
     for entry in &intent.entries {
@@ -94,11 +134,10 @@ fn restore_size(dir: &Path, entry: &Entry) -> Result<()> {
     truncate(&file, &path, entry.bytes[0])
 }
 
-fn write_rows(dir: &Path, entry: &Entry, rows: u64, durability: Durability) -> Result<()> {
-    let path = dir.join(&entry.member).join(SHAPE);
-    let file = open_member(&path, true)?;
-    write_at(&file, &path, 0, &rows.to_le_bytes())?;
-    if durability == Durability::Full { sync(&file, &path) } else { Ok(()) }
+fn write_rows(shape: &File, member: &Path, rows: u64, durability: Durability) -> Result<()> {
+    let path = member.join(SHAPE);
+    write_at(shape, &path, 0, &rows.to_le_bytes())?;
+    if durability == Durability::Full { sync(shape, &path) } else { Ok(()) }
 }
 
 pub(super) fn data_path(dir: &Path, member: &Path) -> PathBuf {

@@ -42,6 +42,21 @@ pub(super) fn write_at(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> R
     Ok(offset + bytes.len() as u64)
 }
 
+/// The count that a `shape.ninja` begins with.
+pub(super) fn read_rows(shape: &File) -> Option<u64> {
+    let mut rows = [0; 8];
+    #[cfg(unix)]
+    std::os::unix::fs::FileExt::read_exact_at(shape, &mut rows, 0).ok()?;
+    #[cfg(windows)]
+    {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut shape = shape;
+        shape.seek(SeekFrom::Start(0)).ok()?;
+        shape.read_exact(&mut rows).ok()?;
+    }
+    Some(u64::from_le_bytes(rows))
+}
+
 /// Overwrites committed bytes of a file in place.
 pub(crate) fn overwrite(path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
     write_at(&open_member(path, true)?, path, offset, bytes).map(drop)

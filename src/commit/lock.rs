@@ -13,6 +13,7 @@ use crate::storage::Identity;
 #[derive(Debug)]
 pub(crate) struct DirLock {
     _file: File,
+    identity: Identity,
 }
 
 impl DirLock {
@@ -26,8 +27,10 @@ impl DirLock {
                 other => other?,
             };
             match file.try_lock() {
-                Ok(()) if is_still_there(&file, dir)? => return Ok(Some(Self { _file: file })),
-                Ok(()) => continue,
+                Ok(()) => match still_there(&file, dir)? {
+                    Some(identity) => return Ok(Some(Self { _file: file, identity })),
+                    None => continue,
+                },
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error).at(dir),
             }
@@ -40,10 +43,17 @@ impl DirLock {
     }
 }
 
+impl DirLock {
+    /// The directory that is held.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+}
+
 /// While this writer waited, the directory may have been exchanged for another.
-fn is_still_there(file: &File, dir: &Path) -> Result<bool> {
+fn still_there(file: &File, dir: &Path) -> Result<Option<Identity>> {
     let held = Identity::from(&file.metadata().at(dir)?);
-    Ok(Identity::of(&lock_path(dir)) == Some(held))
+    Ok(Identity::of(&lock_path(dir)).filter(|found| *found == held))
 }
 
 /// Unix locks the directory; elsewhere a directory cannot be locked, and its smallest member stands for it.

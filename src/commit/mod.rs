@@ -22,7 +22,7 @@ mod recover;
 
 use std::path::PathBuf;
 
-pub(crate) use append::append;
+pub(crate) use append::Writer;
 #[cfg(feature = "python")]
 pub(crate) use create::publish;
 pub(crate) use create::{Build, NewMember, link_or_copy};

@@ -59,6 +59,7 @@ pub fn empty<'py>(
 ///
 /// # Safety
 /// Nothing else reads or writes them while the slice is there, and the array is writable.
+#[expect(clippy::mut_from_ref, reason = "the array is a handle to the elements, not their owner")]
 pub unsafe fn out<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a mut Out {
     let len = array.len() * array.dtype().itemsize();
     // SAFETY: the array is C-contiguous, so that its elements fill `len` bytes from its data pointer on, which is

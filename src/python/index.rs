@@ -108,7 +108,9 @@ fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
         _ => return Err(PyTypeError::new_err(format!("index arrays must be of integers, not {}", untyped.dtype()))),
     };
     match positions.extract::<PyReadonlyArray1<'_, i64>>() {
-        Ok(positions) => Ok(positions.as_array().iter().map(|&position| position as isize).collect()),
+        Ok(positions) => {
+            Ok(positions.as_array().iter().map(|&position| isize::try_from(position)).collect::<Result<_, _>>()?)
+        }
         Err(_) => positions.call_method0("tolist")?.extract(),
     }
 }

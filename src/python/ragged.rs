@@ -16,6 +16,7 @@ use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::index::{self, Index};
 use super::mode;
 use super::samples::{Arrays, cast, place, to_array};
+use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::mapping::Mode;
@@ -45,17 +46,11 @@ impl Wrapper {
 }
 
 impl State {
-    fn new(
-        py: Python<'_>,
-        store: &Ragged,
-        mode: Mode,
-        wrapper: Option<Wrapper>,
-        last: Option<&Self>,
-    ) -> PyResult<Self> {
-        let view = store.view().clone();
-        let descr = match (last.and_then(|last| last.descr.as_ref()), store.dtype()) {
+    fn new(py: Python<'_>, view: View, mode: Mode, wrapper: Option<Wrapper>, last: Option<&Self>) -> PyResult<Self> {
+        let known = last.filter(|last| last.dtype() == view.header.as_ref().map(|header| &header.dtype));
+        let descr = match (known.and_then(|last| last.descr.as_ref()), &view.header) {
             (Some(descr), _) => Some(descr.clone_ref(py)),
-            (None, Some(dtype)) => Some(to_numpy(py, dtype)?.unbind()),
+            (None, Some(header)) => Some(to_numpy(py, &header.dtype)?.unbind()),
             (None, None) => None,
         };
         let owner = match last {
@@ -63,6 +58,10 @@ impl State {
             _ => Py::new(py, Owner::new(view.data.clone()))?,
         };
         Ok(Self { view, descr, owner, mode, wrapper })
+    }
+
+    fn dtype(&self) -> Option<&Dtype> {
+        self.view.header.as_ref().map(|header| &header.dtype)
     }
 
     /// The sample at `index` as users see it.
@@ -110,15 +109,15 @@ impl PyRagged {
         py: Python<'_>,
         change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let (outcome, store) = py.detach(|| {
+        let (outcome, view) = py.detach(|| {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let outcome = change(&mut store);
-            (outcome, store.clone())
+            (outcome, store.view().clone())
         });
         let outcome = outcome?;
         let last = self.state.load();
         let wrapper = last.wrapper.as_ref().map(|wrapper| wrapper.clone_ref(py));
-        self.state.store(State::new(py, &store, last.mode, wrapper, Some(&**last))?.into());
+        self.state.store(State::new(py, view, last.mode, wrapper, Some(&**last))?.into());
         Ok(outcome)
     }
 
@@ -133,7 +132,7 @@ impl PyRagged {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let store = Ragged::closed();
-        let state = State::new(py, &store, Mode::ReadOnly, None, None)?;
+        let state = State::new(py, store.view().clone(), Mode::ReadOnly, None, None)?;
         Ok(Self { state: ArcSwap::from_pointee(state), store: Mutex::new(store) })
     }
 
@@ -157,7 +156,7 @@ impl PyRagged {
         let options = Options { mode, layout, access: mode::parse_access(access)?, ..Options::default() };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
-        self.state.store(State::new(py, &store, mode, wrapper, None)?.into());
+        self.state.store(State::new(py, store.view().clone(), mode, wrapper, None)?.into());
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
         Ok(())
     }
@@ -201,7 +200,10 @@ impl PyRagged {
         let arrays = Arrays::collect(arrays, descr, &dir, len)?;
         let samples = arrays.samples();
         let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
-        let dtype = from_numpy(descr)?;
+        let dtype = match self.state.load().dtype() {
+            Some(dtype) => dtype.clone(),
+            None => from_numpy(descr)?,
+        };
         self.change(py, |store| store.append(&dtype, &samples))
     }
 

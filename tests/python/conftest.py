@@ -1,6 +1,7 @@
 """The original in a process of its own, and what several test modules need."""
 
 import pickle
+import resource
 import subprocess
 from functools import partial
 from itertools import count
@@ -109,6 +110,15 @@ def assert_identical(found, expected):
     assert found.tobytes() == expected.tobytes()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_huge_files():
+    """A build that does not end must not fill the disk: files end at 64 MiB, here and in child processes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.fixture(scope="session")
 def original():
     original = Original()
@@ -126,3 +136,9 @@ def fresh(tmp_path_factory):
 @pytest.fixture(scope="session")
 def both(original, fresh):
     return lambda: Both(original, fresh())
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where there is nothing yet, alone in its directory."""
+    return tmp_path / "data"
