@@ -145,10 +145,10 @@ fn pad_here(samples: &[Sample], shape: &[usize], padding: Padding, out: &mut Out
 
 /// One axis of one sample: as many of its rows as fit, each padded along the axes below, and rows of padding.
 fn pad_axis(bytes: &[u8], axes: &[i64], shape: &[usize], padding: Padding, out: &mut Out) {
-    let (Some((&axis, inner_axes)), Some((&room, inner_shape))) = (axes.split_first(), shape.split_first()) else {
+    let (Some((&length, inner_axes)), Some((&room, inner_shape))) = (axes.split_first(), shape.split_first()) else {
         return put(out, bytes);
     };
-    let rows = usize::try_from(axis).unwrap_or(0);
+    let rows = usize::try_from(length).unwrap_or(0);
     let (kept, place) = (rows.min(room), out.len() / room);
     let source = bytes.len().checked_div(rows).unwrap_or(0);
     let gap = (room - kept) * place;
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_large_batch_is_the_same_as_a_small_one() {
-        let pieces: Vec<Vec<u8>> = (0..50_usize).map(|i| vec![i as u8; i * 9_973]).collect();
+        let pieces: Vec<Vec<u8>> = (0..50_u8).map(|i| vec![i; usize::from(i) * 9_973]).collect();
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
         let len = pieces.iter().map(|piece| piece.len()).sum();
         assert!(threads_for(len) <= len / PER_THREAD + 1);

@@ -38,12 +38,18 @@ impl Writer {
         Ok(Self { dir: dir.to_owned(), members: growths.iter().map(member).collect::<Result<_>>()? })
     }
 
-    /// Whether every count and every size is what `growths` start from, and no append is unfinished.
+    /// Whether the commit point and every size are what `growths` start from, and no append is unfinished.
     pub fn is_current(&self, growths: &[Growth]) -> bool {
         let mut pairs = self.members.iter().zip(growths);
-        !has_intent(&self.dir)
-            && self.members.len() == growths.len()
-            && pairs.all(|(member, growth)| member.is_at(growth))
+        self.members.len() == growths.len()
+            && self.rows() == growths.last().and_then(|growth| growth.rows).map(|[old, _]| old)
+            && pairs.all(|(member, growth)| member.has_size(growth))
+            && !has_intent(&self.dir)
+    }
+
+    /// The count at the commit point.
+    fn rows(&self) -> Option<u64> {
+        read_rows(self.members.last()?.shape.as_ref()?)
     }
 
     /// Adds `growths`, whole or not at all. The last one is the commit point.
@@ -102,10 +108,10 @@ impl Writer {
 }
 
 impl OpenMember {
-    fn is_at(&self, growth: &Growth) -> bool {
+    /// One byte stands for none.
+    fn has_size(&self, growth: &Growth) -> bool {
         let size = self.data.metadata().map(|metadata| metadata.len());
-        let has_size = size.is_ok_and(|size| size == growth.offset || (growth.offset == 0 && size == 1));
-        has_size && self.shape.as_ref().and_then(read_rows) == growth.rows.map(|[old, _]| old)
+        size.is_ok_and(|size| size == growth.offset || (growth.offset == 0 && size == 1))
     }
 }
 

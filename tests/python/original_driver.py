@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pickle
 import sys
+from contextlib import suppress
 from functools import reduce
 
 import mmap_ninja
@@ -111,13 +112,13 @@ class Session:
 
 
 def _parameters(name, thing):
+    members = [(name, thing)]
     if inspect.isclass(thing):
-        for attribute, member in vars(thing).items():
-            member = getattr(member, "__func__", member)
-            if inspect.isfunction(member):
-                yield f"{name}.{attribute}", list(inspect.signature(member).parameters)
-    if callable(thing):
-        yield name, list(inspect.signature(thing).parameters)
+        members += [(f"{name}.{attribute}", getattr(thing, attribute)) for attribute in dir(thing)]
+    for dotted, member in members:
+        if inspect.isclass(member) or inspect.isroutine(member):
+            with suppress(ValueError):
+                yield dotted, list(inspect.signature(member).parameters)
 
 
 def serve(requests, answers):
