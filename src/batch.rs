@@ -1,9 +1,11 @@
 //! Samples on their way into the files: checked, and laid out as columns.
 
+use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::column;
-use crate::commit::{Build, Growth, NewMember, link_or_copy};
+use crate::commit::{Build, Growth, NewMember, Source, link_or_copy};
 use crate::dense::{Header, new_member};
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
@@ -14,6 +16,7 @@ use crate::ragged::{Sample, View, nested};
 /// Encoded samples.
 pub(crate) struct Batch<'a> {
     data: Vec<&'a [u8]>,
+    source: Option<Source<'a>>,
     /// Elements of each sample.
     elements: Vec<i64>,
     /// The axes of all samples one after another; a scalar has the one entry 0.
@@ -33,17 +36,38 @@ pub(crate) struct Offsets {
 impl<'a> Batch<'a> {
     /// Checks and lays out `samples`, the first of which will have the index `first`.
     pub fn encode(dir: &Path, first: usize, dtype: &Dtype, samples: &[Sample<'a>]) -> Result<Self> {
-        let mut batch = Self { data: vec![], elements: vec![], axes: vec![], ranks: vec![] };
+        let mut batch = Self { data: vec![], source: None, elements: vec![], axes: vec![], ranks: vec![] };
         batch.data.reserve(samples.len());
         for (i, sample) in samples.iter().enumerate() {
             let elements = count(sample, dtype).ok_or_else(|| misfit(dir, first + i, sample))?;
             batch.data.push(sample.bytes);
             batch.elements.push(elements);
-            let shape = if sample.shape.is_empty() { &[0] } else { sample.shape };
-            batch.axes.extend_from_slice(shape);
-            batch.ranks.push(shape.len() as i64);
+            batch.push_shape(sample.shape);
         }
         Ok(batch)
+    }
+
+    /// Samples of another data set, whose `data.ninja` is open in `file`.
+    pub fn of(view: &'a View, range: Range<usize>, file: &'a File) -> Result<Self> {
+        let mut batch = Self { data: vec![], source: None, elements: vec![], axes: vec![], ranks: vec![] };
+        let size = view.item_size() as i64;
+        for index in range.clone() {
+            let sample = view.get(index)?;
+            batch.data.push(sample.bytes);
+            batch.elements.push(sample.bytes.len() as i64 / size);
+            batch.push_shape(sample.shape);
+        }
+        if let Some(whole) = view.contiguous(range) {
+            batch.source = Some(Source { file, offset: view.data.range_of(whole).start as u64 });
+            batch.data = vec![whole];
+        }
+        Ok(batch)
+    }
+
+    fn push_shape(&mut self, shape: &[i64]) {
+        let shape = if shape.is_empty() { &[0] } else { shape };
+        self.axes.extend_from_slice(shape);
+        self.ranks.push(shape.len() as i64);
     }
 
     /// Samples.
@@ -79,8 +103,13 @@ impl<'a> Batch<'a> {
         let size = view.item_size() as u64;
         let (old, added) = (view.elements().cast_unsigned(), self.elements().cast_unsigned());
         let data = self.data.clone();
-        let mut growths =
-            vec![Growth { member: PathBuf::new(), rows: Some([old, old + added]), offset: old * size, chunks: data }];
+        let mut growths = vec![Growth {
+            member: PathBuf::new(),
+            rows: Some([old, old + added]),
+            offset: old * size,
+            chunks: data,
+            source: self.source,
+        }];
         let mut add = |member: PathBuf, rows: u64, values: &'a [i64]| {
             growths.push(column::growth(member, rows, values));
         };

@@ -78,7 +78,13 @@ pub(crate) fn rows_of(dir: &Path) -> Result<u64> {
 /// What appending `values` after `rows` others adds.
 pub(crate) fn growth(member: PathBuf, rows: u64, values: &[i64]) -> Growth<'_> {
     let added = values.len() as u64;
-    Growth { member, rows: Some([rows, rows + added]), offset: rows * 8, chunks: vec![bytemuck::cast_slice(values)] }
+    Growth {
+        member,
+        rows: Some([rows, rows + added]),
+        offset: rows * 8,
+        chunks: vec![bytemuck::cast_slice(values)],
+        source: None,
+    }
 }
 
 /// A new member that holds `values`.

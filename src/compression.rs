@@ -79,6 +79,11 @@ impl Codec {
         Self { level, dict, idle: Mutex::new(Vec::new()) }
     }
 
+    /// The dictionary; empty where there is none.
+    pub fn dict(&self) -> &[u8] {
+        &self.dict
+    }
+
     /// The small files that say how the strings are compressed.
     pub fn texts(&self) -> Vec<(&'static str, Vec<u8>)> {
         let mut texts = vec![(ZSTD_LEVEL, self.level.to_string().into_bytes())];

@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Writer};
+use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
-use crate::storage::{kind_of, read_text, size_of_member};
+use crate::storage::{kind_of, open_member, read_text, size_of_member};
 
 /// What the text files of a dense member state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +154,24 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        extend(&self.dir, dtype, shape, bytes, &Options::from(self.mode))?;
+        extend(&self.dir, dtype, shape, bytes, None)?;
+        *self = Self::open(&self.dir, self.mode)?;
+        Ok(())
+    }
+
+    /// Appends the rows of `other`, which are copied within the kernel.
+    ///
+    /// # Errors
+    /// As [`Dense::extend`]; [`Error::Shape`] where one of the two is in F order and the other in C order.
+    pub fn join(&mut self, other: &Self) -> Result<()> {
+        if self.order() != other.order() {
+            let (ours, theirs) = (self.order().name(), other.order().name());
+            let what = format!("{}: rows in {theirs} order cannot follow those in {ours} order", other.dir.display());
+            return Err(Error::Shape { what });
+        }
+        let file = open_member(&other.dir.join(format::DATA), false)?;
+        let source = Some(Source { file: &file, offset: 0 });
+        extend(&self.dir, other.dtype(), other.shape(), other.bytes(), source)?;
         *self = Self::open(&self.dir, self.mode)?;
         Ok(())
     }
@@ -231,9 +248,9 @@ fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
 }
 
 /// Appends rows to the array in `dir`.
-pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], options: &Options) -> Result<()> {
+pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], source: Option<Source>) -> Result<()> {
     let dir = crate::absolute(dir)?;
-    let lock = DirLock::acquire(&dir, options.timeout)?;
+    let lock = DirLock::acquire(&dir, Options::default().timeout)?;
     let Some(lock) = lock else { return Err(missing(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
@@ -247,9 +264,9 @@ pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], opt
     if old.order == Order::F && old.shape.len() > 1 {
         return interleave(&dir, &lock, &old, &new, bytes);
     }
-    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes] };
+    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes], source };
     let growths = [growth];
-    Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability)
+    Writer::open(&dir, &growths)?.append(&lock, &growths, Options::default().durability)
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.

@@ -41,7 +41,7 @@ mod strings;
 
 use std::path::{Path, PathBuf};
 
-pub use commit::Durability;
+pub use commit::{Construction, Durability};
 pub use compression::Compression;
 pub use dense::Dense;
 pub use dtype::{Dtype, Element};

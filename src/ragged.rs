@@ -13,10 +13,14 @@ use crate::commit::{self, Build, DirLock, Writer};
 use crate::dense::typed;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
+use crate::format::DATA;
 use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
-use crate::storage::Identity;
+use crate::storage::{Identity, open_member};
+
+/// Samples whose offsets are in memory at once while maps are joined.
+const JOINED_AT_ONCE: usize = 1 << 20;
 
 /// One sample: its elements in C order, and its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,15 +104,34 @@ impl Ragged {
     /// [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append(&mut self, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
         self.view.check_open()?;
-        if samples.is_empty() {
-            return Ok(());
+        let batch = Batch::encode(&self.view.dir, self.view.len, dtype, samples)?;
+        if samples.is_empty() { Ok(()) } else { self.append_batch(dtype, &batch) }
+    }
+
+    /// Appends all samples of `other`, whose elements are copied within the kernel.
+    ///
+    /// # Errors
+    /// As [`Ragged::append`]. Samples that were appended before the error stay.
+    pub fn join(&mut self, other: &Self) -> Result<()> {
+        let Some(dtype) = other.dtype() else { return Ok(()) };
+        if self.view.header.is_none() {
+            Self::create(&self.view.dir, &self.options.layout, dtype, &[])?;
+            self.refresh()?;
         }
+        let data = open_member(&other.view.dir.join(DATA), false)?;
+        for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
+            let end = other.len().min(start + JOINED_AT_ONCE);
+            self.append_batch(dtype, &Batch::of(&other.view, start..end, &data)?)?;
+        }
+        Ok(())
+    }
+
+    fn append_batch(&mut self, dtype: &Dtype, batch: &Batch) -> Result<()> {
         let dir = self.view.dir.clone();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
-                return self.append_locked(dtype, samples, &lock);
+                return self.append_locked(dtype, batch, &lock);
             }
-            let batch = Batch::encode(&dir, 0, dtype, samples)?;
             let build = Build::beside(&dir)?;
             batch.create(&build, &self.options.layout, dtype)?;
             if build.publish_new(&dir)? {
@@ -117,11 +140,11 @@ impl Ragged {
         }
     }
 
-    fn append_locked(&mut self, dtype: &Dtype, samples: &[Sample], lock: &DirLock) -> Result<()> {
+    fn append_locked(&mut self, dtype: &Dtype, batch: &Batch, lock: &DirLock) -> Result<()> {
         let dir = self.view.dir.clone();
         let last = self.writer.take().filter(|(identity, _)| *identity == lock.identity());
         if let Some((_, writer)) = last
-            && self.grow(&self.view.clone(), dtype, samples, lock, Some(writer))?
+            && self.grow(&self.view.clone(), dtype, batch, lock, Some(writer))?
         {
             return Ok(());
         }
@@ -129,16 +152,16 @@ impl Ragged {
         let view = View::open(&dir, &self.options)?;
         let Some(header) = &view.header else {
             let build = Build::beside(&dir)?;
-            Batch::encode(&dir, 0, dtype, samples)?.create(&build, &self.options.layout, dtype)?;
+            batch.create(&build, &self.options.layout, dtype)?;
             build.replace(&dir, lock)?;
             return self.refresh();
         };
         check_dtype(&dir, &header.dtype, dtype)?;
-        if self.grow(&view, dtype, samples, lock, None)? {
+        if self.grow(&view, dtype, batch, lock, None)? {
             return Ok(());
         }
         self.widen(&view, lock)?;
-        self.append(dtype, samples)
+        self.append_batch(dtype, batch)
     }
 
     /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
@@ -147,11 +170,10 @@ impl Ragged {
         &mut self,
         view: &View,
         dtype: &Dtype,
-        samples: &[Sample],
+        batch: &Batch,
         lock: &DirLock,
         writer: Option<Writer>,
     ) -> Result<bool> {
-        let batch = Batch::encode(&view.dir, view.len, dtype, samples)?;
         let has_dtype = view.header.as_ref().is_some_and(|header| header.dtype == *dtype);
         if !has_dtype || (view.is_flat() && !batch.is_flat()) {
             return Ok(false);
@@ -164,7 +186,7 @@ impl Ragged {
             None => Writer::open(&view.dir, &growths)?,
         };
         writer.append(lock, &growths, self.options.durability)?;
-        self.view = view.grown(&self.options, &batch)?;
+        self.view = view.grown(&self.options, batch)?;
         self.writer = Some((lock.identity(), writer));
         Ok(true)
     }

@@ -5,18 +5,25 @@ mod view;
 pub(crate) use view::View;
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
 use crate::column;
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Writer};
+use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
+use crate::gather::offsets as batch_offsets;
 use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
-use crate::storage::Identity;
+use crate::prefetch::When;
+use crate::ragged::Gathered;
+use crate::storage::{Identity, open_member};
+
+/// Strings whose offsets are in memory at once while data sets are joined.
+const JOINED_AT_ONCE: usize = 1 << 20;
 
 /// UTF-8 strings in a directory.
 ///
@@ -81,6 +88,18 @@ impl Strings {
         build.publish(&dir, Options::default().timeout)
     }
 
+    /// Writes new strings as those of `other` are written: not at all compressed, or with its level and dictionary.
+    ///
+    /// # Errors
+    /// [`Error::Io`]. Then nothing has changed.
+    pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
+        let dir = crate::absolute(dir.as_ref())?;
+        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
+        let build = Build::beside(&dir)?;
+        write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes)?;
+        build.publish(&dir, other.options.timeout)
+    }
+
     /// Appends strings, all of them or none.
     ///
     /// # Errors
@@ -94,7 +113,7 @@ impl Strings {
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
-                return self.append_locked(&bytes, &lock);
+                return self.append_locked(&Payload::Strings(&bytes), &lock);
             }
             let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &bytes)?;
@@ -104,11 +123,11 @@ impl Strings {
         }
     }
 
-    fn append_locked(&mut self, strings: &[&[u8]], lock: &DirLock) -> Result<()> {
+    fn append_locked(&mut self, payload: &Payload, lock: &DirLock) -> Result<()> {
         let dir = self.view.dir.clone();
         let last = self.writer.take().filter(|(identity, _)| *identity == lock.identity());
         if let Some((_, writer)) = last
-            && self.grow(&self.view.clone(), strings, lock, Some(writer))?
+            && self.grow(&self.view.clone(), payload, lock, Some(writer))?
         {
             return Ok(());
         }
@@ -116,22 +135,22 @@ impl Strings {
         let view = View::open(&dir, &self.options)?;
         if !view.exists {
             let build = Build::beside(&dir)?;
-            write_new(&build, &dir, &self.options.layout, None, strings)?;
+            write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
             build.replace(&dir, lock)?;
             return self.refresh();
         }
-        self.grow(&view, strings, lock, None).map(drop)
+        self.grow(&view, payload, lock, None).map(drop)
     }
 
     /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
     /// if somebody has.
-    fn grow(&mut self, view: &View, strings: &[&[u8]], lock: &DirLock, writer: Option<Writer>) -> Result<bool> {
-        let frames = compressed(view.codec.as_deref(), &view.dir, strings)?;
+    fn grow(&mut self, view: &View, payload: &Payload, lock: &DirLock, writer: Option<Writer>) -> Result<bool> {
+        let (frames, source) = payload.frames(view)?;
         let (starts, ends) = offsets(view.end(), &lengths(&frames));
         let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
         let chunks = frames.iter().map(AsRef::as_ref).collect();
         let growths = [
-            Growth { member: PathBuf::new(), rows: None, offset, chunks },
+            Growth { member: PathBuf::new(), rows: None, offset, chunks, source },
             column::growth(self.options.layout.ends.clone().into(), rows, &ends),
             column::growth(self.options.layout.starts.clone().into(), rows, &starts),
         ];
@@ -144,6 +163,32 @@ impl Strings {
         self.view = view.grown(&self.options.layout, &ends)?;
         self.writer = Some((lock.identity(), writer));
         Ok(true)
+    }
+
+    /// Appends all strings of `other`; where both are stored alike, their bytes are copied within the kernel.
+    ///
+    /// # Errors
+    /// As [`Strings::append`]. Strings that were appended before the error stay.
+    pub fn join(&mut self, other: &Self) -> Result<()> {
+        if !self.view.exists && other.view.exists {
+            let build = Build::beside(&self.view.dir)?;
+            write_new::<&[u8]>(&build, &self.view.dir, &self.options.layout, other.view.codec.as_deref(), &[])?;
+            build.publish(&self.view.dir, self.options.timeout)?;
+            self.refresh()?;
+        }
+        for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
+            let indices: Vec<usize> = (start..other.len().min(start + JOINED_AT_ONCE)).collect();
+            self.join_part(&other.view, &indices)?;
+        }
+        Ok(())
+    }
+
+    fn join_part(&mut self, other: &View, indices: &[usize]) -> Result<()> {
+        let file = open_member(&other.dir.join(DATA), false)?;
+        let dir = self.view.dir.clone();
+        let lock = DirLock::acquire(&dir, self.options.timeout)?;
+        let lock = lock.ok_or_else(|| Error::corrupt(&*dir, "the directory went away while strings were appended"))?;
+        self.append_locked(&Payload::Stored { view: other, indices, file: &file }, &lock)
     }
 
     /// Overwrites strings with others of as many bytes, after a check of all of them.
@@ -168,6 +213,31 @@ impl Strings {
             commit::overwrite(&dir.join(DATA), offset, string.as_ref().as_bytes())?;
         }
         Ok(())
+    }
+
+    /// The UTF-8 of the strings at `indices`, one after another, and the byte at which each begins.
+    ///
+    /// # Errors
+    /// As [`Strings::get`].
+    pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
+        let strings = self.view.gather(indices)?;
+        Ok(Gathered { offsets: batch_offsets(strings.iter().map(|string| string.len())), bytes: strings.concat() })
+    }
+
+    /// Asks the kernel to read the strings at `indices` soon, without waiting for it.
+    ///
+    /// # Errors
+    /// As [`Strings::get`].
+    pub fn prefetch(&self, indices: &[usize]) -> Result<()> {
+        self.view.batch(indices, When::Always).map(drop)
+    }
+
+    /// Bytes of every string, as UTF-8.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where a compressed string does not state its size.
+    pub fn lengths(&self) -> Result<Vec<i64>> {
+        self.view.lengths()
     }
 
     /// Reads again what is there, with what others have appended since.
@@ -223,6 +293,43 @@ impl Strings {
     }
 }
 
+/// What is stored of each string, and where it lies already if it does.
+type Frames<'a> = (Vec<Cow<'a, [u8]>>, Option<Source<'a>>);
+
+/// Strings to append.
+enum Payload<'a> {
+    /// As they are.
+    Strings(&'a [&'a [u8]]),
+    /// Those of another data set, whose `data.ninja` is open in `file`.
+    Stored { view: &'a View, indices: &'a [usize], file: &'a File },
+}
+
+impl Payload<'_> {
+    /// The strings themselves.
+    fn strings(&self) -> Result<Vec<Cow<'_, [u8]>>> {
+        match self {
+            Self::Strings(strings) => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
+            Self::Stored { view, indices, .. } => view.gather(indices),
+        }
+    }
+
+    /// What is to be stored beside the strings that `target` shows, and where it lies already if it does.
+    fn frames(&self, target: &View) -> Result<Frames<'_>> {
+        if let Self::Stored { view, indices, file } = self
+            && view.is_stored_like(target)
+        {
+            let stored = view.batch(indices, When::IfCold)?;
+            let source = view.contiguous(indices).map(|offset| Source { file, offset });
+            return Ok((stored.into_iter().map(Cow::Borrowed).collect(), source));
+        }
+        let strings = self.strings()?;
+        match target.codec.as_deref() {
+            None => Ok((strings, None)),
+            Some(codec) => Ok((compress(codec, &target.dir, &strings)?, None)),
+        }
+    }
+}
+
 fn check_size(dir: &Path, index: usize, expected: usize, found: usize) -> Result<()> {
     if expected == found {
         return Ok(());
@@ -231,12 +338,10 @@ fn check_size(dir: &Path, index: usize, expected: usize, found: usize) -> Result
     Err(Error::Shape { what })
 }
 
-/// What is stored of each string.
-fn compressed<'a>(codec: Option<&Codec>, dir: &Path, strings: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>> {
-    match codec {
-        None => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
-        Some(codec) => Ok(codec.compress(dir, strings)?.into_iter().map(Cow::Owned).collect()),
-    }
+/// A frame of each string.
+fn compress<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<Vec<Cow<'static, [u8]>>> {
+    let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+    Ok(codec.compress(dir, &strings)?.into_iter().map(Cow::Owned).collect())
 }
 
 fn lengths(frames: &[Cow<[u8]>]) -> Vec<i64> {
@@ -244,8 +349,17 @@ fn lengths(frames: &[Cow<[u8]>]) -> Vec<i64> {
 }
 
 /// Writes a data set that holds these strings alone.
-fn write_new(build: &Build, dir: &Path, layout: &Layout, codec: Option<&Codec>, strings: &[&[u8]]) -> Result<()> {
-    let frames = compressed(codec, dir, strings)?;
+fn write_new<S: AsRef<[u8]>>(
+    build: &Build,
+    dir: &Path,
+    layout: &Layout,
+    codec: Option<&Codec>,
+    strings: &[S],
+) -> Result<()> {
+    let frames: Vec<Cow<[u8]>> = match codec {
+        None => strings.iter().map(|string| Cow::Borrowed(string.as_ref())).collect(),
+        Some(codec) => compress(codec, dir, strings)?,
+    };
     let (starts, ends) = offsets(0, &lengths(&frames));
     let mut texts = vec![(TYPE, Kind::String.name().into())];
     texts.extend(codec.into_iter().flat_map(Codec::texts));

@@ -7,7 +7,7 @@
 
 from mmap_ninja._core import CorruptDatasetError, __version__
 from mmap_ninja.base import Wrapped
-from mmap_ninja.generic import open_existing
+from mmap_ninja.generic import concatenate, open_existing
 from mmap_ninja.numpy import append as np_append
 from mmap_ninja.numpy import extend as np_extend
 from mmap_ninja.numpy import extend_dir as np_extend_dir
@@ -23,6 +23,7 @@ __all__ = [
     "StringsMmap",
     "Wrapped",
     "__version__",
+    "concatenate",
     "np_append",
     "np_extend",
     "np_extend_dir",

@@ -1,58 +1,204 @@
-"""What all builds share: the progress bar, batches, and a directory that is put in place when it is whole."""
+"""What all builds share: progress, batches, a thread that writes, and a directory that is put in place when whole."""
 
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from errno import EEXIST
 from itertools import islice
 from operator import length_hint
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from mmap_ninja import _core
 
+# Samples that are waiting and samples that are being written have at most so many bytes each.
+AT_ONCE = 32 << 20
 
-def progress(samples: Iterable, verbose: bool, total: int | None = None) -> Iterable:
+
+def progress(samples: Iterable, verbose: bool, total: int | None = None, initial: int = 0) -> Iterable:
     """Show a bar while `samples` are iterated over, if `verbose`."""
     if not verbose:
         return samples
     from tqdm.auto import tqdm
 
-    return tqdm(samples, total=total if total is not None else length_hint(samples) or None, unit=" samples")
+    total = total if total is not None else (initial + length_hint(samples)) or None
+    return tqdm(samples, total=total, initial=initial, unit=" samples")
+
+
+def counter(verbose: bool, total: int | None, initial: int = 0) -> Any:
+    """A bar that is moved by hand, if `verbose`; a context manager with `update`."""
+    if not verbose:
+        return _Silent()
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, initial=initial, unit=" samples")
+
+
+class _Silent(AbstractContextManager):
+    """Takes a bar's place."""
+
+    def __exit__(self, *exc_info) -> None:
+        pass
+
+    def update(self, n: int) -> None:
+        pass
+
+
+def show_written(samples: Iterable, size: int) -> None:
+    """Show the bytes that were written, where `samples` are shown by a bar."""
+    if hasattr(samples, "set_postfix_str"):
+        samples.set_postfix_str(f"{size / 1e6:.1f} MB written", refresh=False)
 
 
 def batches(samples: Iterable, batch_size: int) -> Iterator[list]:
     """Lists of `batch_size` samples; the last may be shorter."""
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    check_batch_size(batch_size)
     iterator = iter(samples)
     while batch := list(islice(iterator, batch_size)):
         yield batch
 
 
-def store(
-    out_dir: Path, batches: Iterable[list], batch_ctor: Callable, extend_fn: Callable | None, options: dict
-) -> Any:
-    """Create a map from the first batch and extend it by the others."""
-    memmap = None
-    for batch in batches:
-        if memmap is None:
-            memmap = batch_ctor(out_dir, batch, **options)
-        elif extend_fn is None:
-            memmap.extend(batch)
+def check_batch_size(batch_size: int) -> None:
+    """Refuse batches of nothing."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+
+
+def bounded(samples: Iterable, batch_size: int) -> Iterator[tuple[list, int]]:
+    """Batches and their sizes in bytes: the first of `batch_size` samples, the others cut where they grow large."""
+    check_batch_size(batch_size)
+    batch, size, is_first = [], 0, True
+    for sample in samples:
+        batch.append(sample)
+        size += size_of(sample)
+        if len(batch) == batch_size or (size >= AT_ONCE and not is_first):
+            yield batch, size
+            batch, size, is_first = [], 0, False
+    if batch:
+        yield batch, size
+
+
+def size_of(sample: Any) -> int:
+    """Bytes of a sample, as far as it tells."""
+    size = getattr(sample, "nbytes", None)
+    return size if isinstance(size, int) else length_hint(sample)
+
+
+class Build:
+    """A map that grows in a directory of its own.
+
+    Attributes:
+        partial: the directory.
+        memmap: the map; None until there are samples.
+        stored: samples that are safe there.
+    """
+
+    def __init__(self, partial: Path, create: Callable[[Path, list], Any]):
+        self.partial = partial
+        self.memmap: Any = None
+        self.stored = 0
+        self._create = create
+
+    def extend(self, samples: list) -> None:
+        """Write a batch."""
+        if self.memmap is None:
+            self.memmap = self._create(self.partial, samples)
         else:
-            extend_fn(memmap, batch)
-    return memmap
+            self.memmap.extend(samples)
+        self.stored += len(samples)
+
+    def extend_all(self, samples: Iterable, batch_size: int) -> None:
+        """Write all samples, each batch while the next one is being made."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        written = 0
+        with ThreadPoolExecutor(1, "mmap_ninja") as writer:
+            writing = None
+            for batch, size in bounded(samples, batch_size):
+                if writing is not None:
+                    writing.result()
+                    show_written(samples, written)
+                writing = writer.submit(self.extend, batch)
+                written += size
+                del batch
+            if writing is not None:
+                writing.result()
+                show_written(samples, written)
+
+
+def build(
+    out_dir: str | PathLike,
+    samples_from: Callable[[int], Iterable],
+    batch_size: int,
+    create: Callable[[Path, list], Any],
+    reopen: Callable[[Path], Any],
+    *,
+    verbose: bool = False,
+    n: int | None = None,
+    resume: bool = False,
+    overwrite: bool = True,
+) -> bool:
+    """Build a map beside `out_dir` and put it in place; return whether there were samples.
+
+    Args:
+        samples_from: gives the samples from an index on.
+        create: stores the first batch; what it returns has `extend`.
+        reopen: opens what an interrupted build has left; what it returns has `extend` and `len()`.
+    """
+    check_batch_size(batch_size)
+    with construction(out_dir, create, reopen, resume, overwrite) as built:
+        samples = progress(samples_from(built.stored), verbose, n, built.stored)
+        built.extend_all(samples, batch_size)
+    return built.stored > 0
 
 
 @contextmanager
-def in_place_of(out_dir: str | PathLike) -> Iterator[Path]:
-    """A directory to build in, which takes the place of `out_dir` at the end if anything was built."""
-    partial = Path(f"{Path(out_dir)}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    yield partial
-    if partial.exists():
-        _core.publish(partial, out_dir)
+def construction(
+    out_dir: str | PathLike,
+    create: Callable[[Path, list], Any],
+    reopen: Callable[[Path], Any],
+    resume: bool = False,
+    overwrite: bool = True,
+) -> Iterator[Build]:
+    """A build that takes the place of `out_dir` at the end, and is kept where it is if something goes wrong."""
+    if not overwrite:
+        refuse_existing(out_dir)
+    work = _core.Construction(out_dir, resume)
+    built = Build(Path(work.partial), create)
+    try:
+        if resume and _core.kind(built.partial) is not None:
+            built.memmap = reopen(built.partial)
+            built.stored = len(built.memmap)
+        yield built
+        if not overwrite:
+            refuse_existing(out_dir)
+    except BaseException as error:
+        work.abandon()
+        if built.stored:
+            note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+        raise
+    work.finish()
+
+
+def refuse_existing(out_dir: str | PathLike) -> None:
+    """Raise FileExistsError where there is a data set."""
+    if _core.kind(out_dir) is not None:
+        raise FileExistsError(EEXIST, "A data set is there already", fspath(out_dir))
+
+
+def note(error: BaseException, text: str) -> None:
+    """Add a line to the message of an exception on its way."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+    else:  # Python 3.10
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+def discard(directory: Path) -> None:
+    """Remove a directory that nobody needs any more."""
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def reopen(cls: type, base: type, options: dict) -> Any:

@@ -93,7 +93,7 @@ def from_generator_base(
     """
     verbose, n = kwargs.pop("verbose", False), kwargs.pop("n", None)
     batches = _build.batches(_build.progress(sample_generator, verbose, n), batch_size)
-    return _build.store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+    return _store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
 
 
 def from_indexable_base(
@@ -116,7 +116,22 @@ def from_indexable_base(
     """
     kwargs.pop("n", None)
     batches = ParallelBatchCollector(indexable, batch_size, n_jobs, verbose).batches()
-    return _build.store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+    return _store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+
+
+def _store(
+    out_dir: Path, batches: Iterable[list], batch_ctor: Callable, extend_fn: Callable | None, options: dict
+) -> Any:
+    """Create a map from the first batch and extend it by the others."""
+    memmap = None
+    for batch in batches:
+        if memmap is None:
+            memmap = batch_ctor(out_dir, batch, **options)
+        elif extend_fn is None:
+            memmap.extend(batch)
+        else:
+            extend_fn(memmap, batch)
+    return memmap
 
 
 class Wrapped:

@@ -2,12 +2,13 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
-from mmap_ninja import _core
+from mmap_ninja import _build, _core
 from mmap_ninja import numpy as np_ninja
 from mmap_ninja.base import Wrapped
 from mmap_ninja.ragged import RaggedMmap
@@ -31,9 +32,7 @@ def open_existing(
         FileNotFoundError: there is no data set.
         CorruptDatasetError: its files contradict each other.
     """
-    kind = _core.kind(out_dir)
-    if kind is None:
-        raise FileNotFoundError(errno.ENOENT, "No data set in this directory", os.fspath(out_dir))
+    kind = _kind(out_dir)
     array_mode = "r" if mode == "r+b" else mode
     if kind == "ragged":
         return RaggedMmap(out_dir, wrapper_fn=wrapper_fn, mode=array_mode)
@@ -43,3 +42,58 @@ def open_existing(
         else np_ninja.open_existing(out_dir, mode=array_mode)
     )
     return data if wrapper_fn is None else Wrapped(data, wrapper_fn)
+
+
+def concatenate(
+    out_dir: str | PathLike, dirs: Iterable[str | PathLike], verbose: bool = False, overwrite: bool = True
+) -> RaggedMmap | StringsMmap | np.memmap:
+    """Join data sets of one kind, sample after sample, as one build of all of them would have been.
+
+    The bytes are copied within the kernel, which shares them where the file system can. Tasks of a cluster can write a
+    directory each, and one call joins them.
+
+    Args:
+        out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
+        dirs: at least one directory.
+        verbose: show a progress bar.
+        overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+
+    Returns:
+        The joined data set, opened for writing.
+
+    Raises:
+        FileNotFoundError: a directory holds no data set.
+        TypeError: the dtypes differ.
+        ValueError: the kinds differ, or the shapes of dense arrays but for the first axis; there are no directories.
+
+    >>> first = RaggedMmap.from_lists(out_dir / "first", [[1, 2], [3]])
+    >>> second = RaggedMmap.from_lists(out_dir / "second", [[[4, 5]]])
+    >>> concatenate(out_dir / "both", [first.out_dir, second.out_dir])[:]
+    [array([1, 2]), array([3]), array([[4, 5]])]
+    """
+    dirs = [Path(directory) for directory in dirs]
+    if not dirs:
+        raise ValueError("at least one directory is needed to concatenate")
+    kind = _kind(dirs[0])
+    with _build.construction(out_dir, None, None, overwrite=overwrite) as built:
+        for directory in _build.progress(dirs, verbose):
+            if _kind(directory) != kind:
+                raise ValueError(
+                    f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
+                )
+            _join(kind, built.partial, directory)
+    return open_existing(out_dir, mode="r+")
+
+
+def _join(kind: str, out_dir: Path, directory: Path) -> None:
+    if kind == "numpy":
+        _core.join_dense(out_dir, directory)
+    else:
+        {"ragged": RaggedMmap, "string": StringsMmap}[kind](out_dir)._join(directory)
+
+
+def _kind(directory: str | PathLike) -> str:
+    kind = _core.kind(directory)
+    if kind is None:
+        raise FileNotFoundError(errno.ENOENT, "No data set in this directory", os.fspath(directory))
+    return kind

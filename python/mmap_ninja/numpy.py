@@ -1,14 +1,17 @@
 """One dense array in a directory, as an `np.memmap`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core
-from mmap_ninja.base import from_generator_base
+from mmap_ninja import _build, _core, parallel
+from mmap_ninja._cast import cast
 
 
 @dataclass
@@ -28,12 +31,13 @@ def _empty(out_dir: str | PathLike, dtype: str | np.dtype, shape: Sequence[int],
     return open_existing(out_dir, mode="r+")
 
 
-def from_ndarray(out_dir: str | PathLike, arr: np.ndarray) -> np.memmap:
+def from_ndarray(out_dir: str | PathLike, arr: np.ndarray, overwrite: bool = True) -> np.memmap:
     """Store an array in `out_dir`, in place of whatever data set is there.
 
     Args:
         out_dir: the directory; parents are created.
         arr: an array of any shape and of any dtype but object.
+        overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
     Returns:
         The stored array, writable: what is assigned to it reaches the disk.
@@ -44,6 +48,8 @@ def from_ndarray(out_dir: str | PathLike, arr: np.ndarray) -> np.memmap:
     >>> from_ndarray(out_dir, np.arange(6).reshape(3, 2))[1]
     memmap([2, 3])
     """
+    if not overwrite:
+        _build.refuse_existing(out_dir)
     _core.create_dense(out_dir, np.asarray(arr))
     return open_existing(out_dir, mode="r+")
 
@@ -54,6 +60,8 @@ def from_generator(
     batch_size: int,
     verbose: bool = False,
     n: int | None = None,
+    resume: bool = False,
+    overwrite: bool = True,
 ) -> np.memmap | None:
     """Stack samples of one shape along a new first axis, batch by batch.
 
@@ -63,6 +71,9 @@ def from_generator(
         batch_size: samples to hold in memory before they are written.
         verbose: show a progress bar.
         n: the expected number of samples, for the bar.
+        resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
+            the generator.
+        overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
     Returns:
         The stored array of shape (samples, ...), writable; None where there were no samples.
@@ -71,20 +82,76 @@ def from_generator(
         ValueError: a sample has another shape than the first.
         TypeError, OverflowError: a sample's values do not survive the cast to the dtype of the first batch.
     """
-    with _build.in_place_of(out_dir) as partial:
-        built = from_generator_base(
-            partial, sample_generator, batch_size, _stack, _extend_stacked, verbose=verbose, n=n
-        )
-    return None if built is None else open_existing(out_dir, mode="r+")
+
+    def samples_from(start: int) -> Iterable:
+        return islice(sample_generator, start, None) if start else sample_generator
+
+    options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+    is_built = _build.build(out_dir, samples_from, batch_size, _Stack.create, _Stack, **options)
+    return open_existing(out_dir, mode="r+") if is_built else None
 
 
-def _stack(out_dir: Path, samples: list) -> Path:
-    _core.create_dense(out_dir, np.stack(samples))
-    return out_dir
+def from_indexable(
+    out_dir: str | PathLike,
+    indexable: Any,
+    batch_size: int,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    resume: bool = False,
+    overwrite: bool = True,
+) -> np.memmap | None:
+    """Stack the samples of anything that can be indexed along a new first axis, batch by batch.
+
+    Args:
+        indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none, by
+            the first IndexError; any other error of its own reaches the caller.
+        n_jobs: processes that load and write samples (needs joblib, the extra `parallel`); None does it here.
+
+    For the others, and what is returned, see `from_generator`.
+    """
+    options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+    stages = (_Stack.create, _Stack, _Stack.write_shard, _Stack.join_shard)
+    is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
+    return open_existing(out_dir, mode="r+") if is_built else None
 
 
-def _extend_stacked(out_dir: Path, samples: list) -> None:
-    _core.extend_dense(out_dir, np.stack(samples))
+class _Stack:
+    """An array that grows by lists of samples."""
+
+    def __init__(self, out_dir: Path):
+        self.out_dir = out_dir
+        self.dtype, self.shape, _ = _core.read_dense(out_dir)
+
+    @classmethod
+    def create(cls, out_dir: Path, samples: list) -> "_Stack":
+        _core.create_dense(out_dir, cls._stacked(out_dir, samples))
+        return cls(out_dir)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def extend(self, samples: list) -> None:
+        _core.extend_dense(self.out_dir, self._stacked(self.out_dir, samples))
+
+    def write_shard(self) -> Callable[[Path, list], None]:
+        """What a worker process does with its samples."""
+        return partial(_write_stack, self.dtype)
+
+    def join_shard(self, shard: Path) -> None:
+        _core.join_dense(self.out_dir, shard)
+
+    @staticmethod
+    def _stacked(out_dir: Path, samples: list) -> np.ndarray:
+        arrays = [np.asarray(sample) for sample in samples]
+        for place, array in enumerate(arrays):
+            if array.shape != arrays[0].shape:
+                what = f"sample {place} of the batch has the shape {array.shape}, the first one has {arrays[0].shape}"
+                raise ValueError(f"{out_dir}: {what}")
+        return np.stack(arrays)
+
+
+def _write_stack(dtype: np.dtype, out_dir: Path, samples: list) -> None:
+    _core.create_dense(out_dir, cast(_Stack._stacked(out_dir, samples), dtype, str(out_dir)))
 
 
 def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:

@@ -1,9 +1,12 @@
-"""Loading samples of an indexable in several processes, through joblib."""
+"""Samples of anything that can be indexed, loaded here or in several processes through joblib."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
+from itertools import count, islice
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmap_ninja import _build
@@ -35,17 +38,18 @@ class ParallelBatchCollector:
         self, indexable, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs
     ):
         self.verify(indexable, batch_size)
-        self.indexable = indexable if hasattr(indexable, "__getitem__") else make_indexable(indexable)
+        self.indexable = as_indexable(indexable)
         self.batch_size = batch_size
-        self.verbose = verbose
-        self._length = len(indexable) if hasattr(indexable, "__len__") else None
+        self._length = length_of(indexable)
         self._parallel = self.begin(n_jobs, **kwargs)
+        self._ranges = ranges(0, self._length, batch_size)
+        self._exhausted = False
+        self._bar = _build.counter(verbose, self._length)
 
     @staticmethod
     def verify(indexable, batch_size: int) -> None:
         """Refuse what cannot be indexed, or batches of nothing."""
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        _build.check_batch_size(batch_size)
         if not hasattr(indexable, "__getitem__") and not callable(indexable):
             raise TypeError(
                 "indexable must implement __getitem__ or be callable and take one integer argument."
@@ -64,26 +68,33 @@ class ParallelBatchCollector:
 
     def batches(self) -> Iterator[list]:
         """The batches, one after another."""
-        return _build.batches(_build.progress(self._samples(), self.verbose, self._length), self.batch_size)
+        with self._bar:
+            while not self.completed_batches():
+                if batch := self.collect_batch():
+                    yield batch
 
-    def _samples(self) -> Iterator:
-        end = math.inf if self._length is None else self._length
-        start = 0
-        while start < end:
-            stop = min(start + self.batch_size, end)
-            for sample in self._load(range(start, stop)):
-                if sample is EXHAUSTED:
-                    return
-                yield sample
-            start = stop
-
-    def _load(self, indices: range) -> Iterator:
-        load = partial(_get_from_indexable, self.indexable, length=self._length)
+    def collect_batch(self) -> list:
+        """The next batch: shorter, or empty, at the end."""
+        indices = next(self._ranges, range(0))
+        load = partial(_load, self.indexable, self._length)
         if self._parallel is None:
-            return map(load, indices)
-        from joblib import delayed
+            loaded = [load(index) for index in indices]
+        else:
+            from joblib import delayed
 
-        return iter(self._parallel(delayed(load)(index) for index in indices))
+            loaded = self._parallel(delayed(load)(index) for index in indices)
+        batch = [sample for sample in loaded if sample is not EXHAUSTED]
+        self._exhausted = self.exhausted(loaded) or len(indices) < self.batch_size
+        self._bar.update(len(batch))
+        return batch
+
+    def exhausted(self, results: Sequence = ()) -> bool:
+        """Whether the end was reached, or stands among `results`."""
+        return self._exhausted or any(sample is EXHAUSTED for sample in results)
+
+    def completed_batches(self) -> bool:
+        """Whether there are no more batches."""
+        return self._exhausted
 
 
 class _IndexableWrap:
@@ -116,11 +127,123 @@ def make_indexable(func: Callable[[int], Any], length: int | None = None) -> _In
     return _IndexableWrap(func) if length is None else _IndexableLengthWrap(func, length)
 
 
-def _get_from_indexable(indexable, item: int, length: int | None = None) -> Any:
-    """The sample at `item`; `EXHAUSTED` where an indexable without a length has none."""
+def as_indexable(indexable: Any) -> Any:
+    """`indexable` itself, or a wrapper of a function."""
+    return indexable if hasattr(indexable, "__getitem__") else make_indexable(indexable)
+
+
+def length_of(indexable: Any) -> int | None:
+    """The number of samples; None where it shows only at the end."""
+    return len(indexable) if hasattr(indexable, "__len__") else None
+
+
+def ranges(start: int, stop: int | None, step: int) -> Iterator[range]:
+    """Consecutive ranges of `step` indices, without end where `stop` is None."""
+    starts = count(start, step) if stop is None else range(start, stop, step)
+    return (range(first, first + step if stop is None else min(first + step, stop)) for first in starts)
+
+
+def samples(indexable: Any, start: int = 0) -> Iterator:
+    """The samples from an index on."""
+    length = length_of(indexable)
+    load = partial(_load, as_indexable(indexable), length)
+    for index in count(start) if length is None else range(start, length):
+        sample = load(index)
+        if sample is EXHAUSTED:
+            return
+        yield sample
+
+
+def _load(indexable: Any, length: int | None, index: int) -> Any:
+    """The sample at `index`; `EXHAUSTED` where an indexable without a length has none."""
     try:
-        return indexable[item]
-    except IndexError:
-        if length is None:
+        return indexable[index]
+    except Exception as error:
+        if length is None and isinstance(error, IndexError):
             return EXHAUSTED
+        _build.note(error, f"while the sample at index {index} was loaded")
         raise
+
+
+def build(
+    out_dir: str | PathLike,
+    indexable: Any,
+    batch_size: int,
+    n_jobs: int | None,
+    create: Callable[[Path, list], Any],
+    reopen: Callable[[Path], Any],
+    write_shard: Callable[[Any], Callable[[Path, list], Any]],
+    join_shard: Callable[[Any, Path], Any],
+    *,
+    verbose: bool = False,
+    resume: bool = False,
+    overwrite: bool = True,
+) -> bool:
+    """Build a map from an indexable beside `out_dir` and put it in place; return whether there were samples.
+
+    Args:
+        create, reopen: see `_build.build`.
+        write_shard: makes, of the map, what a worker does with a directory and its samples.
+        join_shard: appends such a directory to the map.
+    """
+    ParallelBatchCollector.verify(indexable, batch_size)
+    run = ParallelBatchCollector.begin(n_jobs, return_as="generator")
+    length = length_of(indexable)
+    if run is None:
+        options = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
+        return _build.build(out_dir, partial(samples, indexable), batch_size, create, reopen, **options)
+    with _build.construction(out_dir, create, reopen, resume, overwrite) as built:
+        if not built.stored:
+            # The first batch settles the dtype and the dictionary for all.
+            built.extend_all(islice(samples(indexable), batch_size), batch_size)
+        if built.stored:
+            shards = _write_shards(run, built, indexable, batch_size, write_shard(built.memmap))
+            with _build.counter(verbose, length, built.stored) as bar:
+                for shard, stored in shards:
+                    join_shard(built.memmap, shard)
+                    built.stored += stored
+                    bar.update(stored)
+    return built.stored > 0
+
+
+def _write_shards(
+    run: Callable,
+    built: _build.Build,
+    indexable: Any,
+    batch_size: int,
+    write_shard: Callable[[Path, list], Any],
+) -> Iterator[tuple[Path, int]]:
+    """The rest of an indexable as directories, in the order of the indices, and how many samples are in each.
+
+    Worker processes load the samples and write them; only counts come back.
+    """
+    from joblib import delayed
+
+    length = length_of(indexable)
+    with TemporaryDirectory(prefix=f".{built.partial.name}.", dir=built.partial.parent) as folder:
+        work = partial(_write_shard, as_indexable(indexable), length, Path(folder), write_shard)
+        # Counts are asked for in the order of the ranges, while workers are ahead.
+        all_indices = ranges(built.stored, length, batch_size)
+        counts = run(delayed(work)(indices) for indices in ranges(built.stored, length, batch_size))
+        for indices, stored in zip(all_indices, counts, strict=False):
+            shard = Path(folder) / str(indices.start)
+            if stored:
+                yield shard, stored
+                _build.discard(shard)
+            if stored < len(indices):
+                return
+
+
+def _write_shard(
+    indexable: Any, length: int | None, folder: Path, write_shard: Callable[[Path, list], Any], indices: range
+) -> int:
+    """The number of samples that were there."""
+    loaded = []
+    for index in indices:
+        sample = _load(indexable, length, index)
+        if sample is EXHAUSTED:
+            break
+        loaded.append(sample)
+    if loaded:
+        write_shard(folder / str(indices.start), loaded)
+    return len(loaded)

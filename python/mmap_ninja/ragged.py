@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core
+from mmap_ninja import _build, _core, parallel
 from mmap_ninja import numpy as np_ninja
-from mmap_ninja.base import from_generator_base, from_indexable_base
 
 
 class RaggedMmap(_core.Ragged):
@@ -252,6 +253,7 @@ class RaggedMmap(_core.Ragged):
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
         access: str = "normal",
+        overwrite: bool = True,
     ) -> "RaggedMmap":
         """Store samples that are in memory, in place of whatever data set is in `out_dir`.
 
@@ -260,6 +262,7 @@ class RaggedMmap(_core.Ragged):
             lists: at least one sample.
             dtype: that of the map; by default the first sample's. The values of all samples must survive the cast
                 (a float may lose digits).
+            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
         For the others, see the class.
 
@@ -273,6 +276,8 @@ class RaggedMmap(_core.Ragged):
         """
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
         _core.numpy_mode(mode)
+        if not overwrite:
+            _build.refuse_existing(out_dir)
         _core.create_ragged(out_dir, lists, dtype, *keys)
         return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
 
@@ -284,6 +289,8 @@ class RaggedMmap(_core.Ragged):
         batch_size: int,
         verbose: bool = False,
         n: int | None = None,
+        resume: bool = False,
+        overwrite: bool = True,
         **kwargs,
     ) -> "RaggedMmap | None":
         """Store samples batch by batch, so that they need not fit into memory.
@@ -294,6 +301,9 @@ class RaggedMmap(_core.Ragged):
             batch_size: samples to hold in memory before they are written.
             verbose: show a progress bar.
             n: the expected number of samples, for the bar.
+            resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
+                the generator.
+            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
             **kwargs: as for `from_lists`.
 
         Returns:
@@ -304,11 +314,13 @@ class RaggedMmap(_core.Ragged):
         >>> RaggedMmap.from_generator(out_dir, (np.arange(i) for i in range(5)), batch_size=2)[3]
         array([0, 1, 2])
         """
-        with _build.in_place_of(out_dir) as partial:
-            built = from_generator_base(
-                partial, sample_generator, batch_size, cls.from_lists, verbose=verbose, n=n, **kwargs
-            )
-        return None if built is None else cls._opened(out_dir, **kwargs)
+
+        def samples_from(start: int) -> Iterable:
+            return islice(sample_generator, start, None) if start else sample_generator
+
+        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        return cls._opened(out_dir, **kwargs) if is_built else None
 
     @classmethod
     def from_indexable(
@@ -318,6 +330,8 @@ class RaggedMmap(_core.Ragged):
         batch_size: int,
         n_jobs: int | None = None,
         verbose: bool = False,
+        resume: bool = False,
+        overwrite: bool = True,
         **kwargs,
     ) -> "RaggedMmap | None":
         """Store the samples of anything that can be indexed, batch by batch.
@@ -325,15 +339,37 @@ class RaggedMmap(_core.Ragged):
         Args:
             indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none,
                 by the first IndexError; any other error of its own reaches the caller.
-            n_jobs: processes that load samples (needs joblib, the extra `parallel`); None loads them here.
+            n_jobs: processes that load and write samples (needs joblib, the extra `parallel`); None does it here. What they
+                write is joined in the order of the indices: the files are the same.
 
         For the others, see `from_generator`.
         """
-        with _build.in_place_of(out_dir) as partial:
-            built = from_indexable_base(
-                partial, indexable, batch_size, cls.from_lists, n_jobs=n_jobs, verbose=verbose, **kwargs
-            )
-        return None if built is None else cls._opened(out_dir, **kwargs)
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        is_built = parallel.build(
+            out_dir,
+            indexable,
+            batch_size,
+            n_jobs,
+            *cls._stages(kwargs),
+            cls._write_shard,
+            cls._join_shard,
+            **options,
+        )
+        return cls._opened(out_dir, **kwargs) if is_built else None
+
+    @classmethod
+    def _stages(cls, options: dict) -> tuple[Callable, Callable]:
+        """How a build creates its map, and how it opens the one that an interrupted build has left."""
+        return partial(cls.from_lists, **options), partial(cls._opened, **options)
+
+    @staticmethod
+    def _write_shard(memmap: "RaggedMmap") -> Callable[[Path, list], Any]:
+        """What a worker process does with its samples."""
+        return partial(RaggedMmap.from_lists, dtype=memmap.dtype)
+
+    @staticmethod
+    def _join_shard(memmap: "RaggedMmap", shard: Path) -> None:
+        memmap._join(shard)
 
     @classmethod
     def _opened(cls, out_dir: str | PathLike, dtype=None, mode: str = "r+", **kwargs) -> "RaggedMmap":

@@ -1,15 +1,18 @@
 """`StringsMmap`: texts, optionally compressed."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core
+from mmap_ninja import _build, _core, parallel
 from mmap_ninja import numpy as np_ninja
-from mmap_ninja.base import BytesSlices, from_generator_base, from_indexable_base
+from mmap_ninja.base import BytesSlices
 
 __all__ = ["BytesSlices", "StringsMmap"]
 
@@ -173,6 +176,7 @@ class StringsMmap(_core.Strings):
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
         access: str = "normal",
+        overwrite: bool = True,
     ) -> "StringsMmap":
         """Store texts that are in memory, in place of whatever data set is in `out_dir`.
 
@@ -184,6 +188,7 @@ class StringsMmap(_core.Strings):
                 they are.
             zstd_train_dictionary_size: train a dictionary of so many bytes on these texts, which helps where they
                 are short and alike. Only with a `zstd_level`.
+            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
         For the others, see the class.
 
@@ -194,6 +199,8 @@ class StringsMmap(_core.Strings):
         """
         texts = _build.progress(strings, verbose)
         _core.numpy_mode(mode)
+        if not overwrite:
+            _build.refuse_existing(out_dir)
         _core.create_strings(out_dir, texts, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
         return cls(out_dir, mode, starts_key, ends_key, access)
 
@@ -205,6 +212,8 @@ class StringsMmap(_core.Strings):
         batch_size: int,
         verbose: bool = False,
         n: int | None = None,
+        resume: bool = False,
+        overwrite: bool = True,
         **kwargs,
     ) -> "StringsMmap | None":
         """Store texts batch by batch, so that they need not fit into memory.
@@ -215,6 +224,9 @@ class StringsMmap(_core.Strings):
             batch_size: texts to hold in memory before they are written. A dictionary is trained on the first batch.
             verbose: show a progress bar.
             n: the expected number of texts, for the bar.
+            resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
+                the generator.
+            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
             **kwargs: as for `from_strings`.
 
         Returns:
@@ -223,11 +235,13 @@ class StringsMmap(_core.Strings):
         >>> StringsMmap.from_generator(out_dir, (f"text {i}" for i in range(5)), batch_size=2)[3]
         'text 3'
         """
-        with _build.in_place_of(out_dir) as partial:
-            built = from_generator_base(
-                partial, sample_generator, batch_size, cls.from_strings, verbose=verbose, n=n, **kwargs
-            )
-        return None if built is None else cls._opened(out_dir, **kwargs)
+
+        def samples_from(start: int) -> Iterable:
+            return islice(sample_generator, start, None) if start else sample_generator
+
+        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        return cls._opened(out_dir, **kwargs) if is_built else None
 
     @classmethod
     def from_indexable(
@@ -237,6 +251,8 @@ class StringsMmap(_core.Strings):
         batch_size: int,
         n_jobs: int | None = None,
         verbose: bool = False,
+        resume: bool = False,
+        overwrite: bool = True,
         **kwargs,
     ) -> "StringsMmap | None":
         """Store the texts of anything that can be indexed, batch by batch.
@@ -244,15 +260,37 @@ class StringsMmap(_core.Strings):
         Args:
             indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none,
                 by the first IndexError; any other error of its own reaches the caller.
-            n_jobs: processes that load texts (needs joblib, the extra `parallel`); None loads them here.
+            n_jobs: processes that load and write texts (needs joblib, the extra `parallel`); None does it here. What they
+                write is joined in the order of the indices: the files are the same.
 
         For the others, see `from_generator`.
         """
-        with _build.in_place_of(out_dir) as partial:
-            built = from_indexable_base(
-                partial, indexable, batch_size, cls.from_strings, n_jobs=n_jobs, verbose=verbose, **kwargs
-            )
-        return None if built is None else cls._opened(out_dir, **kwargs)
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        is_built = parallel.build(
+            out_dir,
+            indexable,
+            batch_size,
+            n_jobs,
+            *cls._stages(kwargs),
+            cls._write_shard,
+            cls._join_shard,
+            **options,
+        )
+        return cls._opened(out_dir, **kwargs) if is_built else None
+
+    @classmethod
+    def _stages(cls, options: dict) -> tuple[Callable, Callable]:
+        """How a build creates its map, and how it opens the one that an interrupted build has left."""
+        return partial(cls.from_strings, **options), partial(cls._opened, **options)
+
+    @staticmethod
+    def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list], Any]:
+        """What a worker process does with its texts."""
+        return partial(_core.create_strings_like, like=memmap.out_dir)
+
+    @staticmethod
+    def _join_shard(memmap: "StringsMmap", shard: Path) -> None:
+        memmap._join(shard)
 
     @classmethod
     def _opened(

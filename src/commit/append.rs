@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::fs::{create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks};
+use super::fs::{
+    copy_range, create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks,
+};
 use super::intent::{Entry, Intent};
 use super::{DirLock, Durability, Growth, has_intent};
 use crate::error::{Error, Result};
@@ -84,7 +86,7 @@ impl Writer {
 
     fn grow(&self, growths: &[Growth], durability: Durability) -> Result<()> {
         for (member, growth) in self.members.iter().zip(growths) {
-            write_chunks(&member.data, &member.path.join(DATA), growth.offset, &growth.chunks)?;
+            member.write(growth)?;
             if durability == Durability::Full {
                 sync(&member.data, &member.path)?;
             }
@@ -108,6 +110,17 @@ impl Writer {
 }
 
 impl OpenMember {
+    /// Adds the new bytes at the committed end.
+    fn write(&self, growth: &Growth) -> Result<()> {
+        let [start, end] = growth.bytes();
+        if let Some(source) = growth.source
+            && copy_range(source, &self.data, start, end - start)
+        {
+            return Ok(());
+        }
+        write_chunks(&self.data, &self.path.join(DATA), start, &growth.chunks)
+    }
+
     /// One byte stands for none.
     fn has_size(&self, growth: &Growth) -> bool {
         let size = self.data.metadata().map(|metadata| metadata.len());

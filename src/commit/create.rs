@@ -13,9 +13,7 @@ use super::fs::{
 };
 use crate::error::{At, Result};
 use crate::format::{self, DATA};
-#[cfg(feature = "python")]
-use crate::options::Options;
-use crate::storage::open_member;
+use crate::storage::{kind_of, open_member};
 
 /// One directory of a new data set.
 pub(crate) struct NewMember<'a> {
@@ -40,6 +38,13 @@ impl Build {
     pub fn beside(target: &Path) -> Result<Self> {
         let dir = build_path(target);
         create_directories(&dir)?;
+        Ok(Self { dir })
+    }
+
+    /// Takes over a directory that was built elsewhere.
+    pub fn adopt(built: &Path, target: &Path) -> Result<Self> {
+        let dir = build_path(target);
+        rename_new(built, &dir)?;
         Ok(Self { dir })
     }
 
@@ -97,16 +102,14 @@ impl Build {
                 link_or_copy(&target.join(&name), &self.dir.join(&name))?;
             }
         }
+        // Nothing is lost with the power where there was no data set before.
+        if matches!(kind_of(target), Ok(None)) {
+            return exchange(&self.dir, target);
+        }
         sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
         target.parent().map_or(Ok(()), sync_directory)
     }
-}
-
-/// Puts the finished data set in the directory `built` at `target`, in exchange for what is there.
-#[cfg(feature = "python")]
-pub(crate) fn publish(built: &Path, target: &Path) -> Result<()> {
-    Build { dir: built.to_owned() }.publish(target, Options::default().timeout)
 }
 
 impl Drop for Build {

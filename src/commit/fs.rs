@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
+use super::Source;
 use crate::error::{At, Error, Result};
 use crate::storage::open_member;
 
@@ -26,6 +27,26 @@ pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[
         }
     }
     write_at(file, path, offset, &buffer).map(drop)
+}
+
+/// Copies bytes from file to file inside the kernel, which shares them where the file system can; `false` where it
+/// cannot do so, and some or all are still to be written.
+#[cfg(target_os = "linux")]
+pub(super) fn copy_range(source: Source, target: &File, mut at: u64, mut len: u64) -> bool {
+    let mut from = source.offset;
+    while len > 0 {
+        let step = usize::try_from(len).unwrap_or(usize::MAX).min(1 << 30);
+        match rustix::fs::copy_file_range(source.file, Some(&mut from), target, Some(&mut at), step) {
+            Ok(copied) if copied > 0 => len -= copied as u64,
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn copy_range(_source: Source, _target: &File, _at: u64, _len: u64) -> bool {
+    false
 }
 
 /// Writes all of `bytes` at `offset`; returns the end.

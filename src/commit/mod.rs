@@ -14,17 +14,18 @@
 //! what was there. Readers that have the old one open keep it.
 
 mod append;
+mod construction;
 mod create;
 mod fs;
 mod intent;
 mod lock;
 mod recover;
 
+use std::fs::File;
 use std::path::PathBuf;
 
 pub(crate) use append::Writer;
-#[cfg(feature = "python")]
-pub(crate) use create::publish;
+pub use construction::Construction;
 pub(crate) use create::{Build, NewMember, link_or_copy};
 pub(crate) use fs::overwrite;
 pub(crate) use lock::DirLock;
@@ -50,6 +51,15 @@ pub(crate) struct Growth<'a> {
     pub offset: u64,
     /// The new bytes, one piece after another.
     pub chunks: Vec<&'a [u8]>,
+    /// The file in which the bytes of the only chunk lie already, if they do.
+    pub source: Option<Source<'a>>,
+}
+
+/// Bytes of a file that can be copied without passing through this process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    pub file: &'a File,
+    pub offset: u64,
 }
 
 impl Growth<'_> {

@@ -3,6 +3,7 @@
 
 mod array;
 mod batches;
+mod construction;
 mod dense;
 mod dtype;
 mod error;
@@ -12,17 +13,7 @@ mod ragged;
 mod samples;
 mod strings;
 
-use std::path::PathBuf;
-
 use pyo3::prelude::*;
-
-use crate::commit;
-
-/// Puts a finished data set in the directory `build` at `out_dir`, in exchange for what is there.
-#[pyfunction]
-fn publish(py: Python<'_>, build: PathBuf, out_dir: PathBuf) -> PyResult<()> {
-    Ok(py.detach(|| commit::publish(&crate::absolute(&build)?, &crate::absolute(&out_dir)?))?)
-}
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -32,12 +23,14 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<strings::PyStrings>()?;
     m.add_function(wrap_pyfunction!(ragged::create_ragged, m)?)?;
     m.add_function(wrap_pyfunction!(strings::create_strings, m)?)?;
+    m.add_function(wrap_pyfunction!(strings::create_strings_like, m)?)?;
     m.add_function(wrap_pyfunction!(dense::create_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::create_zeros, m)?)?;
     m.add_function(wrap_pyfunction!(dense::extend_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::read_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::kind, m)?)?;
     m.add_function(wrap_pyfunction!(mode::numpy_mode, m)?)?;
-    m.add_function(wrap_pyfunction!(publish, m)?)?;
+    m.add_class::<construction::PyConstruction>()?;
+    m.add_function(wrap_pyfunction!(construction::join_dense, m)?)?;
     Ok(())
 }

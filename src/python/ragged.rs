@@ -207,6 +207,11 @@ impl PyRagged {
         self.change(py, |store| store.append(&dtype, &samples))
     }
 
+    /// Appends all samples of the map in `source`.
+    fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
+        self.change(py, |store| store.join(&Ragged::open(source, Mode::ReadOnly)?))
+    }
+
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let state = self.state.load_full();
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;

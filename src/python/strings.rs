@@ -17,6 +17,7 @@ use super::mode;
 use super::ragged::check_count;
 use crate::compression::Compression;
 use crate::layout::Layout;
+use crate::mapping::Mode;
 use crate::options::Options;
 use crate::prefetch::When;
 use crate::strings::{Strings, View};
@@ -112,6 +113,11 @@ impl PyStrings {
         let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
         let texts = texts(&strings, &dir, len)?;
         if texts.is_empty() { Ok(()) } else { self.change(py, |store| store.append(&texts)) }
+    }
+
+    /// Appends all strings of the map in `source`.
+    fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
+        self.change(py, |store| store.join(&Strings::open(source, Mode::ReadOnly)?))
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
@@ -210,4 +216,17 @@ pub fn create_strings(
     let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });
     let layout = layout(starts_key, ends_key);
     Ok(py.detach(|| Strings::create(&out_dir, &layout, compression, &texts))?)
+}
+
+/// Writes `strings` to `out_dir` as those in `like` are written.
+#[pyfunction]
+pub fn create_strings_like(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    strings: &Bound<'_, PyAny>,
+    like: PathBuf,
+) -> PyResult<()> {
+    let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
+    let texts = texts(&strings, &out_dir, 0)?;
+    Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open(&like, Mode::ReadOnly)?, &texts))?)
 }

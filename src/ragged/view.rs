@@ -1,5 +1,6 @@
 //! What the mapped files of a ragged data set held at one moment.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -158,6 +159,15 @@ impl View {
         let rank =
             samples.first().map_or_else(|| self.get(0).map_or(1, |first| first.shape.len()), |first| first.shape.len());
         Plan::new(samples, rank, max_length).map_err(|place| self.mixed(indices[0], indices[place]))
+    }
+
+    /// The bytes of the samples in `range` where they lie one after another, as they should.
+    pub fn contiguous(&self, range: Range<usize>) -> Option<&[u8]> {
+        let (starts, ends) = (self.starts.values().get(range.clone())?, self.ends.values().get(range)?);
+        let follows = ends.iter().zip(starts.iter().skip(1)).all(|(end, start)| end == start);
+        let (start, end) = (usize::try_from(*starts.first()?).ok()?, usize::try_from(*ends.last()?).ok()?);
+        let size = self.item_size();
+        if follows { self.data.bytes().get(start * size..end * size) } else { None }
     }
 
     /// Whether every sample is 0-D or 1-D.

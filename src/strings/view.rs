@@ -120,6 +120,23 @@ impl View {
         indices.iter().zip(stored).map(|(&index, bytes)| self.decoded(index, bytes)).collect()
     }
 
+    /// Whether what is stored here means the same there.
+    pub fn is_stored_like(&self, other: &Self) -> bool {
+        match (&self.codec, &other.codec) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => mine.dict() == theirs.dict(),
+            _ => false,
+        }
+    }
+
+    /// The byte at which the strings at consecutive `indices` begin, where they lie one after another, as they should.
+    pub fn contiguous(&self, indices: &[usize]) -> Option<u64> {
+        let mut pairs = indices.windows(2);
+        let follows = pairs.all(|pair| self.ends.values().get(pair[0]) == self.starts.values().get(pair[1]));
+        let start = *self.starts.values().get(*indices.first()?)?;
+        if follows { u64::try_from(start).ok() } else { None }
+    }
+
     /// Bytes of every string, as UTF-8.
     pub fn lengths(&self) -> Result<Vec<i64>> {
         match &self.codec {

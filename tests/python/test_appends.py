@@ -34,6 +34,44 @@ def test_the_first_n_dimensional_sample_widens_a_map(path):
     assert tree(path) == tree(whole)
 
 
+def test_a_link_to_a_directory_is_as_good_as_the_directory(path):
+    path.mkdir()
+    (link := path.parent / "link").symlink_to(path)
+    for change, length in [
+        (lambda: RaggedMmap(link).append(np.arange(2)), 1),
+        (lambda: RaggedMmap(link).append(np.ones((2, 2), int)), 2),
+        (lambda: RaggedMmap(link).append(np.arange(2)), 3),
+        (lambda: RaggedMmap.from_lists(link, [np.zeros(2)]), 1),
+        (lambda: RaggedMmap.from_generator(link, iter([np.zeros(2)] * 2), 1), 2),
+    ]:
+        change()
+        assert link.is_symlink()
+        assert len(RaggedMmap(path)) == len(RaggedMmap(link)) == length
+
+
+@pytest.mark.parametrize("store", ["ragged", "strings", "dense"])
+def test_a_link_to_a_directory_may_be_written_over(path, store):
+    create, data = {
+        "ragged": (RaggedMmap.from_lists, [np.arange(2)]),
+        "strings": (StringsMmap.from_strings, ["a"]),
+        "dense": (np_ninja.from_ndarray, np.arange(2)),
+    }[store]
+    path.mkdir()
+    (link := path.parent / "link").symlink_to(path)
+    create(link, data)
+    assert link.is_symlink()
+    assert (path / "data.ninja").exists()
+
+
+def test_a_linked_map_is_whole_after_it_was_widened(path):
+    RaggedMmap.from_lists(path, [np.arange(2)])
+    (link := path.parent / "link").symlink_to(path)
+    ragged = RaggedMmap(link)
+    ragged.append(np.ones((2, 2), int))
+    ragged.append(np.arange(3))
+    assert [item.shape for item in RaggedMmap(path)] == [(2,), (2, 2), (3,)]
+
+
 def test_a_scalar_among_images_reads_back(path):
     ragged = RaggedMmap.from_lists(path, [np.ones((2, 2)), np.array(3.0)])
     assert ragged[1] == 3.0

@@ -2,6 +2,7 @@
 
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 from conftest import assert_identical, tree
@@ -28,7 +29,12 @@ LOSSY = [
     ("é", "S4", TypeError),
     (np.datetime64("2020-01-01T12"), "M8[D]", TypeError),
     (np.datetime64(10**13, "D"), "M8[ns]", (TypeError, OverflowError)),
+    (np.timedelta64(10**15, "s"), "m8[ns]", (TypeError, OverflowError)),
     (5, "M8[D]", TypeError),
+    (b"long bytes", "V4", TypeError),
+    (1e9, "float8_e4m3fn", (TypeError, OverflowError)),
+    (9, "int4", (TypeError, OverflowError)),
+    (257, "bfloat16", TypeError),
     (np.timedelta64(5, "s"), "int64", TypeError),
 ]
 LOSSLESS = [
@@ -45,11 +51,18 @@ LOSSLESS = [
     ("ab", "U4"),
     (np.datetime64("2020-01-01"), "M8[ns]"),
     (np.datetime64("NaT"), "M8[s]"),
+    (0.1, "bfloat16"),
+    (7, "int4"),
 ]
+
+
+def dtype_of(name):
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 @pytest.mark.parametrize(("value", "dtype", "error"), LOSSY)
 def test_a_lossy_cast_names_the_sample_and_writes_nothing(path, value, dtype, error):
+    dtype = dtype_of(dtype)
     good, bad = np.zeros(2, dtype), np.asarray([value])
     with pytest.raises(error, match=rf"{re.escape(str(path))}.* 1\b"):
         RaggedMmap.from_lists(path, [good, bad], dtype=dtype)
@@ -70,8 +83,19 @@ def test_a_lossy_cast_names_the_sample_and_writes_nothing(path, value, dtype, er
 
 @pytest.mark.parametrize(("value", "dtype"), LOSSLESS)
 def test_a_cast_that_keeps_the_values_passes(path, value, dtype):
+    dtype = dtype_of(dtype)
     ragged = RaggedMmap.from_lists(path, [np.zeros(1, dtype)])
     ragged.append(np.asarray([value]))
     ragged[0] = np.asarray([value])
     for index in 0, 1:
         assert_identical(ragged[index], np.asarray([value]).astype(dtype))
+
+
+def test_fields_are_never_stored_under_another_name(path):
+    ragged = RaggedMmap.from_lists(path, [np.zeros(1, [("a", "i4"), ("b", "i4")])])
+    swapped = np.array([(1, 2)], [("b", "i4"), ("a", "i4")])
+    try:
+        ragged.append(swapped)
+    except TypeError:
+        return
+    assert (ragged[1]["a"].tolist(), ragged[1]["b"].tolist()) == ([2], [1])

@@ -1,5 +1,7 @@
 """Every error is the exception that a Python user expects, says where, and leaves the files as they were."""
 
+import shutil
+
 import numpy as np
 import pytest
 from conftest import tree
@@ -20,6 +22,8 @@ class Place:
         self.packed, self.missing, self.file, self.new = (
             folder / name for name in ["packed", "missing", "file", "new"]
         )
+
+    def fill(self):
         RaggedMmap.from_lists(self.images, [IMAGE, IMAGE[:1]])
         RaggedMmap.from_lists(self.tokens, [TOKENS, TOKENS[:2]])
         StringsMmap.from_strings(self.texts, TEXTS)
@@ -179,6 +183,12 @@ BUILDS = [
         ValueError,
         "dictionary",
     ),
+    (
+        lambda at: RaggedMmap.from_lists(at.new, [TOKENS], starts_key="one", ends_key="one"),
+        (ValueError, OSError),
+    ),
+    (lambda at: RaggedMmap.from_lists(at.new, [TOKENS], starts_key="data.ninja"), (ValueError, OSError)),
+    (lambda at: RaggedMmap.from_lists(at.new, [TOKENS], starts_key="../outside"), (ValueError, OSError)),
     (lambda at: np_ninja._empty(at.new, "float32", (2,), "K"), ValueError, "'C' or 'F'"),
 ]
 GROUPS = {
@@ -193,8 +203,16 @@ GROUPS = {
 TABLE = {f"{group}-{number}": case for group, cases in GROUPS.items() for number, case in enumerate(cases)}
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("filled")
+    Place(folder).fill()
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, filled):
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
     return Place(tmp_path)
 
 

@@ -1,0 +1,114 @@
+//! A build that takes long: it grows in `<target>.partial`, which opens and is resumed like any data set, and takes
+//! the target's place when it is whole.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::create::Build;
+use super::fs::{create_directories, remove_file, remove_tree};
+use crate::error::{At, Error, Result};
+use crate::options::Options;
+use crate::storage::{Identity, kind_of};
+
+/// Locked by the builder as long as it lives.
+const LOCK: &str = "building.ninja";
+
+/// A data set under construction, by one builder at a time.
+///
+/// ```
+/// use mmap_ninja::{Construction, Dtype, Mode, Ragged, Sample};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("tokens");
+/// let construction = Construction::begin(&path, false)?;
+/// let mut tokens = Ragged::open(construction.partial(), Mode::ReadOnly)?;
+/// for batch in [[1_i32, 2], [3, 4]] {
+///     tokens.append(&Dtype::of::<i32>(), &[Sample::new(&batch, &[2])])?;
+/// }
+/// assert!(!path.exists());
+/// construction.finish()?;
+/// assert_eq!(Ragged::open(&path, Mode::ReadOnly)?.len(), 2);
+/// # Ok::<(), mmap_ninja::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Construction {
+    target: PathBuf,
+    partial: PathBuf,
+    _lock: File,
+}
+
+impl Construction {
+    /// Begins to build `target`, or goes on with what an interrupted build has left.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where another builder is at work; [`Error::Io`].
+    pub fn begin(target: &Path, resume: bool) -> Result<Self> {
+        let target = crate::absolute(target)?;
+        let partial = partial_path(&target);
+        loop {
+            create_directories(&partial)?;
+            let path = partial.join(LOCK);
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).at(&path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: target, waited: Duration::ZERO }),
+                Err(TryLockError::Error(error)) => return Err(error).at(&path),
+            }
+            // The other builder may have put its directory in place since this one looked.
+            if Identity::of(&path) == Some(Identity::from(&file.metadata().at(&path)?)) {
+                let begun = Self { target, partial, _lock: file };
+                if !resume {
+                    begun.clear()?;
+                }
+                return Ok(begun);
+            }
+        }
+    }
+
+    /// Where the samples go meanwhile: `<target>.partial`.
+    #[must_use]
+    pub fn partial(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Puts what was built in the target's place; an empty build leaves everything as it is.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Io`].
+    pub fn finish(self) -> Result<()> {
+        if kind_of(&self.partial)?.is_none() {
+            return self.abandon();
+        }
+        let build = Build::adopt(&self.partial, &self.target)?;
+        remove_file(&build.dir().join(LOCK))?;
+        build.publish(&self.target, Options::default().timeout)
+    }
+
+    /// Leaves what was built where it is, for another builder to go on with; nothing where nothing was built.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn abandon(self) -> Result<()> {
+        if kind_of(&self.partial)?.is_some() { Ok(()) } else { remove_tree(&self.partial) }
+    }
+
+    fn clear(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.partial).at(&self.partial)? {
+            let path = entry.at(&self.partial)?.path();
+            if path.symlink_metadata().at(&path)?.is_dir() {
+                remove_tree(&path)?;
+            } else if path.file_name() != Some(LOCK.as_ref()) {
+                remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `<target>.partial`.
+fn partial_path(target: &Path) -> PathBuf {
+    let mut name = OsString::from(target.file_name().unwrap_or_default());
+    name.push(".partial");
+    target.with_file_name(name)
+}

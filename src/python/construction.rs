@@ -1,0 +1,67 @@
+//! Long builds and joins: `_build.py` drives them.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::commit::Construction;
+use crate::dense::Dense;
+use crate::mapping::Mode;
+use crate::storage;
+
+/// A data set under construction, by one builder at a time.
+#[pyclass(frozen, name = "Construction", module = "mmap_ninja._core")]
+pub struct PyConstruction {
+    inner: Mutex<Option<Construction>>,
+    partial: PathBuf,
+}
+
+#[pymethods]
+impl PyConstruction {
+    #[new]
+    fn new(out_dir: PathBuf, resume: bool) -> PyResult<Self> {
+        let construction = Construction::begin(&out_dir, resume)?;
+        let partial = construction.partial().to_owned();
+        Ok(Self { inner: Mutex::new(Some(construction)), partial })
+    }
+
+    /// Where the samples go meanwhile.
+    #[getter]
+    fn partial(&self) -> PathBuf {
+        self.partial.clone()
+    }
+
+    /// Puts what was built in its place; an empty build leaves everything as it is.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        let construction = self.take()?;
+        Ok(py.detach(|| construction.finish())?)
+    }
+
+    /// Leaves what was built where it is, for another builder to go on with.
+    fn abandon(&self) -> PyResult<()> {
+        Ok(self.take()?.abandon()?)
+    }
+}
+
+impl PyConstruction {
+    fn take(&self) -> PyResult<Construction> {
+        let construction = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        construction.ok_or_else(|| PyValueError::new_err("this build has ended"))
+    }
+}
+
+/// Appends the rows of the array in `source` to the one in `out_dir`, which comes into being if need be.
+#[pyfunction]
+pub fn join_dense(py: Python<'_>, out_dir: PathBuf, source: PathBuf) -> PyResult<()> {
+    Ok(py.detach(|| {
+        let source = Dense::open(&source, Mode::ReadOnly)?;
+        if storage::kind_of(&out_dir)?.is_none() {
+            let mut shape = source.shape().to_vec();
+            shape.first_mut().into_iter().for_each(|rows| *rows = 0);
+            Dense::create_zeros(&out_dir, source.dtype(), &shape, source.order())?;
+        }
+        Dense::open(&out_dir, Mode::ReadOnly)?.join(&source)
+    })?)
+}
