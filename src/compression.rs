@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::get_frame_content_size;
+use zstd::zstd_safe::{CParameter, get_frame_content_size};
 
 use crate::error::{At, Error, Result};
 use crate::format::{ZSTD_DICT, ZSTD_LEVEL};
@@ -115,6 +115,8 @@ impl Codec {
 
     fn compress_part(&self, strings: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
         let mut compressor = Compressor::with_dictionary(self.level, &self.dict)?;
+        // A dictionary that was cut or exchanged would otherwise give other texts without a word.
+        compressor.set_parameter(CParameter::ChecksumFlag(true))?;
         strings.iter().map(|string| compressor.compress(string)).collect()
     }
 

@@ -115,8 +115,10 @@ impl Dense {
     /// [`Error::Io`] where there is none, [`Error::Corrupt`] where the files contradict each other.
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
         let dir = crate::absolute(dir.as_ref())?;
-        if let Some(found @ Kind::String) = kind_of(&dir)? {
-            return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found });
+        match kind_of(&dir)? {
+            Some(Kind::Numpy | Kind::Ragged) => {}
+            Some(found) => return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found }),
+            None => return Err(missing(&dir)),
         }
         let header = read_settled(&dir)?;
         let len = check_size(&dir, &header, false)?;

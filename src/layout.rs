@@ -1,5 +1,9 @@
 //! The names of a data set's sub-directories, which a caller may choose.
 
+use std::path::{Component, Path};
+
+use crate::error::{Error, Result};
+
 /// Names of the sub-directories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -21,5 +25,22 @@ impl Default for Layout {
             shapes: "shapes".to_owned(),
             flattened_shapes: "flattened_shapes".to_owned(),
         }
+    }
+}
+
+impl Layout {
+    /// Refuses names that lead out of the directory, or that stand for two things.
+    pub(crate) fn check(&self) -> Result<()> {
+        let names = [&self.starts, &self.ends, &self.shapes, &self.flattened_shapes];
+        for (place, name) in names.iter().enumerate() {
+            let mut parts = Path::new(name).components();
+            let is_one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+            if !is_one || Path::new(name).extension().is_some_and(|end| end == "ninja") || names[..place].contains(name)
+            {
+                let what = format!("'{name}' cannot be the name of a sub-directory, or stands for two of them");
+                return Err(Error::Argument { what });
+            }
+        }
+        Ok(())
     }
 }

@@ -62,7 +62,9 @@ pub fn kind_of(dir: impl AsRef<Path>) -> Result<Option<Kind>> {
     storage::kind_of(dir.as_ref())
 }
 
-/// The path as seen from the root, so that a handle outlives a change of the working directory.
+/// The path as seen from the root, without symbolic links: a handle outlives a change of the working directory, and a
+/// data set behind a link is replaced where it is, not the link.
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|source| Error::Io { path: path.to_owned(), source })
+    let whole = std::path::absolute(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    Ok(whole.canonicalize().unwrap_or(whole))
 }

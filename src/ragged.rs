@@ -81,6 +81,7 @@ impl Ragged {
     /// # Errors
     /// As [`Ragged::open`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        options.layout.check()?;
         let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
         Ok(Self { view, options, writer: None })
     }
@@ -90,6 +91,7 @@ impl Ragged {
     /// # Errors
     /// [`Error::Shape`] where a sample's bytes do not fit its shape; [`Error::Io`]. Then nothing has changed.
     pub fn create(dir: impl AsRef<Path>, layout: &Layout, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
+        layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let batch = Batch::encode(&dir, 0, dtype, samples)?;
         let build = Build::beside(&dir)?;
@@ -274,6 +276,12 @@ impl Ragged {
     #[cfg(feature = "python")]
     pub(crate) fn closed() -> Self {
         Self { view: View::closed(Path::new("")), options: Options::default(), writer: None }
+    }
+
+    /// Shows no more than the first `len` samples.
+    #[cfg(feature = "python")]
+    pub(crate) fn limit(&mut self, len: usize) {
+        self.view.len = self.view.len.min(len);
     }
 
     /// Lets go of the files.

@@ -1,5 +1,6 @@
 //! Reading a state that a writer may be changing at the same time, without ever waiting for its lock.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub(crate) fn settle<T>(dir: &Path, member: &Path, read: impl Fn(bool) -> Result
         let is_same = Identity::of(dir) == before.0;
         look += 1;
         if is_same && (seen.is_ok() || look == LOOKS || !is_passing(&seen)) {
-            return seen;
+            return seen.map_err(damage);
         }
         if seen.is_err() {
             sleep(Duration::from_millis(1 << look.min(LOOKS)));
@@ -43,6 +44,14 @@ fn is_passing<T>(seen: &Result<T>) -> bool {
         Err(Error::Corrupt { .. }) => true,
         Err(error) => error.is_not_found(),
         Ok(_) => false,
+    }
+}
+
+/// A member that is missing is damage: the data set itself is there.
+fn damage(error: Error) -> Error {
+    match error {
+        Error::Io { path, source } if source.kind() == ErrorKind::NotFound => Error::corrupt(path, "it is missing"),
+        other => other,
     }
 }
 

@@ -63,6 +63,7 @@ impl Strings {
         if options.mode == Mode::CopyOnWrite {
             return Err(Error::Argument { what: "strings cannot be opened copy-on-write".to_owned() });
         }
+        options.layout.check()?;
         let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
         Ok(Self { view, options, writer: None })
     }
@@ -77,6 +78,7 @@ impl Strings {
         compression: Option<Compression>,
         strings: &[S],
     ) -> Result<()> {
+        layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;

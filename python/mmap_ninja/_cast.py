@@ -15,25 +15,25 @@ def cast(array: np.ndarray, dtype: np.dtype, place: str) -> np.ndarray:
     """
     if not _is_meaningful(array.dtype, dtype):
         raise TypeError(f"{place}: {array.dtype} cannot be stored as {dtype}")
-    if np.can_cast(array.dtype, dtype, "safe") and array.dtype.kind not in "iu":
+    if _is_lossless(array.dtype, dtype):
         return array.astype(dtype)
-    with np.errstate(all="ignore"):
-        converted = array.astype(dtype)
-        if _only_loses_digits(array.dtype, dtype):
-            changed = np.isinf(converted) & ~np.isinf(array)
-        else:
-            changed = _differs(array, converted)
-    if not np.any(changed):
-        return converted
-    first = array[np.unravel_index(np.argmax(changed), array.shape)]
-    error = OverflowError if _is_outside(first, dtype) else TypeError
-    raise error(f"{place}: the value {first!r} cannot be stored as {dtype}")
+    if array.dtype.kind == "c" and dtype.kind != "c":
+        _refuse(array, array.imag != 0, dtype, place)
+        array = array.real
+    try:
+        with np.errstate(all="ignore"):
+            converted = array.astype(dtype)
+            changed = _changed(array, converted)
+    except UnicodeEncodeError as error:
+        raise TypeError(f"{place}: {error.object!r} cannot be stored as {dtype}") from error
+    _refuse(array, changed, dtype, place)
+    return converted
 
 
 def _is_meaningful(source: np.dtype, target: np.dtype) -> bool:
-    """Numbers are numbers, times are times, texts are texts, and fields are fields."""
+    """Numbers are numbers, times are times, texts are texts, and fields are fields of the same names."""
     if source.names or target.names or source.kind in "OT":
-        return np.can_cast(source, target, "safe")
+        return source.names == target.names and np.can_cast(source, target, "safe")
     return _family(source) == _family(target) or np.can_cast(source, target, "same_kind")
 
 
@@ -48,27 +48,50 @@ def _is_custom(dtype: np.dtype) -> bool:
     return dtype.isbuiltin == 2
 
 
-def _only_loses_digits(source: np.dtype, target: np.dtype) -> bool:
-    def is_inexact(dtype: np.dtype) -> bool:
-        return dtype.kind in "fc" or (_is_custom(dtype) and "float" in dtype.name)
+def _is_lossless(source: np.dtype, target: np.dtype) -> bool:
+    """What NumPy calls safe, but for large integers, which a float rounds, and times, which a finer unit wraps."""
+    if source.kind in "mM" or (source.kind in "iu" and target.kind not in "iu"):
+        return False
+    return np.can_cast(source, target, "safe")
 
-    return is_inexact(source) and is_inexact(target) and not (source.kind == "c" and target.kind != "c")
 
-
-def _differs(array: np.ndarray, converted: np.ndarray) -> np.ndarray:
-    """Where the values do not read back; NaN and NaT read back as themselves."""
+def _changed(array: np.ndarray, converted: np.ndarray) -> np.ndarray:
+    """Where a value is lost."""
+    if _is_inexact(array.dtype) and _is_inexact(converted.dtype):
+        return ~np.isfinite(converted) & np.isfinite(array)
     back = converted.astype(array.dtype)
-    differs = back != array
+    changed = back != array
     if array.dtype.kind in "iu" and converted.dtype.kind in "iu":
-        differs |= (array < 0) != (converted < 0)
+        changed |= (array < 0) != (converted < 0)
     if array.dtype.kind == "i" and converted.dtype.kind in "fc":
         # The largest integers round up to a float that has no integer of their type, and wrap.
-        differs |= np.abs(converted) >= 2.0**63
-    return differs & ~((array != array) & (back != back))
+        changed |= np.abs(converted) >= 2.0**63
+    return changed & ~(_is_nothing(array) & _is_nothing(back))
+
+
+def _is_inexact(dtype: np.dtype) -> bool:
+    return dtype.kind in "fc" or (_is_custom(dtype) and "float" in dtype.name)
+
+
+def _is_nothing(array: np.ndarray) -> np.ndarray:
+    """NaN and NaT: what differs from itself."""
+    return np.not_equal(array, array)
+
+
+def _refuse(array: np.ndarray, changed: np.ndarray, dtype: np.dtype, place: str) -> None:
+    """Raise an error that names the first changed value."""
+    if not np.any(changed):
+        return
+    first = array[np.unravel_index(np.argmax(changed), array.shape)]
+    error = OverflowError if _is_outside(first, dtype) else TypeError
+    raise error(f"{place}: the value {first!r} cannot be stored as {dtype}")
 
 
 def _is_outside(value: np.generic, dtype: np.dtype) -> bool:
+    """Whether the value is a number, but too large or too small."""
+    if dtype.kind in "mM" or (value.dtype.kind == "c" and dtype.kind != "c"):
+        return np.can_cast(value.dtype, dtype, "safe")
     if dtype.kind in "iu" and value.dtype.kind in "iuf" and np.isfinite(value):
         limits = np.iinfo(dtype)
         return not limits.min <= value <= limits.max
-    return value.dtype.kind in "fc" and np.isfinite(value) and dtype.kind not in "iub"
+    return value.dtype.kind in "fc" and bool(np.isfinite(value)) and dtype.kind not in "iub"

@@ -222,14 +222,15 @@ def _write_shards(
     length = length_of(indexable)
     with TemporaryDirectory(prefix=f".{built.partial.name}.", dir=built.partial.parent) as folder:
         work = partial(_write_shard, as_indexable(indexable), length, Path(folder), write_shard)
-        # Counts are asked for in the order of the ranges, while workers are ahead.
-        all_indices = ranges(built.stored, length, batch_size)
-        counts = run(delayed(work)(indices) for indices in ranges(built.stored, length, batch_size))
-        for indices, stored in zip(all_indices, counts, strict=False):
-            shard = Path(folder) / str(indices.start)
-            if stored:
-                yield shard, stored
-                _build.discard(shard)
+        parts = ranges(built.stored, length, batch_size)
+        # Where the end is not known, workers do not run far ahead of it.
+        for wave in iter(lambda: list(islice(parts, 4 * abs(run.n_jobs) if length is None else None)), []):
+            # Counts come in the order of the ranges, while workers are ahead.
+            for indices, stored in zip(wave, run(delayed(work)(part) for part in wave), strict=True):
+                shard = Path(folder) / str(indices.start)
+                if stored:
+                    yield shard, stored
+                    _build.discard(shard)
             if stored < len(indices):
                 return
 

@@ -98,7 +98,9 @@ class RaggedMmap(_core.Ragged):
         """The shapes: of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap` of int64."""
         if self.shapes_are_flat:
             return self._member(self.shapes_key)
-        return RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
+        shapes = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
+        shapes._limit(len(self))
+        return shapes
 
     def _member(self, key: str) -> np.memmap:
         return np_ninja.open_existing(self.out_dir / key, self.mode)[: len(self)]

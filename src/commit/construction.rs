@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ impl Construction {
         let partial = partial_path(&target);
         loop {
             create_directories(&partial)?;
+            refuse_foreign(&partial)?;
             let path = partial.join(LOCK);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).at(&path)?;
             match file.try_lock() {
@@ -104,6 +106,16 @@ impl Construction {
         }
         Ok(())
     }
+}
+
+/// A directory of that name which no build has made is not touched.
+fn refuse_foreign(partial: &Path) -> Result<()> {
+    let mut entries = fs::read_dir(partial).at(partial)?;
+    if entries.next().is_none() || partial.join(LOCK).symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let what = "this directory is needed for the build, and holds files that are not a build's";
+    Err(std::io::Error::new(ErrorKind::AlreadyExists, what)).at(partial)
 }
 
 /// `<target>.partial`.

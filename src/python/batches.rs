@@ -125,11 +125,29 @@ fn checked<'py>(
     Ok(array.clone())
 }
 
-fn addresses(bytes: &[u8]) -> Range<usize> {
+/// Where bytes lie in memory.
+pub fn addresses(bytes: &[u8]) -> Range<usize> {
     let start = bytes.as_ptr() as usize;
     start..start + bytes.len()
 }
 
-fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+/// Where the elements of any array lie in memory, gaps included.
+pub fn extent(array: &Bound<'_, PyUntypedArray>) -> Range<usize> {
+    if array.len() == 0 {
+        return 0..0;
+    }
+    // SAFETY: the pointer is read, not followed.
+    let start = unsafe { (*array.as_array_ptr()).fields.data as isize };
+    let mut range = start..start + array.dtype().itemsize().cast_signed();
+    for (&axis, &stride) in array.shape().iter().zip(array.strides()) {
+        let reach = stride * (axis.cast_signed() - 1);
+        range.start += reach.min(0);
+        range.end += reach.max(0);
+    }
+    range.start.cast_unsigned()..range.end.cast_unsigned()
+}
+
+/// Whether two ranges have something in common.
+pub fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start.max(other.start) < one.end.min(other.end)
 }

@@ -46,9 +46,11 @@ fn description(source: &io::Error) -> String {
 fn errno(kind: io::ErrorKind) -> i32 {
     const ENOENT: i32 = 2;
     const EIO: i32 = 5;
+    const EEXIST: i32 = 17;
     const ENOTDIR: i32 = 20;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
+        io::ErrorKind::AlreadyExists => EEXIST,
         io::ErrorKind::NotADirectory => ENOTDIR,
         _ => EIO,
     }

@@ -10,7 +10,7 @@ use crate::mapping::{Access, Mode};
 pub fn parse(mode: &str) -> Result<Mode> {
     match mode {
         "r" | "rb" | "readonly" => Ok(Mode::ReadOnly),
-        "r+" | "r+b" | "readwrite" => Ok(Mode::ReadWrite),
+        "r+" | "r+b" | "rb+" | "readwrite" => Ok(Mode::ReadWrite),
         "c" | "copyonwrite" => Ok(Mode::CopyOnWrite),
         "w+" | "write" | "w" | "wb" => {
             Err(Error::Argument { what: format!("mode '{mode}' would erase the data set; use 'r', 'r+' or 'c'") })

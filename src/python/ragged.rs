@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
-use super::batches::{self, Pair};
+use super::batches::{self, Pair, addresses, extent, overlap};
 use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::index::{self, Index};
 use super::mode;
@@ -251,6 +251,14 @@ impl PyRagged {
         view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
     }
 
+    /// Shows no more than the first `len` samples.
+    fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
+        self.change(py, |store| {
+            store.limit(len);
+            Ok(())
+        })
+    }
+
     /// Looks again at the files: what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Ragged::refresh)
@@ -282,21 +290,27 @@ impl PyRagged {
 
 type Change<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-/// A writable view of the sample at `index`, and a value that fits it.
+/// A writable view of the sample at `index`, and a value that fits it: of its shape, or all its elements in a row.
 fn change<'py>(py: Python<'py>, state: &State, index: usize, value: &Bound<'py, PyAny>) -> PyResult<Change<'py>> {
     let sample = state.view.get(index)?;
     let descr = state.descr()?;
-    let target = view(py, descr, &state.owner, sample, true)?;
     let value = to_array(value)?;
     let found: &[i64] = bytemuck::cast_slice(value.shape());
-    if found != sample.shape {
+    let row = [i64::try_from(value.len())?];
+    let is_row = found == row && sample.shape.len() > 1 && sample.shape.iter().product::<i64>() == row[0];
+    if found != sample.shape && !is_row {
         let place = state.view.dir.display();
         let what = format!("{place}: sample {index} has the shape {:?}, the new one has {found:?}", sample.shape);
         return Err(Error::Shape { what }.into());
     }
+    let shape = if is_row { &row } else { sample.shape };
+    let target = view(py, descr, &state.owner, Sample { shape, ..sample }, true)?;
     let descr = descr.bind(py);
     let value = if has_dtype(&value, descr) { value } else { cast(&value, descr, &place(&state.view.dir, index))? };
-    Ok((target, value.into_any()))
+    // An item of this very map would change while others are assigned to.
+    let is_own = overlap(&extent(&value), &addresses(state.view.data.bytes()));
+    let value = if is_own { value.call_method0("copy")? } else { value.into_any() };
+    Ok((target, value))
 }
 
 /// As many values as samples.

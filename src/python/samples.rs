@@ -4,6 +4,7 @@ use std::path::Path;
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
@@ -35,7 +36,7 @@ impl<'py> Arrays<'py> {
 
     fn push(&mut self, sample: &Bound<'py, PyAny>, dir: &Path, first: usize) -> PyResult<()> {
         let index = first + self.arrays.len();
-        let array = to_array(sample)?;
+        let array = to_array(sample).map_err(|error| located(sample.py(), error, &place(dir, index)))?;
         let descr = self.descr.get_or_insert_with(|| array.dtype());
         let array = if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? };
         self.arrays.push(contiguous(array)?);
@@ -58,6 +59,14 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntype
     }
     let array = sample.py().import("numpy")?.call_method1("asarray", (sample,))?;
     Ok(array.cast_into::<PyUntypedArray>()?)
+}
+
+/// The same `ValueError`, with the place in its message.
+fn located(py: Python<'_>, error: PyErr, place: &str) -> PyErr {
+    if error.is_instance_of::<PyValueError>(py) {
+        return PyValueError::new_err(format!("{place}: {}", error.value(py)));
+    }
+    error
 }
 
 /// Names a sample in an error message.

@@ -106,7 +106,9 @@ class Session:
         found = {}
         for module in map(importlib.import_module, MODULES):
             for name, thing in vars(module).items():
-                if str(getattr(thing, "__module__", "")).startswith("mmap_ninja"):
+                # What a module merely imports is not its own, but for the package, which is made of imports.
+                home = str(getattr(thing, "__module__", ""))
+                if home.startswith(module.__name__):
                     found.update(_parameters(f"{module.__name__}.{name}", thing))
         return found
 

@@ -87,8 +87,9 @@ def test_a_cast_that_keeps_the_values_passes(path, value, dtype):
     ragged = RaggedMmap.from_lists(path, [np.zeros(1, dtype)])
     ragged.append(np.asarray([value]))
     ragged[0] = np.asarray([value])
+    expected = np.real_if_close([value]) if dtype.kind != "c" else np.asarray([value])
     for index in 0, 1:
-        assert_identical(ragged[index], np.asarray([value]).astype(dtype))
+        assert_identical(ragged[index], expected.astype(dtype))
 
 
 def test_fields_are_never_stored_under_another_name(path):

@@ -131,7 +131,12 @@ SHAPES = [
     (lambda at: put(at.ragged(), 0, 1), ValueError, "tokens", "sample 0"),
     (lambda at: put(at.ragged(), slice(None), [TOKENS, TOKENS]), ValueError, "tokens", "sample 1"),
     (lambda at: put(at.ragged(), [0, 1], [TOKENS]), ValueError, "tokens", "1 values", "2 samples"),
-    (lambda at: put(RaggedMmap(at.images, mode="r+"), 0, IMAGE.ravel()), ValueError, "images", "sample 0"),
+    (
+        lambda at: put(RaggedMmap(at.images, mode="r+"), 0, IMAGE.ravel()[1:]),
+        ValueError,
+        "images",
+        "sample 0",
+    ),
     (lambda at: put(at.strings(), 1, "two"), ValueError, "texts", "string 1", "4 bytes"),
     (lambda at: put(at.strings(), slice(None), ["two", "drei!"]), ValueError, "texts", "string 1"),
     (lambda at: put(StringsMmap(at.packed), 1, "drei"), ValueError, "packed"),
