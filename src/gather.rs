@@ -33,6 +33,8 @@ pub(crate) struct Padding<'a> {
     /// One element.
     pub value: &'a [u8],
     pub side: Side,
+    /// Entries of every axis that are kept at most.
+    pub most: usize,
 }
 
 /// What a padded batch will look like.
@@ -149,7 +151,7 @@ fn pad_axis(bytes: &[u8], axes: &[i64], shape: &[usize], padding: Padding, out: 
         return put(out, bytes);
     };
     let rows = usize::try_from(length).unwrap_or(0);
-    let (kept, place) = (rows.min(room), out.len() / room);
+    let (kept, place) = (rows.min(room).min(padding.most), out.len() / room);
     let source = bytes.len().checked_div(rows).unwrap_or(0);
     let gap = (room - kept) * place;
     let (elements, rest) = match padding.side {
@@ -160,7 +162,7 @@ fn pad_axis(bytes: &[u8], axes: &[i64], shape: &[usize], padding: Padding, out: 
         }
     };
     fill(rest, padding.value);
-    if is_same(inner_axes, inner_shape) {
+    if is_whole(inner_axes, inner_shape, padding.most) {
         put(elements, &bytes[..elements.len()]);
     } else if kept > 0 {
         for (row, place) in elements.chunks_exact_mut(place).enumerate() {
@@ -169,8 +171,9 @@ fn pad_axis(bytes: &[u8], axes: &[i64], shape: &[usize], padding: Padding, out: 
     }
 }
 
-fn is_same(axes: &[i64], shape: &[usize]) -> bool {
-    axes.iter().zip(shape).all(|(&axis, &room)| usize::try_from(axis) == Ok(room))
+/// Whether the axes below are as long as their places and lose nothing, so that their elements lie in a row in both.
+fn is_whole(axes: &[i64], shape: &[usize], most: usize) -> bool {
+    axes.iter().zip(shape).all(|(&axis, &room)| usize::try_from(axis) == Ok(room) && room <= most)
 }
 
 /// Repeats one element.
@@ -235,10 +238,10 @@ mod tests {
     #[test]
     fn axes_are_padded_and_cut_on_the_side_that_is_asked_for() {
         let samples = [Sample { bytes: &[1, 2, 3, 4, 5, 6], shape: &[2, 3] }, Sample { bytes: &[7], shape: &[1, 1] }];
-        let right = Padding { value: &[0], side: Side::Right };
+        let right = Padding { value: &[0], side: Side::Right, most: 9 };
         let out = collect(12, |out| pad(&samples, &[3, 2], right, out));
         assert_eq!(out, [1, 2, 4, 5, 0, 0, 7, 0, 0, 0, 0, 0]);
-        let left = Padding { value: &[9], side: Side::Left };
+        let left = Padding { value: &[9], side: Side::Left, most: 9 };
         let out = collect(12, |out| pad(&samples, &[2, 3], left, out));
         assert_eq!(out, [1, 2, 3, 4, 5, 6, 9, 9, 9, 9, 9, 7]);
     }
@@ -246,7 +249,7 @@ mod tests {
     #[test]
     fn a_sample_without_elements_is_all_padding() {
         let samples = [Sample { bytes: &[], shape: &[0, 2] }, Sample { bytes: &[], shape: &[2, 0] }];
-        let padding = Padding { value: &[1, 2], side: Side::Left };
+        let padding = Padding { value: &[1, 2], side: Side::Left, most: 9 };
         assert_eq!(collect(8, |out| pad(&samples, &[1, 2], padding, out)), [1, 2, 1, 2, 1, 2, 1, 2]);
     }
 }

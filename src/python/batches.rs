@@ -58,7 +58,8 @@ pub fn padded<'py>(
     // SAFETY: the array is new, or was checked to be writable and outside of the mapped bytes; a caller who hands it
     // over for writing does not use it meanwhile.
     let place: &mut Out = unsafe { out(&batch) };
-    let (padding, shape) = (Padding { value: &value, side }, batch.shape()[1..].to_vec());
+    let (padding, shape) =
+        (Padding { value: &value, side, most: most.unwrap_or(usize::MAX) }, batch.shape()[1..].to_vec());
     py.detach(|| pad(&samples, &shape, padding, place));
     let lengths = PyArray1::from_vec(py, plan.lengths);
     let lengths = if plan.shape.len() == 1 {
