@@ -56,7 +56,7 @@ impl Ragged {
         let Plan { shape, lengths } = self.view.plan(indices, &samples, max_length)?;
         let total = samples.len() * shape.iter().product::<usize>() * value.len();
         let bytes = written(total, |out| {
-            pad(&samples, &shape, Padding { value, side, most: max_length.unwrap_or(usize::MAX) }, out)
+            pad(&samples, &shape, Padding { value, side, most: max_length.unwrap_or(usize::MAX) }, out);
         });
         Ok(Padded { bytes, shape, lengths })
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, StringsMmap
 
 DTYPES = [
-    *["bool", "int8", "uint16", "int32", "uint64", "float16", "float64", "longdouble", "complex64"],
+    *["bool", "int8", "uint16", "int32", "uint64", "float16", "float64", "complex64"],
     *[">i2", ">u4", ">f8", ">c16", ">M8[ns]", ">U2", "M8[s]", "m8[us]", "U3", "S5", "V7"],
     *[ml_dtypes.bfloat16, ml_dtypes.float8_e5m2],
     [("x", "i4"), ("y", ">f8", (2,))],
@@ -176,10 +176,9 @@ def test_gathered_texts_are_their_utf8_bytes(fresh, texts, zstd_level, data):
     assert_identical(strings.lengths, np.array([len(text.encode()) for text in texts], "int64"))
 
 
-@given(st.data())
-def test_gathered_texts_of_a_dictionary_are_their_utf8_bytes(texts_of_a_dictionary, data):
+@given(st.lists(st.integers(-1000, 999)))
+def test_gathered_texts_of_a_dictionary_are_their_utf8_bytes(texts_of_a_dictionary, index):
     strings, texts = texts_of_a_dictionary
-    index = data.draw(indices(len(texts)))
     for found, expected in zip(strings.gather(index), bytes_by_hand(select(texts, index)), strict=True):
         assert_identical(found, expected)
 
