@@ -2,13 +2,13 @@
 //! the target's place when it is whole.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::create::Build;
-use super::fs::{create_directories, remove_file, remove_tree};
+use super::fs::{create_directories, open_lock, remove_file, remove_tree};
 use crate::error::{At, Error, Result};
 use crate::options::Options;
 use crate::storage::{Identity, kind_of};
@@ -51,7 +51,7 @@ impl Construction {
             create_directories(&partial)?;
             refuse_foreign(&partial)?;
             let path = partial.join(LOCK);
-            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).at(&path)?;
+            let file = open_lock(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: target, waited: Duration::ZERO }),

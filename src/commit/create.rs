@@ -108,7 +108,11 @@ impl Build {
         }
         sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
-        target.parent().map_or(Ok(()), sync_directory)
+        let synced = target.parent().map_or(Ok(()), sync_directory);
+        if synced.is_err() {
+            exchange(&self.dir, target)?;
+        }
+        synced
     }
 }
 

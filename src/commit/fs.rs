@@ -10,6 +10,20 @@ use crate::storage::open_member;
 /// Pieces below this size are gathered into one write.
 const BUFFER: usize = 1 << 20;
 
+/// Lets a test's fault happen; `true` where only half of a write is to be done.
+fn gate(path: &Path) -> Result<bool> {
+    #[cfg(test)]
+    let is_half = super::fault::gate().at(path)? == super::fault::Extent::Half;
+    #[cfg(not(test))]
+    let (is_half, _) = (false, path);
+    Ok(is_half)
+}
+
+/// What a fault leaves of an operation that writes no bytes: nothing.
+fn pass(path: &Path) -> Result<()> {
+    if gate(path)? { Err(std::io::Error::other("cut short")).at(path) } else { Ok(()) }
+}
+
 /// Writes `chunks` one after another, from `offset` on.
 pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[&[u8]]) -> Result<()> {
     let mut buffer = Vec::new();
@@ -33,6 +47,9 @@ pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[
 /// cannot do so, and some or all are still to be written.
 #[cfg(target_os = "linux")]
 pub(super) fn copy_range(source: Source, target: &File, mut at: u64, mut len: u64) -> bool {
+    if !matches!(gate(Path::new("")), Ok(false)) {
+        return false;
+    }
     let mut from = source.offset;
     while len > 0 {
         let step = usize::try_from(len).unwrap_or(usize::MAX).min(1 << 30);
@@ -51,6 +68,15 @@ pub(super) fn copy_range(_source: Source, _target: &File, _at: u64, _len: u64) -
 
 /// Writes all of `bytes` at `offset`; returns the end.
 pub(super) fn write_at(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<u64> {
+    if gate(path)? {
+        write_whole(file, path, offset, &bytes[..bytes.len() / 2])?;
+        return Err(std::io::Error::other("cut short")).at(path);
+    }
+    write_whole(file, path, offset, bytes)?;
+    Ok(offset + bytes.len() as u64)
+}
+
+fn write_whole(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset).at(path)?;
     #[cfg(windows)]
@@ -60,7 +86,7 @@ pub(super) fn write_at(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> R
         file.seek(SeekFrom::Start(offset)).at(path)?;
         file.write_all(bytes).at(path)?;
     }
-    Ok(offset + bytes.len() as u64)
+    Ok(())
 }
 
 /// The count that a `shape.ninja` begins with.
@@ -85,32 +111,45 @@ pub(crate) fn overwrite(path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
 
 /// Creates a file that is not there yet.
 pub(super) fn create_new(path: &Path) -> Result<File> {
+    pass(path)?;
     OpenOptions::new().write(true).create_new(true).open(path).at(path)
 }
 
 pub(super) fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
+    pass(path)?;
     file.set_len(len).at(path)
 }
 
 pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
+    pass(path)?;
     file.sync_data().at(path)
 }
 
 /// Makes the entries of a directory durable.
 pub(super) fn sync_directory(path: &Path) -> Result<()> {
+    pass(path)?;
     if cfg!(unix) { File::open(path).and_then(|dir| dir.sync_all()).at(path) } else { Ok(()) }
 }
 
 pub(super) fn create_directories(path: &Path) -> Result<()> {
+    pass(path)?;
     fs::create_dir_all(path).at(path)
 }
 
 pub(super) fn remove_file(path: &Path) -> Result<()> {
+    pass(path)?;
     fs::remove_file(path).at(path)
+}
+
+/// Opens a file that says who is at work, and creates it if need be.
+pub(super) fn open_lock(path: &Path) -> Result<File> {
+    pass(path)?;
+    OpenOptions::new().write(true).create(true).truncate(false).open(path).at(path)
 }
 
 /// Removes a directory and all it holds; nothing to do where it is not there.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
+    pass(path)?;
     match fs::remove_dir_all(path).at(path) {
         Err(error) if error.is_not_found() => Ok(()),
         other => other,
@@ -119,11 +158,13 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
 
 /// A second name for a file, or a copy where the file system has no such thing.
 pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    pass(to)?;
     fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).at(to)
 }
 
 /// Renames `from` to `to` if nothing (or an empty directory) is there; `false` where something is.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
+    pass(to)?;
     match fs::rename(from, to).at(to) {
         Ok(()) => Ok(true),
         Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
@@ -141,6 +182,7 @@ fn is_occupied(error: &std::io::Error) -> bool {
 #[cfg(target_os = "linux")]
 pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
+    pass(right)?;
     match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => exchange_by_renames(left, right),
         other => other.at(right),
@@ -154,6 +196,7 @@ pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
 
 /// Where the system has no exchange: three renames, the first undone if the second fails.
 fn exchange_by_renames(left: &Path, right: &Path) -> Result<()> {
+    pass(right)?;
     let aside = left.with_extension("aside");
     fs::rename(right, &aside).at(right)?;
     if let Err(error) = fs::rename(left, right) {

@@ -16,10 +16,14 @@
 mod append;
 mod construction;
 mod create;
+#[cfg(test)]
+mod fault;
 mod fs;
 mod intent;
 mod lock;
 mod recover;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::path::PathBuf;
