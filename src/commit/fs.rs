@@ -11,6 +11,7 @@ use crate::storage::open_member;
 const BUFFER: usize = 1 << 20;
 
 /// Lets a test's fault happen; `true` where only half of a write is to be done.
+#[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "nothing happens but in tests"))]
 fn gate(path: &Path) -> Result<bool> {
     #[cfg(test)]
     let is_half = super::fault::gate().at(path)? == super::fault::Extent::Half;
