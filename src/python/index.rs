@@ -32,28 +32,24 @@ impl Index {
 /// The value of anything that Python takes for an integer; `None` for other objects.
 #[inline]
 fn integer(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
-    // SAFETY: `index` is a valid object, and an exception that the call sets is fetched at once.
+    // SAFETY: `index` is a valid object, and an exception that the calls set is taken at once.
     unsafe {
-        if ffi::PyLong_CheckExact(index.as_ptr()) == 0 && !is_integer(index) {
+        if ffi::PyLong_CheckExact(index.as_ptr()) == 0 && ffi::PyIndex_Check(index.as_ptr()) == 0 {
             return Ok(None);
         }
         let position = ffi::PyNumber_AsSsize_t(index.as_ptr(), ffi::PyExc_IndexError);
-        if position == -1
-            && let Some(error) = PyErr::take(index.py())
-        {
-            return Err(error);
-        }
-        Ok(Some(position))
+        if position == -1 { minus_one(index) } else { Ok(Some(position)) }
     }
 }
 
-/// Arrays offer `__index__` too, but are an integer only where they have no axes.
-fn is_integer(index: &Bound<'_, PyAny>) -> bool {
-    if let Ok(array) = index.cast::<PyUntypedArray>() {
-        return array.ndim() == 0 && matches!(array.dtype().kind(), b'i' | b'u');
+/// Either the number, or an exception. Arrays offer `__index__`, and then say that they are no integer if they have axes.
+#[cold]
+fn minus_one(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
+    match PyErr::take(index.py()) {
+        None => Ok(Some(-1)),
+        Some(_) if index.cast::<PyUntypedArray>().is_ok() => Ok(None),
+        Some(error) => Err(error),
     }
-    // SAFETY: `index` is a valid object.
-    unsafe { ffi::PyIndex_Check(index.as_ptr()) != 0 }
 }
 
 /// The samples of a batch: anything but a single integer.

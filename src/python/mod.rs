@@ -11,6 +11,7 @@ mod index;
 mod mode;
 mod ragged;
 mod samples;
+mod shown;
 mod strings;
 
 use pyo3::prelude::*;

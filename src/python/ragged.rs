@@ -1,9 +1,9 @@
 //! The class behind `RaggedMmap`. Reading an item is its own slot: one array is made, nothing else.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
 use numpy::PyArrayDescr;
 use numpy::prelude::*;
 use pyo3::exceptions::PyValueError;
@@ -16,6 +16,7 @@ use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::index::{self, Index};
 use super::mode;
 use super::samples::{Arrays, cast, place, to_array};
+use super::shown::Shown;
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::layout::Layout;
@@ -98,8 +99,10 @@ impl State {
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
 #[pyclass(subclass, frozen, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
-    state: ArcSwap<State>,
+    state: Shown<State>,
     store: Mutex<Ragged>,
+    /// Changes of the store: of two that come back at once, the later one is shown.
+    turns: AtomicU64,
 }
 
 impl PyRagged {
@@ -109,20 +112,23 @@ impl PyRagged {
         py: Python<'_>,
         change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let (outcome, view) = py.detach(|| {
+        let (outcome, view, turn) = py.detach(|| {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let outcome = change(&mut store);
-            (outcome, store.view().clone())
+            (outcome, store.view().clone(), self.turns.fetch_add(1, Ordering::Relaxed) + 1)
         });
         let outcome = outcome?;
-        let last = self.state.load();
-        let wrapper = last.wrapper.as_ref().map(|wrapper| wrapper.clone_ref(py));
-        self.state.store(State::new(py, view, last.mode, wrapper, Some(&**last))?.into());
+        let state = {
+            let last = self.state.load(py);
+            let wrapper = last.wrapper.as_ref().map(|wrapper| wrapper.clone_ref(py));
+            State::new(py, view, last.mode, wrapper, Some(&*last))?
+        };
+        self.state.store(py, turn, state);
         Ok(outcome)
     }
 
-    fn dir(&self) -> PathBuf {
-        self.state.load().view.dir.to_path_buf()
+    fn dir(&self, py: Python<'_>) -> PathBuf {
+        self.state.load(py).view.dir.to_path_buf()
     }
 }
 
@@ -133,7 +139,7 @@ impl PyRagged {
     fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let store = Ragged::closed();
         let state = State::new(py, store.view().clone(), Mode::ReadOnly, None, None)?;
-        Ok(Self { state: ArcSwap::from_pointee(state), store: Mutex::new(store) })
+        Ok(Self { state: Shown::new(state), store: Mutex::new(store), turns: AtomicU64::new(0) })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap, which Python names one by one")]
@@ -156,17 +162,18 @@ impl PyRagged {
         let options = Options { mode, layout, access: mode::parse_access(access)?, ..Options::default() };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
-        self.state.store(State::new(py, store.view().clone(), mode, wrapper, None)?.into());
+        let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
+        self.state.store(py, self.turns.fetch_add(1, Ordering::Relaxed) + 1, state);
         Ok(())
     }
 
-    fn __len__(&self) -> usize {
-        self.state.load().view.len
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.state.load(py).view.len
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let state = self.state.load();
+        let state = self.state.load(py);
         match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
             Index::One(index) => state.item(py, index),
             Index::Many(indices) => Ok(state.items(py, &indices)?.into_any()),
@@ -175,9 +182,9 @@ impl PyRagged {
 
     /// Checks every value of the assignment before it writes the first.
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let state = self.state.load();
+        let state = self.state.load(py);
         if !state.mode.is_writable() {
-            return Err(Error::ReadOnly { path: self.dir() }.into());
+            return Err(Error::ReadOnly { path: self.dir(py) }.into());
         }
         let changes = match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
             Index::One(index) => vec![change(py, &state, index, value)?],
@@ -194,13 +201,13 @@ impl PyRagged {
     /// Appends the samples in `arrays`, all of them or none.
     fn _extend(&self, py: Python<'_>, arrays: &Bound<'_, PyAny>) -> PyResult<()> {
         let (descr, dir, len) = {
-            let state = self.state.load();
-            (state.descr.as_ref().map(|descr| descr.bind(py).clone()), self.dir(), state.view.len)
+            let state = self.state.load(py);
+            (state.descr.as_ref().map(|descr| descr.bind(py).clone()), self.dir(py), state.view.len)
         };
         let arrays = Arrays::collect(arrays, descr, &dir, len)?;
         let samples = arrays.samples();
         let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
-        let dtype = match self.state.load().dtype() {
+        let dtype = match self.state.load(py).dtype() {
             Some(dtype) => dtype.clone(),
             None => from_numpy(descr)?,
         };
@@ -213,7 +220,7 @@ impl PyRagged {
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
-        let state = self.state.load_full();
+        let state = self.state.load_full(py);
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         let samples = py.detach(|| state.view.samples(&indices, When::IfCold))?;
         let pieces: Vec<&[u8]> = samples.iter().map(|sample| sample.bytes).collect();
@@ -229,21 +236,21 @@ impl PyRagged {
         max_length: Option<i64>,
         out: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Pair<'py>> {
-        let state = self.state.load_full();
+        let state = self.state.load_full(py);
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         let options = batches::Options { value, side, max_length, out };
         batches::padded(&state.view, state.descr()?.bind(py), &indices, &options)
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
-        let state = self.state.load_full();
+        let state = self.state.load_full(py);
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
     }
 
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let state = self.state.load();
+        let state = self.state.load(py);
         let elements = &state.view.elements;
         let owner = Py::new(py, Owner::new(elements.region().clone()))?;
         let values = elements.values();
@@ -274,17 +281,17 @@ impl PyRagged {
 
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {
-        self.state.load().descr.as_ref().map(|descr| descr.bind(py).clone())
+        self.state.load(py).descr.as_ref().map(|descr| descr.bind(py).clone())
     }
 
     #[getter]
-    fn shapes_are_flat(&self) -> bool {
-        self.state.load().view.is_flat()
+    fn shapes_are_flat(&self, py: Python<'_>) -> bool {
+        self.state.load(py).view.is_flat()
     }
 
     #[getter]
     fn wrapper_fn(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.state.load().wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
+        self.state.load(py).wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
 use numpy::PyArray1;
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::ffi;
@@ -15,6 +15,7 @@ use super::batches::{self, Pair};
 use super::index::{self, Index};
 use super::mode;
 use super::ragged::check_count;
+use super::shown::Shown;
 use crate::compression::Compression;
 use crate::layout::Layout;
 use crate::mapping::Mode;
@@ -26,8 +27,10 @@ use crate::strings::{Strings, View};
 #[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
 pub struct PyStrings {
     /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
-    view: ArcSwap<View>,
+    view: Shown<View>,
     store: Mutex<Strings>,
+    /// Changes of the store: of two that come back at once, the later one is shown.
+    turns: AtomicU64,
 }
 
 impl PyStrings {
@@ -37,13 +40,13 @@ impl PyStrings {
         py: Python<'_>,
         change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let outcome = py.detach(|| {
+        let (outcome, view, turn) = py.detach(|| {
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = change(&mut store)?;
-            self.view.store(store.view().clone().into());
-            Ok(outcome)
+            let outcome = change(&mut store);
+            (outcome, store.view().clone(), self.turns.fetch_add(1, Ordering::Relaxed) + 1)
         });
-        outcome.map_err(|error: crate::Error| error.into())
+        self.view.store(py, turn, view);
+        Ok(outcome?)
     }
 }
 
@@ -53,7 +56,7 @@ impl PyStrings {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         let store = Strings::closed();
-        Self { view: ArcSwap::from_pointee(store.view().clone()), store: Mutex::new(store) }
+        Self { view: Shown::new(store.view().clone()), store: Mutex::new(store), turns: AtomicU64::new(0) }
     }
 
     fn _open(
@@ -74,12 +77,12 @@ impl PyStrings {
         })
     }
 
-    fn __len__(&self) -> usize {
-        self.view.load().len
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.view.load(py).len
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let view = self.view.load();
+        let view = self.view.load(py);
         match Index::parse(index, view.len, |at| view.absent(at))? {
             Index::One(index) => item(py, &view, index),
             Index::Many(indices) => {
@@ -91,7 +94,7 @@ impl PyStrings {
 
     /// Checks every value of the assignment before it writes the first.
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let view = self.view.load_full();
+        let view = self.view.load_full(py);
         let dir = &view.dir;
         let (indices, values) = match Index::parse(index, view.len, |at| view.absent(at))? {
             Index::One(index) => (vec![index], vec![value.clone()]),
@@ -107,7 +110,7 @@ impl PyStrings {
     /// Appends the strings, all of them or none.
     fn _extend(&self, py: Python<'_>, strings: &Bound<'_, PyAny>) -> PyResult<()> {
         let (dir, len) = {
-            let view = self.view.load();
+            let view = self.view.load(py);
             (view.dir.clone(), view.len)
         };
         let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
@@ -121,7 +124,7 @@ impl PyStrings {
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
-        let view = self.view.load_full();
+        let view = self.view.load_full(py);
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
         let strings = py.detach(|| view.gather(&indices))?;
         let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
@@ -129,14 +132,14 @@ impl PyStrings {
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
-        let view = self.view.load_full();
+        let view = self.view.load_full(py);
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
         Ok(py.detach(|| view.batch(&indices, When::Always).map(drop))?)
     }
 
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let view = self.view.load_full();
+        let view = self.view.load_full(py);
         Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
 
