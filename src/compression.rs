@@ -79,6 +79,11 @@ impl Codec {
         Self { level, dict, idle: Mutex::new(Vec::new()) }
     }
 
+    /// The level of new frames.
+    pub fn level(&self) -> i32 {
+        self.level
+    }
+
     /// The dictionary; empty where there is none.
     pub fn dict(&self) -> &[u8] {
         &self.dict

@@ -140,12 +140,11 @@ fn named(name: &str) -> Option<(Class, usize)> {
     if let Some((_, size)) = ML_DTYPES.iter().find(|(known, _)| *known == name) {
         return Some((Class::Other, *size));
     }
-    let base = name.split('[').next().unwrap_or(name);
+    let (base, unit) = split_unit(name)?;
     let digits = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());
     let (word, bits) = base.split_at(digits);
     let bits: usize = if bits.is_empty() { 0 } else { bits.parse().ok()? };
-    let has_unit = base.len() != name.len();
-    match (word, bits, has_unit) {
+    match (word, bits, unit.is_some()) {
         ("bool", 0, false) => Some((Class::Bool, 1)),
         ("int", 8 | 16 | 32 | 64, false) => Some((Class::Int, bits / 8)),
         ("uint", 8 | 16 | 32 | 64, false) => Some((Class::UInt, bits / 8)),
@@ -158,11 +157,24 @@ fn named(name: &str) -> Option<(Class, usize)> {
     }
 }
 
+/// A name or code, and the unit of a time behind it, such as `[10us]`. Nothing may follow, or NumPy would read more into
+/// the text than is found here.
+fn split_unit(text: &str) -> Option<(&str, Option<&str>)> {
+    const UNITS: [&str; 14] = ["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
+    let Some((base, rest)) = text.split_once('[') else { return Some((text, None)) };
+    let unit = rest.strip_suffix(']')?;
+    let is_known = UNITS.contains(&unit.trim_start_matches(|c: char| c.is_ascii_digit()));
+    is_known.then_some((base, Some(unit)))
+}
+
 /// The form of `np.dtype.str`: byte order, kind, size, and the unit of a time.
 fn coded(code: &str) -> Option<(Class, usize)> {
     let code = code.strip_prefix(['<', '>', '|', '=']).unwrap_or(code);
     let kind = code.chars().next()?;
-    let rest = code[kind.len_utf8()..].split('[').next()?;
+    let (rest, unit) = split_unit(&code[kind.len_utf8()..])?;
+    if unit.is_some() && !matches!(kind, 'M' | 'm') {
+        return None;
+    }
     let size: usize = if rest.is_empty() && matches!(kind, 'M' | 'm') { 8 } else { rest.parse().ok()? };
     let class = match (kind, size) {
         ('b', 1) => Class::Bool,
@@ -247,6 +259,10 @@ mod tests {
     #[test]
     fn what_cannot_be_stored_is_refused() {
         let nested = format!("{}{}", "[[\"a\",".repeat(40), "]]".repeat(40));
+        let smuggled = ["M8[s],(1000000,)f8", "M8[s],O", "f4[s]", "<U2[", "datetime64[s]x", "float32,O", "i4,i4"];
+        for text in smuggled.into_iter().chain([r#"[["a","M8[s],O"]]"#, r#"[["a","M8[s],(9,)f8"]]"#]) {
+            assert!(matches!(Dtype::parse(text), Err(Error::Dtype { .. })), "{text}");
+        }
         for text in ["object", "|O", "", "[", "int", "int7", "<U0", "<U99999999999999999999", "é", "[]", &nested] {
             assert!(matches!(Dtype::parse(text), Err(Error::Dtype { .. })), "{text}");
         }

@@ -68,6 +68,12 @@ pub enum Error {
         /// The argument and what was expected.
         what: String,
     },
+    /// The program was told to stop while it waited for another writer.
+    #[error("{}: interrupted while another writer held this data set", path.display())]
+    Interrupted {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The handle was closed.
     #[error("{}: this handle is closed", path.display())]
     Closed {
@@ -81,7 +87,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another writer holds the directory.
-    #[error("{}: another writer has held this data set for {waited:?}; try again when it is done", path.display())]
+    #[error("{}: another writer holds this data set (waited {} s); try again when it is done", path.display(), waited.as_secs())]
     Busy {
         /// The directory.
         path: PathBuf,

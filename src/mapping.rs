@@ -15,7 +15,7 @@ use std::sync::Arc;
 use memmap2::{MmapOptions, MmapRaw};
 
 use crate::error::{At, Error, Result};
-use crate::storage::open_member;
+use crate::storage::{Identity, open_member};
 
 /// What assignment to a sample does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,7 @@ impl Mode {
 #[derive(Debug)]
 pub(crate) struct Mapping {
     raw: MmapRaw,
+    file: Identity,
 }
 
 impl Mapping {
@@ -53,7 +54,7 @@ impl Mapping {
             // SAFETY: see "The hazard of mapped files" above; the private copy is never read as anything but bytes.
             Mode::CopyOnWrite => unsafe { options.map_copy(file)? }.into(),
         };
-        Ok(Self { raw })
+        Ok(Self { raw, file: Identity::from(&file.metadata()?) })
     }
 }
 
@@ -126,6 +127,12 @@ impl Region {
             unsafe { std::ptr::copy(bytes.as_ptr(), mapping.raw.as_mut_ptr().add(offset), bytes.len()) }
         }
     }
+    /// Which file is mapped.
+    #[cfg(feature = "python")]
+    pub fn file(&self) -> Option<Identity> {
+        self.mapping.as_ref().map(|mapping| mapping.file)
+    }
+
     /// Whether both show the same mapping.
     #[cfg(feature = "python")]
     pub fn is_same_mapping(&self, other: &Self) -> bool {

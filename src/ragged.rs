@@ -6,6 +6,7 @@ mod view;
 pub use batches::{Gathered, Padded};
 pub(crate) use view::View;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::batch::Batch;
@@ -133,6 +134,10 @@ impl Ragged {
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
                 return self.append_locked(dtype, batch, &lock);
+            }
+            if self.view.header.is_some() {
+                // Samples that this handle shows are not there any more; beginning anew would hide that.
+                return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
             let build = Build::beside(&dir)?;
             batch.create(&build, &self.options.layout, dtype)?;
@@ -305,7 +310,7 @@ fn check_dtype(dir: &Path, expected: &Dtype, found: &Dtype) -> Result<()> {
     Err(Error::Dtype { what })
 }
 
-/// The members of a data set, relative to its directory.
+/// A member of the nested shapes, relative to the data set's directory.
 pub(crate) fn nested(layout: &Layout, key: &str) -> PathBuf {
     Path::new(&layout.shapes).join(key)
 }

@@ -11,7 +11,7 @@ use crate::format::SHAPE;
 use crate::storage::{Identity, read_text};
 
 /// Looks at a damaged state this often before calling it damaged.
-const LOOKS: u32 = 6;
+const LOOKS: u32 = 4;
 
 /// Reads the data set in `dir`, whose commit point is the count of `member`.
 ///

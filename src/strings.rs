@@ -6,6 +6,7 @@ pub(crate) use view::View;
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
@@ -117,6 +118,10 @@ impl Strings {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
                 return self.append_locked(&Payload::Strings(&bytes), &lock);
             }
+            if self.view.exists {
+                // Strings that this handle shows are not there any more; beginning anew would hide that.
+                return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
+            }
             let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &bytes)?;
             if build.publish_new(&dir)? {
@@ -162,7 +167,7 @@ impl Strings {
             None => Writer::open(&view.dir, &growths)?,
         };
         writer.append(lock, &growths, self.options.durability)?;
-        self.view = view.grown(&self.options.layout, &ends)?;
+        self.view = view.grown(&self.options, &ends)?;
         self.writer = Some((lock.identity(), writer));
         Ok(true)
     }
@@ -262,6 +267,12 @@ impl Strings {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The zstd level of compressed strings.
+    #[must_use]
+    pub fn level(&self) -> Option<i32> {
+        self.view.codec.as_ref().map(|codec| codec.level())
     }
 
     /// The string at `index`: where it lies, or decompressed.

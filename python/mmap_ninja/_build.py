@@ -4,6 +4,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from errno import EEXIST
 from itertools import islice
 from operator import length_hint
@@ -80,6 +81,11 @@ def bounded(samples: Iterable, batch_size: int) -> Iterator[tuple[list, int]]:
         yield batch, size
 
 
+def snapshot(sample: Any) -> Any:
+    """A sample that stays as it is while its maker goes on, who may fill the same buffer again."""
+    return sample.copy() if hasattr(sample, "__array__") and hasattr(sample, "copy") else copy(sample)
+
+
 def size_of(sample: Any) -> int:
     """Bytes of a sample, as far as it tells."""
     size = getattr(sample, "nbytes", None)
@@ -120,7 +126,7 @@ class Build:
                 if writing is not None:
                     writing.result()
                     show_written(samples, written)
-                writing = writer.submit(self.extend, batch)
+                writing = writer.submit(self.extend, [snapshot(sample) for sample in batch])
                 written += size
                 del batch
             if writing is not None:
@@ -161,8 +167,12 @@ def construction(
     reopen: Callable[[Path], Any],
     resume: bool = False,
     overwrite: bool = True,
+    keep: bool = True,
 ) -> Iterator[Build]:
-    """A build that takes the place of `out_dir` at the end, and is kept where it is if something goes wrong."""
+    """A build that takes the place of `out_dir` at the end.
+
+    If something goes wrong, what is stored stays in the directory of its own, or goes if it is not to `keep`.
+    """
     if not overwrite:
         refuse_existing(out_dir)
     work = _core.Construction(out_dir, resume)
@@ -175,11 +185,32 @@ def construction(
         if not overwrite:
             refuse_existing(out_dir)
     except BaseException as error:
-        work.abandon()
-        if built.stored:
+        work.abandon(keep)
+        if built.stored and keep:
             note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
         raise
     work.finish()
+
+
+def rest(sample_generator: Iterable, start: int) -> Iterable:
+    """The items of a generator after the first `start`, which an interrupted build has stored."""
+    if not start:
+        return sample_generator
+    iterator = iter(sample_generator)
+    skipped = sum(1 for _ in islice(iterator, start))
+    if skipped < start:
+        raise ValueError(
+            f"the generator has {skipped} items, but {start} are stored already; resume the build they are from"
+        )
+    return iterator
+
+
+def check_same(out_dir: str | PathLike, what: str, asked: Any, stored: Any) -> None:
+    """Refuse to resume a build with other options."""
+    if asked != stored:
+        raise ValueError(
+            f"{out_dir}: the interrupted build has {what} {stored}, not {asked}; resume it with the same"
+        )
 
 
 def refuse_existing(out_dir: str | PathLike) -> None:
@@ -199,10 +230,3 @@ def note(error: BaseException, text: str) -> None:
 def discard(directory: Path) -> None:
     """Remove a directory that nobody needs any more."""
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def reopen(cls: type, base: type, options: dict) -> Any:
-    """Open a pickled map, without the constructor of a subclass, whose arguments nobody knows here."""
-    memmap = cls.__new__(cls)
-    base.__init__(memmap, **options)
-    return memmap

@@ -75,7 +75,7 @@ def concatenate(
     if not dirs:
         raise ValueError("at least one directory is needed to concatenate")
     kind = _kind(dirs[0])
-    with _build.construction(out_dir, None, None, overwrite=overwrite) as built:
+    with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False) as built:
         for directory in _build.progress(dirs, verbose):
             if _kind(directory) != kind:
                 raise ValueError(

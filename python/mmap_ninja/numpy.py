@@ -1,9 +1,9 @@
 """One dense array in a directory, as an `np.memmap`."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -83,11 +83,10 @@ def from_generator(
         TypeError, OverflowError: a sample's values do not survive the cast to the dtype of the first batch.
     """
 
-    def samples_from(start: int) -> Iterable:
-        return islice(sample_generator, start, None) if start else sample_generator
-
     options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-    is_built = _build.build(out_dir, samples_from, batch_size, _Stack.create, _Stack, **options)
+    is_built = _build.build(
+        out_dir, partial(_build.rest, sample_generator), batch_size, _Stack.create, _Stack, **options
+    )
     return open_existing(out_dir, mode="r+") if is_built else None
 
 
@@ -168,7 +167,7 @@ def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:
     """
     mode = _core.numpy_mode(mode)
     dtype, shape, order = _core.read_dense(out_dir)
-    return np.memmap(Path(out_dir) / "data.ninja", dtype=dtype, mode=mode, shape=shape, order=order)
+    return np.memmap(os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=mode, shape=shape, order=order)
 
 
 def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:

@@ -146,6 +146,10 @@ def ranges(start: int, stop: int | None, step: int) -> Iterator[range]:
 def samples(indexable: Any, start: int = 0) -> Iterator:
     """The samples from an index on."""
     length = length_of(indexable)
+    if length is not None and length < start:
+        raise ValueError(
+            f"there are {length} samples, but {start} are stored already; resume the build they are from"
+        )
     load = partial(_load, as_indexable(indexable), length)
     for index in count(start) if length is None else range(start, length):
         sample = load(index)
@@ -217,14 +221,14 @@ def _write_shards(
 
     Worker processes load the samples and write them; only counts come back.
     """
-    from joblib import delayed
+    from joblib import delayed, effective_n_jobs
 
-    length = length_of(indexable)
+    length, workers = length_of(indexable), effective_n_jobs(run.n_jobs)
     with TemporaryDirectory(prefix=f".{built.partial.name}.", dir=built.partial.parent) as folder:
         work = partial(_write_shard, as_indexable(indexable), length, Path(folder), write_shard)
         parts = ranges(built.stored, length, batch_size)
         # Where the end is not known, workers do not run far ahead of it.
-        for wave in iter(lambda: list(islice(parts, 4 * abs(run.n_jobs) if length is None else None)), []):
+        for wave in iter(lambda: list(islice(parts, 4 * workers if length is None else None)), []):
             # Counts come in the order of the ranges, while workers are ahead.
             for indices, stored in zip(wave, run(delayed(work)(part) for part in wave), strict=True):
                 shard = Path(folder) / str(indices.start)

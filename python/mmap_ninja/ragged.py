@@ -3,15 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core, parallel
-from mmap_ninja import numpy as np_ninja
+from mmap_ninja import _build, _core, _handle, parallel
 
 
 class RaggedMmap(_core.Ragged):
@@ -40,6 +38,22 @@ class RaggedMmap(_core.Ragged):
     >>> [image.shape for image in RaggedMmap(out_dir)]
     [(4, 6, 3), (5, 2, 3), (1, 1, 3)]
     """
+
+    # What the constructor sets again where a pickle is opened.
+    _ATTRIBUTES = frozenset(
+        (
+            "out_dir",
+            "data_file",
+            "mode",
+            "starts_key",
+            "ends_key",
+            "shapes_key",
+            "flattened_shapes_key",
+            "copy_before_wrapper_fn",
+            "access",
+            "_members",
+        )
+    )
 
     def __init__(
         self,
@@ -75,35 +89,34 @@ class RaggedMmap(_core.Ragged):
     @property
     def memmap(self) -> np.memmap:
         """The elements of all samples, one after another, of shape (elements,)."""
-        elements = self.ends[-1] if len(self) else 0
-        return np_ninja.open_existing(self.out_dir, self.mode)[:elements]
+        return self._member("", self.ends[-1] if len(self) else 0)
 
     @property
     def starts(self) -> np.memmap:
         """The element at which each sample starts, int64 of shape (n,)."""
-        return self._member(self.starts_key)
+        return self._member(self.starts_key, len(self))
 
     @property
     def ends(self) -> np.memmap:
         """One past the element at which each sample ends, int64 of shape (n,)."""
-        return self._member(self.ends_key)
+        return self._member(self.ends_key, len(self))
 
     @property
     def flattened_shapes(self) -> np.memmap:
         """Elements of each sample, int64 of shape (n,)."""
-        return self._member(self.flattened_shapes_key)
+        return self._member(self.flattened_shapes_key, len(self))
 
     @property
     def shapes(self) -> "np.memmap | RaggedMmap":
         """The shapes: of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap` of int64."""
         if self.shapes_are_flat:
-            return self._member(self.shapes_key)
+            return self._member(self.shapes_key, len(self))
         shapes = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
         shapes._limit(len(self))
         return shapes
 
-    def _member(self, key: str) -> np.memmap:
-        return np_ninja.open_existing(self.out_dir / key, self.mode)[: len(self)]
+    def _member(self, key: str, rows: int) -> np.memmap:
+        return _handle.member(self, self.out_dir / key, self.mode, rows)
 
     def __contains__(self, sample) -> bool:
         return any(np.array_equal(sample, ours) for ours in self)
@@ -239,7 +252,7 @@ class RaggedMmap(_core.Ragged):
             "copy_before_wrapper_fn": self.copy_before_wrapper_fn,
             "access": self.access,
         }
-        return _build.reopen, (type(self), RaggedMmap, options)
+        return _handle.reopen, (type(self), RaggedMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
     @classmethod
     def from_lists(
@@ -277,7 +290,7 @@ class RaggedMmap(_core.Ragged):
             ValueError: there are no samples.
         """
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
-        _core.numpy_mode(mode)
+        _core.check_options(mode, access)
         if not overwrite:
             _build.refuse_existing(out_dir)
         _core.create_ragged(out_dir, lists, dtype, *keys)
@@ -317,11 +330,10 @@ class RaggedMmap(_core.Ragged):
         array([0, 1, 2])
         """
 
-        def samples_from(start: int) -> Iterable:
-            return islice(sample_generator, start, None) if start else sample_generator
-
         options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        is_built = _build.build(
+            out_dir, partial(_build.rest, sample_generator), batch_size, *cls._stages(kwargs), **options
+        )
         return cls._opened(out_dir, **kwargs) if is_built else None
 
     @classmethod
@@ -362,7 +374,14 @@ class RaggedMmap(_core.Ragged):
     @classmethod
     def _stages(cls, options: dict) -> tuple[Callable, Callable]:
         """How a build creates its map, and how it opens the one that an interrupted build has left."""
-        return partial(cls.from_lists, **options), partial(cls._opened, **options)
+        return partial(cls.from_lists, **options), partial(cls._reopened, **options)
+
+    @classmethod
+    def _reopened(cls, out_dir: Path, dtype=None, **options) -> "RaggedMmap":
+        memmap = cls._opened(out_dir, **options)
+        if dtype is not None:
+            _build.check_same(out_dir, "the dtype", np.dtype(dtype), memmap.dtype)
+        return memmap
 
     @staticmethod
     def _write_shard(memmap: "RaggedMmap") -> Callable[[Path, list], Any]:

@@ -3,15 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core, parallel
-from mmap_ninja import numpy as np_ninja
+from mmap_ninja import _build, _core, _handle, parallel
 from mmap_ninja.base import BytesSlices
 
 __all__ = ["BytesSlices", "StringsMmap"]
@@ -39,6 +37,9 @@ class StringsMmap(_core.Strings):
     >>> StringsMmap(out_dir)[1:]
     ['zwei', 'três']
     """
+
+    # What the constructor sets again where a pickle is opened.
+    _ATTRIBUTES = frozenset(("out_dir", "data_file", "mode", "starts_key", "ends_key", "access", "_members"))
 
     def __init__(
         self,
@@ -68,12 +69,12 @@ class StringsMmap(_core.Strings):
     @property
     def starts(self) -> np.memmap:
         """The byte at which each stored text starts, int64 of shape (n,)."""
-        return np_ninja.open_existing(self.out_dir / self.starts_key)[: len(self)]
+        return _handle.member(self, self.out_dir / self.starts_key, "r", len(self))
 
     @property
     def ends(self) -> np.memmap:
         """One past the byte at which each stored text ends, int64 of shape (n,)."""
-        return np_ninja.open_existing(self.out_dir / self.ends_key)[: len(self)]
+        return _handle.member(self, self.out_dir / self.ends_key, "r", len(self))
 
     def __contains__(self, text) -> bool:
         return any(text == ours for ours in self)
@@ -162,7 +163,7 @@ class StringsMmap(_core.Strings):
             "ends_key": self.ends_key,
             "access": self.access,
         }
-        return _build.reopen, (type(self), StringsMmap, options)
+        return _handle.reopen, (type(self), StringsMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
     @classmethod
     def from_strings(
@@ -198,7 +199,7 @@ class StringsMmap(_core.Strings):
             ValueError: no dictionary could be trained on so few texts; nothing was written.
         """
         texts = _build.progress(strings, verbose)
-        _core.numpy_mode(mode)
+        _core.check_options(mode, access)
         if not overwrite:
             _build.refuse_existing(out_dir)
         _core.create_strings(out_dir, texts, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
@@ -236,11 +237,10 @@ class StringsMmap(_core.Strings):
         'text 3'
         """
 
-        def samples_from(start: int) -> Iterable:
-            return islice(sample_generator, start, None) if start else sample_generator
-
         options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        is_built = _build.build(
+            out_dir, partial(_build.rest, sample_generator), batch_size, *cls._stages(kwargs), **options
+        )
         return cls._opened(out_dir, **kwargs) if is_built else None
 
     @classmethod
@@ -281,7 +281,13 @@ class StringsMmap(_core.Strings):
     @classmethod
     def _stages(cls, options: dict) -> tuple[Callable, Callable]:
         """How a build creates its map, and how it opens the one that an interrupted build has left."""
-        return partial(cls.from_strings, **options), partial(cls._opened, **options)
+        return partial(cls.from_strings, **options), partial(cls._reopened, **options)
+
+    @classmethod
+    def _reopened(cls, out_dir: Path, zstd_level: int | None = None, **options) -> "StringsMmap":
+        memmap = cls._opened(out_dir, **options)
+        _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
+        return memmap
 
     @staticmethod
     def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list], Any]:

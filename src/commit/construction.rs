@@ -2,13 +2,14 @@
 //! the target's place when it is whole.
 
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::create::Build;
 use super::fs::{create_directories, open_lock, remove_file, remove_tree};
+use super::lock::Held;
 use crate::error::{At, Error, Result};
 use crate::options::Options;
 use crate::storage::{Identity, kind_of};
@@ -36,7 +37,7 @@ const LOCK: &str = "building.ninja";
 pub struct Construction {
     target: PathBuf,
     partial: PathBuf,
-    _lock: File,
+    _lock: Held,
 }
 
 impl Construction {
@@ -59,7 +60,7 @@ impl Construction {
             }
             // The other builder may have put its directory in place since this one looked.
             if Identity::of(&path) == Some(Identity::from(&file.metadata().at(&path)?)) {
-                let begun = Self { target, partial, _lock: file };
+                let begun = Self { target, partial, _lock: Held::new(file) };
                 if !resume {
                     begun.clear()?;
                 }
@@ -93,6 +94,14 @@ impl Construction {
     /// [`Error::Io`].
     pub fn abandon(self) -> Result<()> {
         if kind_of(&self.partial)?.is_some() { Ok(()) } else { remove_tree(&self.partial) }
+    }
+
+    /// Removes what was built.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn discard(self) -> Result<()> {
+        remove_tree(&self.partial)
     }
 
     fn clear(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,43 @@ use crate::storage::Identity;
 /// The right to write in one directory, until dropped.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    _held: Held,
     identity: Identity,
+}
+
+/// A locked file. A child that was forked meanwhile shares the lock, so that closing the file here would not end it.
+#[derive(Debug)]
+pub(super) struct Held {
+    file: File,
+    holder: u32,
+}
+
+impl Held {
+    pub fn new(file: File) -> Self {
+        Self { file, holder: std::process::id() }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.holder == std::process::id() {
+            // Should this fail, closing the file ends the lock.
+            let _ = self.file.unlock();
+        }
+    }
+}
+
+/// Whether the program that waits has been told to stop. The bindings set what asks for that.
+static INTERRUPT: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Lets those who wait for a lock ask `check` now and then whether to stop.
+#[cfg(feature = "python")]
+pub(crate) fn interrupt_by(check: fn() -> bool) {
+    let _ = INTERRUPT.set(check);
+}
+
+fn is_interrupted() -> bool {
+    INTERRUPT.get().is_some_and(|check| check())
 }
 
 impl DirLock {
@@ -28,11 +64,14 @@ impl DirLock {
             };
             match file.try_lock() {
                 Ok(()) => match still_there(&file, dir)? {
-                    Some(identity) => return Ok(Some(Self { _file: file, identity })),
+                    Some(identity) => return Ok(Some(Self { _held: Held::new(file), identity })),
                     None => continue,
                 },
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error).at(dir),
+            }
+            if is_interrupted() {
+                return Err(Error::Interrupted { path: dir.to_owned() });
             }
             if begun.elapsed() >= timeout {
                 return Err(Error::Busy { path: dir.to_owned(), waited: begun.elapsed() });

@@ -33,6 +33,8 @@ pub use construction::Construction;
 pub(crate) use create::{Build, NewMember, link_or_copy};
 pub(crate) use fs::overwrite;
 pub(crate) use lock::DirLock;
+#[cfg(feature = "python")]
+pub(crate) use lock::interrupt_by;
 pub(crate) use recover::{has_intent, recover};
 
 /// What a committed batch survives.

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::gather::Out;
 use crate::mapping::Region;
 use crate::ragged::Sample;
+use crate::storage::Identity;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("shapes are handed to NumPy where they lie, as 64-bit integers");
@@ -17,12 +18,17 @@ compile_error!("shapes are handed to NumPy where they lie, as 64-bit integers");
 /// Keeps a mapping alive as the base of the arrays that show it.
 #[pyclass(frozen, module = "mmap_ninja._core")]
 pub struct Owner {
-    _region: Region,
+    region: Region,
 }
 
 impl Owner {
     pub fn new(region: Region) -> Self {
-        Self { _region: region }
+        Self { region }
+    }
+
+    /// Which file is mapped.
+    pub fn file(&self) -> Option<Identity> {
+        self.region.file()
     }
 }
 

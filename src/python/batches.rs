@@ -1,18 +1,20 @@
 //! Batches for Python: bytes are copied without holding the interpreter.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use numpy::prelude::*;
 use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::array::{empty, out};
+use super::array::{Owner, empty, out};
 use super::dtype::has_dtype;
 use super::samples::{bytes, cast, to_array};
 use crate::gather::{Out, Padding, Plan, Side, concatenate, offsets, pad};
 use crate::prefetch::When;
 use crate::ragged::View;
+use crate::storage::Identity;
 
 /// Two arrays.
 pub type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
@@ -120,10 +122,29 @@ fn checked<'py>(
     if !is_writable || !array.is_c_contiguous() {
         return Err(PyValueError::new_err("out must be writable and C-contiguous"));
     }
-    if overlap(&addresses(bytes(array)), &addresses(view.data.bytes())) {
+    let is_own = view.data.file().is_some_and(|file| shows(array, file));
+    if is_own || overlap(&addresses(bytes(array)), &addresses(view.data.bytes())) {
         return Err(PyValueError::new_err("out lies in the map that the samples are read from"));
     }
     Ok(array.clone())
+}
+
+/// Whether an array lies in any mapping of a file.
+fn shows(array: &Bound<'_, PyUntypedArray>, file: Identity) -> bool {
+    let mut part = array.as_any().clone();
+    loop {
+        if let Ok(owner) = part.cast::<Owner>() {
+            return owner.get().file() == Some(file);
+        }
+        let name = part.getattr("filename").and_then(|name| name.extract::<PathBuf>());
+        if name.is_ok_and(|name| Identity::of(&name) == Some(file)) {
+            return true;
+        }
+        match part.getattr("base") {
+            Ok(base) if !base.is_none() => part = base,
+            _ => return false,
+        }
+    }
 }
 
 /// Where bytes lie in memory.

@@ -39,9 +39,10 @@ impl PyConstruction {
         Ok(py.detach(|| construction.finish())?)
     }
 
-    /// Leaves what was built where it is, for another builder to go on with.
-    fn abandon(&self) -> PyResult<()> {
-        Ok(self.take()?.abandon()?)
+    /// Leaves what was built where it is, for another builder to go on with, or removes it if it is not to `keep`.
+    fn abandon(&self, keep: bool) -> PyResult<()> {
+        let construction = self.take()?;
+        Ok(if keep { construction.abandon() } else { construction.discard() }?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -40,7 +40,27 @@ fn candidates(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Vec<String>> {
 }
 
 /// The dtype of a stored form.
+///
+/// # Errors
+/// `TypeError` where NumPy does not know it, or takes it for something else than this crate: views rely on the size.
 pub fn to_numpy<'py>(py: Python<'py>, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayDescr>> {
+    let text = dtype.text();
+    let unknown = |error: PyErr| {
+        if error.is_instance_of::<PyImportError>(py) {
+            error
+        } else {
+            PyTypeError::new_err(format!("dtype '{text}' is not known to NumPy: {}", error.value(py)))
+        }
+    };
+    let found = resolved(py, dtype).map_err(unknown)?;
+    let is_aligned = found.itemsize().is_multiple_of(found.alignment().max(1));
+    if found.itemsize() != dtype.item_size() || found.has_object() || !is_aligned {
+        return Err(PyTypeError::new_err(format!("dtype '{text}' is not what NumPy takes it for: {found}")));
+    }
+    Ok(found)
+}
+
+fn resolved<'py>(py: Python<'py>, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayDescr>> {
     let text = dtype.text();
     if text.starts_with('[') {
         let fields = py.import("json")?.call_method1("loads", (text,))?;

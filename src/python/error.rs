@@ -1,9 +1,10 @@
 //! Errors of the crate as the exceptions that a Python user expects.
 
+use std::cell::Cell;
 use std::io;
 
 use pyo3::create_exception;
-use pyo3::exceptions::{PyIndexError, PyOSError, PyTimeoutError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyOSError, PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -26,6 +27,7 @@ impl From<Error> for PyErr {
             Error::Corrupt { .. } => CorruptDatasetError::new_err(message),
             Error::OutOfRange { .. } => PyIndexError::new_err(message),
             Error::Dtype { .. } => PyTypeError::new_err(message),
+            Error::Interrupted { .. } => SIGNALLED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(())),
             Error::Busy { .. } => PyTimeoutError::new_err(message),
             Error::WrongKind { .. }
             | Error::Shape { .. }
@@ -36,9 +38,25 @@ impl From<Error> for PyErr {
     }
 }
 
+thread_local! {
+    /// What a signal handler raised while this thread waited.
+    static SIGNALLED: Cell<Option<PyErr>> = const { Cell::new(None) };
+}
+
+/// Runs Python's signal handlers; whether one of them raised an exception.
+pub fn is_signalled() -> bool {
+    let raised = Python::attach(|py| py.check_signals().err());
+    let is_raised = raised.is_some();
+    SIGNALLED.set(raised);
+    is_raised
+}
+
 /// What the system calls the error, without the number that Python adds by itself.
 fn description(source: &io::Error) -> String {
-    let text = source.to_string();
+    let text = match source.raw_os_error() {
+        None if source.get_ref().is_none() => io::Error::from_raw_os_error(errno(source.kind())).to_string(),
+        _ => source.to_string(),
+    };
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 

@@ -37,7 +37,7 @@ fn integer(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
         if ffi::PyLong_CheckExact(index.as_ptr()) == 0 && ffi::PyIndex_Check(index.as_ptr()) == 0 {
             return Ok(None);
         }
-        let position = ffi::PyNumber_AsSsize_t(index.as_ptr(), ffi::PyExc_IndexError);
+        let position = ffi::PyNumber_AsSsize_t(index.as_ptr(), std::ptr::null_mut());
         if position == -1 { minus_one(index) } else { Ok(Some(position)) }
     }
 }
@@ -85,7 +85,23 @@ fn positions(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
 
 /// The values of a list of nothing but `int`.
 fn plain_integers(list: &Bound<'_, PyList>) -> Option<Vec<isize>> {
-    list.iter().map(|item| if item.is_exact_instance_of::<PyInt>() { item.extract().ok() } else { None }).collect()
+    list.iter().map(|item| item.is_exact_instance_of::<PyInt>().then(|| clipped(&item))).collect()
+}
+
+/// The value of an `int`, or the one nearest to it: it is out of range in any case.
+fn clipped(item: &Bound<'_, PyAny>) -> isize {
+    // SAFETY: `item` is a valid object. Without an exception to raise, the call clips, and does not fail for an `int`.
+    unsafe { ffi::PyNumber_AsSsize_t(item.as_ptr(), std::ptr::null_mut()) }
+}
+
+/// Refuses objects other than integers, which NumPy keeps as objects where they are too large for its own.
+fn whole<'a, 'py>(positions: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyAny>> {
+    for item in positions.call_method0("tolist")?.try_iter()? {
+        if !item?.is_instance_of::<PyInt>() {
+            return Err(PyTypeError::new_err("index arrays must be of integers, not of objects"));
+        }
+    }
+    Ok(positions)
 }
 
 fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
@@ -101,12 +117,17 @@ fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
         }
         b'i' | b'u' => array.clone(),
         _ if untyped.len() == 0 => return Ok(Vec::new()),
+        b'O' => array.clone(),
         _ => return Err(PyTypeError::new_err(format!("index arrays must be of integers, not {}", untyped.dtype()))),
     };
     match positions.extract::<PyReadonlyArray1<'_, i64>>() {
         Ok(positions) => {
             Ok(positions.as_array().iter().map(|&position| isize::try_from(position)).collect::<Result<_, _>>()?)
         }
-        Err(_) => positions.call_method0("tolist")?.extract(),
+        Err(_) => Ok(whole(&positions)?
+            .call_method0("tolist")?
+            .try_iter()?
+            .map(|item| Ok(clipped(&item?)))
+            .collect::<PyResult<_>>()?),
     }
 }

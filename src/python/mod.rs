@@ -13,11 +13,15 @@ mod ragged;
 mod samples;
 mod shown;
 mod strings;
+mod turn;
 
 use pyo3::prelude::*;
 
+use crate::commit;
+
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    commit::interrupt_by(error::is_signalled);
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("CorruptDatasetError", m.py().get_type::<error::CorruptDatasetError>())?;
     m.add_class::<ragged::PyRagged>()?;
@@ -31,6 +35,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(dense::read_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::kind, m)?)?;
     m.add_function(wrap_pyfunction!(mode::numpy_mode, m)?)?;
+    m.add_function(wrap_pyfunction!(mode::check_options, m)?)?;
     m.add_class::<construction::PyConstruction>()?;
     m.add_function(wrap_pyfunction!(construction::join_dense, m)?)?;
     Ok(())

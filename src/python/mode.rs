@@ -32,6 +32,14 @@ pub fn parse_access(access: &str) -> Result<Access> {
     }
 }
 
+/// Refuses what a map could not be opened with.
+#[pyfunction]
+pub fn check_options(mode: &str, access: &str) -> PyResult<()> {
+    parse(mode)?;
+    parse_access(access)?;
+    Ok(())
+}
+
 /// The name that `np.memmap` has for `mode`.
 #[pyfunction]
 pub fn numpy_mode(mode: &str) -> PyResult<&'static str> {

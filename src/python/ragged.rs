@@ -1,12 +1,11 @@
 //! The class behind `RaggedMmap`. Reading an item is its own slot: one array is made, nothing else.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use numpy::PyArrayDescr;
 use numpy::prelude::*;
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -17,6 +16,7 @@ use super::index::{self, Index};
 use super::mode;
 use super::samples::{Arrays, cast, place, to_array};
 use super::shown::Shown;
+use super::turn::Turns;
 use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::layout::Layout;
@@ -92,7 +92,8 @@ impl State {
     }
 
     fn descr(&self) -> PyResult<&Py<PyArrayDescr>> {
-        self.descr.as_ref().ok_or_else(|| PyValueError::new_err("this map holds no samples"))
+        let place = self.view.dir.display();
+        self.descr.as_ref().ok_or_else(|| PyValueError::new_err(format!("{place}: this map holds no samples")))
     }
 }
 
@@ -100,9 +101,7 @@ impl State {
 #[pyclass(subclass, frozen, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
     state: Shown<State>,
-    store: Mutex<Ragged>,
-    /// Changes of the store: of two that come back at once, the later one is shown.
-    turns: AtomicU64,
+    store: Turns<Ragged>,
 }
 
 impl PyRagged {
@@ -112,11 +111,7 @@ impl PyRagged {
         py: Python<'_>,
         change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let (outcome, view, turn) = py.detach(|| {
-            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = change(&mut store);
-            (outcome, store.view().clone(), self.turns.fetch_add(1, Ordering::Relaxed) + 1)
-        });
+        let ((outcome, view), turn) = py.detach(|| self.store.take(|store| (change(store), store.view().clone())))?;
         let outcome = outcome?;
         let state = {
             let last = self.state.load(py);
@@ -139,7 +134,7 @@ impl PyRagged {
     fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let store = Ragged::closed();
         let state = State::new(py, store.view().clone(), Mode::ReadOnly, None, None)?;
-        Ok(Self { state: Shown::new(state), store: Mutex::new(store), turns: AtomicU64::new(0) })
+        Ok(Self { state: Shown::new(state), store: Turns::new(store) })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap, which Python names one by one")]
@@ -163,8 +158,8 @@ impl PyRagged {
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
-        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
-        self.state.store(py, self.turns.fetch_add(1, Ordering::Relaxed) + 1, state);
+        let ((), turn) = self.store.take(|current| *current = store)?;
+        self.state.store(py, turn, state);
         Ok(())
     }
 
@@ -176,7 +171,10 @@ impl PyRagged {
         let state = self.state.load(py);
         match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
             Index::One(index) => state.item(py, index),
-            Index::Many(indices) => Ok(state.items(py, &indices)?.into_any()),
+            Index::Many(indices) => {
+                state.view.check_open()?;
+                Ok(state.items(py, &indices)?.into_any())
+            }
         }
     }
 
@@ -221,6 +219,7 @@ impl PyRagged {
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let state = self.state.load_full(py);
+        state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         let samples = py.detach(|| state.view.samples(&indices, When::IfCold))?;
         let pieces: Vec<&[u8]> = samples.iter().map(|sample| sample.bytes).collect();
@@ -237,6 +236,7 @@ impl PyRagged {
         out: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Pair<'py>> {
         let state = self.state.load_full(py);
+        state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         let options = batches::Options { value, side, max_length, out };
         batches::padded(&state.view, state.descr()?.bind(py), &indices, &options)
@@ -244,6 +244,7 @@ impl PyRagged {
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
         let state = self.state.load_full(py);
+        state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
     }
@@ -251,6 +252,7 @@ impl PyRagged {
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state.load(py);
+        state.view.check_open()?;
         let elements = &state.view.elements;
         let owner = Py::new(py, Owner::new(elements.region().clone()))?;
         let values = elements.values();
@@ -287,6 +289,23 @@ impl PyRagged {
     #[getter]
     fn shapes_are_flat(&self, py: Python<'_>) -> bool {
         self.state.load(py).view.is_flat()
+    }
+
+    /// Lets the garbage collector see what `wrapper_fn` holds, which may be this very map.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.state.peek(|state| state.wrapper.as_ref().map_or(Ok(()), |wrapper| visit.call(&wrapper.function)))
+    }
+
+    #[setter]
+    fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) -> PyResult<()> {
+        let (view, turn) = py.detach(|| self.store.take(|store| store.view().clone()))?;
+        let state = {
+            let last = self.state.load(py);
+            let copy = last.wrapper.as_ref().is_none_or(|wrapper| wrapper.copy);
+            State::new(py, view, last.mode, function.map(|function| Wrapper { function, copy }), Some(&*last))?
+        };
+        self.state.store(py, turn, state);
+        Ok(())
     }
 
     #[getter]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
@@ -27,7 +27,7 @@ impl<'py> Arrays<'py> {
         dir: &Path,
         first: usize,
     ) -> PyResult<Self> {
-        let mut collected = Self { descr, arrays: Vec::with_capacity(samples.len().unwrap_or(0)) };
+        let mut collected = Self { descr, arrays: Vec::new() };
         for sample in samples.try_iter()? {
             collected.push(&sample?, dir, first)?;
         }
@@ -54,8 +54,11 @@ impl<'py> Arrays<'py> {
 
 /// `sample` itself where it is an array.
 pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
-    if let Ok(array) = sample.cast::<PyUntypedArray>() {
+    if let Ok(array) = sample.cast_exact::<PyUntypedArray>() {
         return Ok(array.clone());
+    }
+    if sample.hasattr("mask")? {
+        return Err(PyTypeError::new_err("a masked array cannot be stored: its mask would be lost; fill it first"));
     }
     let array = sample.py().import("numpy")?.call_method1("asarray", (sample,))?;
     Ok(array.cast_into::<PyUntypedArray>()?)

@@ -53,6 +53,12 @@ mod imp {
             unsafe { (*self.current.get()).clone() }
         }
 
+        /// What the garbage collector may see of the value: it runs while attached, but must not say so.
+        pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+            // SAFETY: nobody changes `current` at this moment, and looking does not run code of Python's.
+            look(unsafe { &*self.current.get() })
+        }
+
         /// Shows `value`, unless what is shown was made later.
         pub fn store(&self, _py: Python<'_>, turn: u64, value: T) {
             if turn < self.turn.replace(turn.max(self.turn.get())) {
@@ -113,6 +119,11 @@ mod imp {
 
         pub fn load_full(&self, _py: Python<'_>) -> Arc<T> {
             self.current.load_full()
+        }
+
+        /// What the garbage collector may see of the value.
+        pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+            look(&self.current.load())
         }
 
         /// Shows `value`, unless what is shown was made later.

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use numpy::PyArray1;
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
@@ -16,6 +14,7 @@ use super::index::{self, Index};
 use super::mode;
 use super::ragged::check_count;
 use super::shown::Shown;
+use super::turn::Turns;
 use crate::compression::Compression;
 use crate::layout::Layout;
 use crate::mapping::Mode;
@@ -28,9 +27,7 @@ use crate::strings::{Strings, View};
 pub struct PyStrings {
     /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
     view: Shown<View>,
-    store: Mutex<Strings>,
-    /// Changes of the store: of two that come back at once, the later one is shown.
-    turns: AtomicU64,
+    store: Turns<Strings>,
 }
 
 impl PyStrings {
@@ -40,11 +37,7 @@ impl PyStrings {
         py: Python<'_>,
         change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let (outcome, view, turn) = py.detach(|| {
-            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = change(&mut store);
-            (outcome, store.view().clone(), self.turns.fetch_add(1, Ordering::Relaxed) + 1)
-        });
+        let ((outcome, view), turn) = py.detach(|| self.store.take(|store| (change(store), store.view().clone())))?;
         self.view.store(py, turn, view);
         Ok(outcome?)
     }
@@ -56,7 +49,7 @@ impl PyStrings {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         let store = Strings::closed();
-        Self { view: Shown::new(store.view().clone()), store: Mutex::new(store), turns: AtomicU64::new(0) }
+        Self { view: Shown::new(store.view().clone()), store: Turns::new(store) }
     }
 
     fn _open(
@@ -86,6 +79,7 @@ impl PyStrings {
         match Index::parse(index, view.len, |at| view.absent(at))? {
             Index::One(index) => item(py, &view, index),
             Index::Many(indices) => {
+                view.check_open()?;
                 let items: Vec<_> = indices.iter().map(|&index| item(py, &view, index)).collect::<PyResult<_>>()?;
                 Ok(PyList::new(py, items)?.into_any())
             }
@@ -125,6 +119,7 @@ impl PyStrings {
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let view = self.view.load_full(py);
+        view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
         let strings = py.detach(|| view.gather(&indices))?;
         let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
@@ -133,13 +128,21 @@ impl PyStrings {
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
         let view = self.view.load_full(py);
+        view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
         Ok(py.detach(|| view.batch(&indices, When::Always).map(drop))?)
+    }
+
+    /// The zstd level of compressed texts; None where they are stored as they are.
+    #[getter]
+    fn zstd_level(&self, py: Python<'_>) -> Option<i32> {
+        self.view.load(py).codec.as_ref().map(|codec| codec.level())
     }
 
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let view = self.view.load_full(py);
+        view.check_open()?;
         Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
 

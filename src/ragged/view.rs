@@ -203,12 +203,15 @@ impl View {
         let len = self.len + batch.len();
         let column = |key: &str, column: &Column| column.grown(&dir.join(key), len);
         let elements = usize::try_from(self.elements() + batch.elements()).unwrap_or(usize::MAX);
+        let size = elements.saturating_mul(self.item_size());
+        let data = self.data.grown(&dir.join(format::DATA), options.mode, size)?;
+        data.advise(options.access);
         Ok(Self {
             dir: self.dir.clone(),
             header: self.header.clone(),
             len,
             is_closed: false,
-            data: self.data.grown(&dir.join(format::DATA), options.mode, elements.saturating_mul(self.item_size()))?,
+            data,
             starts: column(&layout.starts, &self.starts)?,
             ends: column(&layout.ends, &self.ends)?,
             elements: column(&layout.flattened_shapes, &self.elements)?,

@@ -140,7 +140,7 @@ impl View {
     /// Bytes of every string, as UTF-8.
     pub fn lengths(&self) -> Result<Vec<i64>> {
         match &self.codec {
-            None => Ok(self.ends.values().iter().zip(self.starts.values()).map(|(end, start)| end - start).collect()),
+            None => (0..self.len).map(|index| Ok(self.stored(index)?.len() as i64)).collect(),
             Some(_) => (0..self.len).map(|index| self.length_of_frame(index)).collect(),
         }
     }
@@ -155,13 +155,16 @@ impl View {
         self.ends.values().last().copied().unwrap_or(0)
     }
 
-    pub fn grown(&self, layout: &Layout, ends: &[i64]) -> Result<Self> {
+    pub fn grown(&self, options: &Options, ends: &[i64]) -> Result<Self> {
+        let layout = &options.layout;
         let dir = &*self.dir;
         let len = self.len + ends.len();
         let end = usize::try_from(ends.last().copied().unwrap_or(self.end())).unwrap_or(usize::MAX);
+        let data = self.data.grown(&dir.join(DATA), Mode::ReadOnly, end)?;
+        data.advise(options.access);
         Ok(Self {
             len,
-            data: self.data.grown(&dir.join(DATA), Mode::ReadOnly, end)?,
+            data,
             starts: self.starts.grown(&dir.join(&layout.starts), len)?,
             ends: self.ends.grown(&dir.join(&layout.ends), len)?,
             ..self.clone()

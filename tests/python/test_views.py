@@ -208,7 +208,7 @@ def test_members_are_memmaps_of_their_files(path, ragged):
         member = getattr(ragged, attribute)
         folder = path if attribute == "memmap" else path / attribute
         assert type(member) is np.memmap
-        assert member.filename == folder / "data.ninja"
+        assert member.filename == str(folder / "data.ninja")
     assert isinstance(ragged.shapes, RaggedMmap)
     assert [tuple(shape) for shape in ragged.shapes] == [sample.shape for sample in SAMPLES]
     assert ragged.memmap.tolist() == [*SAMPLES[0].ravel(), *SAMPLES[1], 7, 7]
@@ -216,7 +216,7 @@ def test_members_are_memmaps_of_their_files(path, ragged):
     assert (ragged.n, ragged.range.tolist(), ragged.mode, ragged.out_dir) == (3, [0, 1, 2], "r+", path)
     flat = RaggedMmap.from_lists(path.parent / "flat", [np.arange(2), np.arange(1)])
     assert flat.shapes.tolist() == [[2], [1]]
-    assert flat.shapes.filename == path.parent / "flat" / "shapes" / "data.ninja"
+    assert flat.shapes.filename == str(path.parent / "flat" / "shapes" / "data.ninja")
 
 
 def test_a_handle_keeps_its_length_until_it_appends(path, ragged):

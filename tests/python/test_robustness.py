@@ -1,0 +1,206 @@
+"""What hostile files, reused buffers, threads, forks and signals must not do."""
+
+import gc
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, concatenate, open_existing
+from mmap_ninja import numpy as np_ninja
+
+SMUGGLED = [
+    "M8[s],(1000000,)f8",
+    "M8[s],O",
+    '[["a", "M8[s],(1000000,)f8"]]',
+    '[["a", "M8[s],O"]]',
+    "f4[s]",
+    "U2[",
+    "float64,O",
+    "object",
+]
+
+
+@pytest.mark.parametrize("text", SMUGGLED)
+def test_a_dtype_that_numpy_reads_more_into_is_refused(tmp_path, text):
+    RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
+    np_ninja.from_ndarray(tmp_path / "n", np.arange(3))
+    for kind in "rn":
+        (tmp_path / kind / "dtype.ninja").write_text(text)
+        with pytest.raises(CorruptDatasetError, match=r"dtype\.ninja"):
+            open_existing(tmp_path / kind)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_a_generator_may_fill_the_same_buffer_again_after_each_batch(tmp_path, batch_size):
+    def generate():
+        buffers = [np.zeros(50_000) for _ in range(batch_size)]
+        for number in range(40):
+            buffers[number % batch_size][:] = number
+            yield buffers[number % batch_size]
+
+    ragged = RaggedMmap.from_generator(tmp_path / "r", generate(), batch_size)
+    dense = np_ninja.from_generator(tmp_path / "n", generate(), batch_size)
+    for number in range(40):
+        assert (ragged[number] == number).all()
+        assert (dense[number] == number).all()
+
+
+@pytest.mark.parametrize("length", [10**13, 2**62])
+def test_a_claimed_length_reserves_no_memory(tmp_path, length):
+    class Lying:
+        def __len__(self):
+            return length
+
+        def __iter__(self):
+            return iter([np.arange(2)])
+
+    ragged = RaggedMmap(tmp_path / "r")
+    ragged.extend(Lying())
+    assert len(ragged) == 1
+
+
+def test_the_length_of_a_shared_handle_never_goes_back(tmp_path):
+    ragged, seen, is_done = RaggedMmap(tmp_path / "r"), [], threading.Event()
+
+    def watch():
+        while not is_done.is_set():
+            seen.append(len(ragged))
+
+    def append():
+        for number in range(100):
+            ragged.append(np.array([number]))
+
+    watcher = threading.Thread(target=watch)
+    writers = [threading.Thread(target=append) for _ in range(4)]
+    for thread in [watcher, *writers]:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    is_done.set()
+    watcher.join()
+    assert seen == sorted(seen)
+    assert len(ragged) == len(RaggedMmap(tmp_path / "r")) == 400
+
+
+FORKING = """
+import os, sys, threading
+import numpy as np
+from mmap_ninja import RaggedMmap
+ragged, stop = RaggedMmap(sys.argv[1]), threading.Event()
+def append():
+    while not stop.is_set():
+        ragged.append(np.arange(3))
+writer = threading.Thread(target=append)
+writer.start()
+children = []
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        try:
+            ragged.append(np.arange(5))
+        except ValueError as error:
+            assert "forked" in str(error)
+        os._exit(0)
+    children.append(child)
+statuses = [os.waitpid(child, 0)[1] for child in children]
+stop.set()
+writer.join()
+RaggedMmap(sys.argv[1]).append(np.arange(5))
+print(statuses.count(0))
+"""
+
+
+def test_children_forked_beside_an_append_neither_hang_nor_hold_the_lock(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "r")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout.split() == ["20"]
+
+
+WAITING = """
+import sys
+from mmap_ninja import StringsMmap
+print("waiting", flush=True)
+StringsMmap(sys.argv[1]).append("x")
+"""
+
+
+def test_waiting_for_another_writer_ends_by_an_interrupt(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    StringsMmap.from_strings(tmp_path / "s", ["a"])
+    held = os.open(tmp_path / "s", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    command = [sys.executable, "-c", WAITING, str(tmp_path / "s")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        waiting.stdout.readline()
+        time.sleep(0.3)
+        waiting.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in waiting.communicate(timeout=20)[1]
+    os.close(held)
+    assert len(StringsMmap(tmp_path / "s")) == 1
+
+
+class Labelled(RaggedMmap):
+    def __init__(self, path, label):
+        super().__init__(path)
+        self.label = label
+
+
+def test_a_pickle_keeps_what_a_subclass_has_added(tmp_path):
+    RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
+    opened = pickle.loads(pickle.dumps(Labelled(tmp_path / "r", "cats")))
+    assert (opened.label, opened[0].tolist()) == ("cats", [0, 1, 2])
+
+
+def test_a_map_whose_wrapper_holds_it_is_collected(tmp_path):
+    RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
+
+    class Holder:
+        def __init__(self):
+            self.map = RaggedMmap(tmp_path / "r", wrapper_fn=self.decode)
+
+        def decode(self, item):
+            return item
+
+    holder = Holder()
+    assert holder.map[0].tolist() == [0, 1, 2]
+    gone = weakref.ref(holder)
+    del holder
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_wrapper_can_be_set_later(tmp_path):
+    ragged = RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
+    ragged.wrapper_fn = np.sum
+    assert ragged[0] == 3
+    ragged.wrapper_fn = None
+    assert ragged[0].tolist() == [0, 1, 2]
+
+
+def test_a_failed_join_leaves_nothing_to_resume(tmp_path):
+    RaggedMmap.from_lists(tmp_path / "a", [np.arange(3)])
+    RaggedMmap.from_lists(tmp_path / "b", [np.ones(3)])
+    with pytest.raises(TypeError, match="float64"):
+        concatenate(tmp_path / "x", [tmp_path / "a", tmp_path / "b"])
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_masked_arrays_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="mask"):
+        RaggedMmap(tmp_path / "r").append(np.ma.array([1, 2], mask=[0, 1]))
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_handle_with_samples_does_not_begin_anew_where_its_directory_went_away(tmp_path):
+    ragged = RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
+    os.rename(tmp_path / "r", tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError):
+        ragged.append(np.arange(3))
+    assert not (tmp_path / "r").exists()
