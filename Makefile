@@ -4,14 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORIGINAL := build/original
+TORCH := build/torch
+TORCH_PYTHON ?= /usr/bin/python3
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint test-rust test-python clean
+.PHONY: help demo test lint test-rust test-python test-torch soak bench clean
 
 help:
 	@echo "make demo    convert real photographs and texts, read them back, print a table, draw it"
 	@echo "             (IMAGES=folder TEXTS=folder for your own)"
 	@echo "make test    linters, the tests of the Rust crate, the tests of the Python package"
+	@echo "make soak    the tests with faults at every file operation, in full"
+	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
+	@echo "make test-torch   the tests with PyTorch, by the system's Python"
 
 demo: $(VENV)/.installed
 	$(BIN)/pip install -q --group demo
@@ -32,6 +37,20 @@ test-rust:
 
 test-python: $(VENV)/.installed $(ORIGINAL)/.installed
 	$(BIN)/python -m pytest -q
+
+soak:
+	SOAK=1 cargo test --release --lib -- --nocapture
+
+# Needs Debian's python3-torch, which brings NumPy 1.24: apt-get install python3-torch python3-pytest python3-tqdm
+test-torch: $(VENV)/.tools
+	rm -rf $(TORCH)
+	$(BIN)/maturin build -q --release -o $(TORCH)/wheels
+	$(BIN)/pip install -q --no-deps --target $(TORCH)/site $(TORCH)/wheels/mmap_ninja-*.whl
+	PYTHONPATH=$(abspath $(TORCH)/site) $(TORCH_PYTHON) -m pytest -q -p no:cacheprovider tests/torch
+
+# Measures everything beside the original and its peers; QUICK=1 with little data.
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 # The environment with the tools and the tests' packages.
 $(VENV)/.tools: pyproject.toml

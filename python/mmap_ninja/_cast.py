@@ -34,7 +34,7 @@ def _is_meaningful(source: np.dtype, target: np.dtype) -> bool:
     """Numbers are numbers, times are times, texts are texts, and fields are fields of the same names."""
     if source.names or target.names or source.kind in "OT":
         return source.names == target.names and np.can_cast(source, target, "safe")
-    return _family(source) == _family(target) or np.can_cast(source, target, "same_kind")
+    return _family(source) == _family(target)
 
 
 def _family(dtype: np.dtype) -> str:

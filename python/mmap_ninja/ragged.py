@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mmap_ninja import _build, _core, _handle, parallel
 
@@ -259,7 +260,7 @@ class RaggedMmap(_core.Ragged):
         cls,
         out_dir: str | PathLike,
         lists: Iterable[np.ndarray],
-        dtype: np.typing.DTypeLike | None = None,
+        dtype: DTypeLike | None = None,
         mode: str = "r+",
         wrapper_fn: Callable | None = None,
         starts_key: str = "starts",

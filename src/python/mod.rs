@@ -15,6 +15,7 @@ mod shown;
 mod strings;
 mod turn;
 
+use numpy::prelude::*;
 use pyo3::prelude::*;
 
 use crate::commit;
@@ -22,6 +23,9 @@ use crate::commit;
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     commit::interrupt_by(error::is_signalled);
+    // NumPy's interface is looked up here: a child forked while another thread looks it up would wait for that forever.
+    numpy::dtype::<i64>(m.py()).itemsize();
+    numpy::PyArray1::<i64>::zeros(m.py(), 0, false);
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("CorruptDatasetError", m.py().get_type::<error::CorruptDatasetError>())?;
     m.add_class::<ragged::PyRagged>()?;

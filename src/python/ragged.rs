@@ -249,6 +249,7 @@ impl PyRagged {
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
     }
 
+    /// Elements of every sample, int64 of shape (n,): a view of the files that touches no sample.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state.load(py);

@@ -139,6 +139,8 @@ impl PyStrings {
         self.view.load(py).codec.as_ref().map(|codec| codec.level())
     }
 
+    /// UTF-8 bytes of every text, int64 of shape (n,). The files have no such column: it is computed each time, and the
+    /// header of every compressed text is read for it.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let view = self.view.load_full(py);

@@ -1,0 +1,454 @@
+"""An interrupted build goes on from what it has left, and ends as one that was never interrupted."""
+
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import building_workers
+import numpy as np
+import pytest
+from building_workers import DICTIONARY, STORES, interrupted, plain, sized, unsized
+from conftest import tree
+from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import numpy as np_ninja
+
+
+@pytest.fixture(params=["mixed", "texts", "dense"])
+def store(request):
+    """One of each class."""
+    return STORES[request.param]
+
+
+@pytest.fixture(params=STORES)
+def any_store(request):
+    return STORES[request.param]
+
+
+def names(directory):
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+def partial_of(path):
+    return path.with_name(f"{path.name}.partial")
+
+
+class Recording:
+    """An iterable or a loader that knows what was asked for."""
+
+    def __init__(self, store, stop):
+        self.store, self.stop, self.asked = store, stop, []
+
+    def __iter__(self):
+        return (self[index] for index in range(self.stop))
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return self.store.sample(index)
+
+
+@pytest.mark.parametrize("position", range(14))
+def test_a_build_interrupted_anywhere_ends_as_a_single_run(path, any_store, position):
+    any_store.create(whole := path.parent / "whole", any_store.samples(13))
+    for batch_size in 2, 5:
+        resumed = path.parent / str(batch_size)
+        interrupted(any_store, resumed, any_store.samples(position), batch_size)
+        any_store.generate(resumed, iter(any_store.samples(13)), batch_size, resume=True)
+        assert tree(resumed) == tree(whole)
+    assert names(path.parent) == ["2", "5", "whole"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 3), (5, 1), (1, 100)])
+def test_the_size_of_batches_may_change(path, store, first, second):
+    store.create(whole := path.parent / "whole", store.samples(13))
+    interrupted(store, path, store.samples(11), first)
+    store.generate(path, store.samples(13), second, resume=True)
+    assert tree(path) == tree(whole)
+
+
+@pytest.mark.parametrize("position", [99, 100, 150, 200, 249])
+def test_a_dictionary_is_kept(path, position):
+    DICTIONARY.generate(whole := path.parent / "whole", iter(DICTIONARY.samples(250)), 100)
+    interrupted(DICTIONARY, path, DICTIONARY.samples(position), 100)
+    DICTIONARY.generate(path, iter(DICTIONARY.samples(250)), 100, resume=True)
+    assert tree(path) == tree(whole)
+
+
+def test_a_build_interrupted_again_and_again_ends_as_a_single_run(path, store):
+    store.create(path, old := store.samples(30, 27))
+    before = tree(path)
+    for position in [3, 3, 4, 8, 6, 12]:
+        error = interrupted(store, path, store.samples(position), 3, resume=True)
+        safe = len(store.show(partial_of(path)))
+        assert error.__notes__ == [
+            f"{safe} samples are safe in {partial_of(path)}; resume=True goes on from there"
+        ]
+        assert tree(path) == before
+    assert safe == 12
+    assert store.items(path) == [plain(sample) for sample in old]
+    store.generate(path, iter(store.samples(13)), 3, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(13))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+
+
+def test_custom_names_are_kept(path):
+    keys = {"starts_key": "a", "ends_key": "b"}
+    for name, more in [("mixed", {"shapes_key": "c", "flattened_shapes_key": "d"}), ("texts", {})]:
+        store = STORES[name]
+        interrupted(store, path, store.samples(7), 3, **keys, **more)
+        store.generate(path, iter(store.samples(13)), 3, resume=True, **keys, **more)
+        store.whole(whole := path.parent / f"{name} whole", store.samples(13), **keys, **more)
+        assert tree(path) == tree(whole), name
+        path.rename(path.parent / f"{name} resumed")
+
+
+def test_a_generator_is_asked_for_as_many_samples_as_are_skipped(path, store):
+    interrupted(store, path, store.samples(7), 3)
+    recording = Recording(store, 10)
+    built = store.generate(path, iter(recording), 3, resume=True)
+    assert recording.asked == list(range(10))
+    assert [plain(item) for item in built] == [plain(sample) for sample in store.samples(10)]
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+@pytest.mark.parametrize("position", [0, 2, 3, 5, 9, 10])
+def test_an_indexable_is_asked_for_what_is_missing_only(path, store, position, has_length):
+    make = sized if has_length else unsized
+    interrupted(store, path, store.samples(position), 3)
+    recording = Recording(store, 10)
+    store.index(path, make(recording.__getitem__, 10), 3, resume=True)
+    assert recording.asked == list(range(position // 3 * 3, 10))
+    store.create(whole := path.parent / "whole", store.samples(10))
+    assert tree(path) == tree(whole)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupted_indexable_goes_on(path, store, error):
+    def load(index):
+        if index == 7:
+            raise error
+        return store.sample(index)
+
+    with pytest.raises(error) as caught:
+        store.index(path, sized(load, 10), 3)
+    assert "6 samples" in "".join(caught.value.__notes__)
+    store.index(path, sized(store.sample, 10), 3, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(10))
+    assert tree(path) == tree(whole)
+
+
+@pytest.mark.parametrize("is_replacing", [False, True])
+def test_with_nothing_to_resume_it_is_a_plain_build(path, store, is_replacing):
+    if is_replacing:
+        store.create(path, store.samples(40))
+    store.generate(path, iter(store.samples(10)), 3, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(10))
+    assert tree(path) == tree(whole)
+    assert store.generate(path, iter([]), 3, resume=True) is None
+    assert tree(path) == tree(whole)
+    store.index(path, store.samples(10), 3, resume=True)
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+
+
+def test_all_samples_may_be_there_already(path, store):
+    interrupted(store, path, store.samples(9), 3)
+    assert len(store.generate(path, iter(store.samples(9)), 3, resume=True)) == 9
+    store.create(whole := path.parent / "whole", store.samples(9))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+
+
+@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("other", STORES)
+def test_a_build_without_resuming_replaces_leftovers_of_any_kind(path, name, other):
+    interrupted(STORES[other], path, STORES[other].samples(30, 20), 2)
+    store = STORES[name]
+    store.generate(path, iter(store.samples(5)), 2)
+    store.create(whole := path.parent / "whole", store.samples(5))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+
+
+def test_without_overwriting_leftovers_stay_where_a_data_set_is(path, store):
+    interrupted(store, path, store.samples(5), 2)
+    store.create(path, store.samples(3))
+    before = tree(path.parent)
+    with pytest.raises(FileExistsError):
+        store.generate(path, iter(store.samples(9)), 2, resume=True, overwrite=False)
+    assert tree(path.parent) == before
+    store.generate(path, iter(store.samples(9)), 2, resume=True)
+    assert store.items(path) == [plain(sample) for sample in store.samples(9)]
+
+
+# Options that are others than those of the first run
+
+
+def same_or_refused(path, begin, go_on, whole):
+    """Going on gives what a single run would have, or is refused; then what there is stays."""
+    begin()
+    before = tree(partial_of(path))
+    try:
+        go_on()
+    except (ValueError, TypeError, OverflowError) as error:
+        assert str(path) in str(error)
+        assert tree(partial_of(path)) == before
+        assert not path.exists()
+    else:
+        assert tree(path) == tree(whole)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"dtype": "float32"}),
+        ({"dtype": "int32"}, {"dtype": "int64"}),
+        ({"dtype": "float64"}, {}),
+        ({}, {"dtype": "int8"}),
+        ({}, {"dtype": "int64"}),
+        ({}, {"starts_key": "other"}),
+        ({"starts_key": "other"}, {}),
+        ({}, {"shapes_key": "other"}),
+    ],
+)
+def test_a_map_resumed_with_other_options_is_right_or_refused(path, first, second):
+    tokens = STORES["tokens"]
+    tokens.whole(whole := path.parent / "whole", tokens.samples(9), **second)
+    same_or_refused(
+        path,
+        lambda: interrupted(tokens, path, tokens.samples(5), 2, **first),
+        lambda: tokens.generate(path, tokens.samples(9), 2, resume=True, **second),
+        whole,
+    )
+
+
+PACKED = {"zstd_level": 3}
+TRAINED = {**PACKED, "zstd_train_dictionary_size": 512}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, PACKED),
+        (PACKED, {}),
+        (PACKED, {"zstd_level": 19}),
+        (PACKED, TRAINED),
+        (TRAINED, PACKED),
+        (TRAINED, {}),
+        ({}, {"ends_key": "other"}),
+    ],
+)
+def test_texts_resumed_with_other_options_are_right_or_refused(path, first, second):
+    texts, samples = STORES["texts"], DICTIONARY.samples(250)
+    texts.generate(whole := path.parent / "whole", samples, 100, **second)
+    same_or_refused(
+        path,
+        lambda: interrupted(texts, path, samples[:150], 100, **first),
+        lambda: texts.generate(path, samples, 100, resume=True, **second),
+        whole,
+    )
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("first", ["tokens", "texts", "dense"])
+@pytest.mark.parametrize("second", ["tokens", "texts", "dense"])
+def test_leftovers_of_another_kind_are_refused_and_stay(path, first, second, n_jobs):
+    if first == second:
+        return
+    interrupted(STORES[first], path, STORES[first].samples(5), 2)
+    before = tree(path.parent)
+    with pytest.raises(ValueError, match=str(path)):
+        STORES[second].index(path, sized(STORES[second].sample, 40), 2, n_jobs, resume=True)
+    assert tree(path.parent) == before
+
+
+def test_rows_are_never_added_to_the_elements_of_another_kind(path):
+    interrupted(STORES["tokens"], path, STORES["tokens"].samples(5), 2)
+    before = tree(path.parent)
+    with pytest.raises(ValueError, match=str(path)):
+        np_ninja.from_generator(path, iter(range(40)), 2, resume=True)
+    assert tree(path.parent) == before
+
+
+def test_rows_of_another_shape_are_refused_and_what_is_there_stays(path):
+    dense = STORES["dense"]
+    interrupted(dense, path, dense.samples(5), 2)
+    before = tree(path.parent)
+    with pytest.raises(ValueError, match=str(path)):
+        dense.generate(path, iter([np.zeros(7)] * 9), 2, resume=True)
+    assert tree(path.parent) == before
+
+
+def test_damaged_leftovers_are_refused_and_stay(path, store):
+    interrupted(store, path, store.samples(5), 2)
+    with (partial_of(path) / "data.ninja").open("r+b") as data:
+        data.truncate(1)
+    before = tree(path.parent)
+    with pytest.raises(CorruptDatasetError, match="data.ninja"):
+        store.generate(path, iter(store.samples(9)), 2, resume=True)
+    assert tree(path.parent) == before
+
+
+# Killed processes
+
+
+ROUNDS = 4
+COUNT = 1500
+
+
+def start(function, *args):
+    command = [sys.executable, building_workers.__file__, function, *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def end(process):
+    output = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), output
+
+
+def test_a_build_killed_at_random_ends_as_a_single_run(tmp_path):
+    rng = random.Random()
+
+    def kill_on_the_way(name):
+        process = start("build", name, tmp_path / name / "data", COUNT, 3)
+        process.stdout.read(rng.randrange(2, COUNT))
+        time.sleep(rng.random() / 1000)
+        process.kill()
+        end(process)
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(ROUNDS):
+            list(pool.map(kill_on_the_way, STORES))
+    for name, store in STORES.items():
+        path = tmp_path / name / "data"
+        store.generate(path, store.samples(COUNT), 3, resume=True)
+        store.create(tmp_path / "whole" / name, store.samples(COUNT))
+        assert tree(path) == tree(tmp_path / "whole" / name), name
+        assert names(path.parent) == ["data"], name
+
+
+def test_a_build_killed_while_it_replaces_the_old_map_loses_nothing(path, store):
+    """The old map is held by a writer, so that the new one has to wait for its place."""
+    name = next(name for name in STORES if STORES[name] is store)
+    store.create(path, store.samples(3))
+    before = tree(path)
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = start("build", name, path, 9, 3)
+        process.stdout.read(9)
+        time.sleep(0.1)
+        process.kill()
+        end(process)
+    finally:
+        os.close(held)
+    assert tree(path) == before
+    recording = Recording(store, 12)
+    store.index(path, sized(recording.__getitem__, 12), 3, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(12))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+    assert recording.asked == [9, 10, 11]
+
+
+def test_a_parallel_build_that_is_killed_goes_on_and_leaves_no_shards(path):
+    store = STORES["mixed"]
+    pids = path.parent / "pids"
+    command = [sys.executable, building_workers.__file__, "build_in_parallel", "mixed", path, "40", "4", "30"]
+    ended = subprocess.run(
+        [*command, pids], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    assert ended.returncode == -signal.SIGKILL
+    for pid in set(pids.read_text().split()):
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    pids.unlink()
+    safe = len(RaggedMmap(partial_of(path)))
+    assert safe >= 4
+    assert safe % 4 == 0
+    store.index(path, sized(store.sample, 40), 4, n_jobs=2, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(40))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+
+
+def write_intent(directory, member, rows, size):
+    """What an append leaves that was killed after its commit, before it removed the intent."""
+    entry = {"member": member, "rows": rows, "bytes": size}
+    line = json.dumps({"entries": [entry]}, separators=(",", ":")).encode()
+    (directory / "append.ninja").write_bytes(line + f"\n{zlib.crc32(line):08x}".encode())
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_what_a_killed_append_has_left_is_finished_even_if_there_are_no_more_samples(path, name):
+    store = STORES[name]
+    interrupted(store, path, store.samples(6), 3)
+    member = "" if name == "dense" else "starts"
+    size = (partial_of(path) / member / "data.ninja").stat().st_size
+    write_intent(partial_of(path), member, [3, 6], [size // 2, size])
+    assert len(open_existing(partial_of(path))) == 6
+    store.generate(path, iter(store.samples(6)), 3, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(6))
+    assert tree(path) == tree(whole)
+
+
+def test_a_resumed_build_reads_what_the_crate_left(path):
+    """The lock of the build is all that a partial map has besides its own files."""
+    interrupted(STORES["mixed"], path, STORES["mixed"].samples(8), 4)
+    RaggedMmap.from_lists(whole := path.parent / "whole", STORES["mixed"].samples(8))
+    left = tree(partial_of(path))
+    assert left.pop("building.ninja") == b""
+    assert left == tree(whole)
+
+
+def test_what_is_left_is_as_good_as_any_map(path, store):
+    """It can be read, moved and appended to."""
+    interrupted(store, path, store.samples(5), 2)
+    partial_of(path).rename(moved := path.parent / "moved")
+    memmap = open_existing(moved)
+    if store.home is np_ninja:
+        np_ninja.extend(memmap, np.stack(store.samples(7, 4)))
+    else:
+        memmap.extend(store.samples(7, 4))
+    assert store.items(moved) == [plain(sample) for sample in store.samples(7)]
+    store.generate(path, iter(store.samples(3)), 2, resume=True)
+    assert names(path.parent) == ["data", "moved"]
+
+
+def test_numbers_without_end_can_be_resumed(path):
+    """Only the samples that are skipped and those that are stored are asked for."""
+
+    def numbers(stop):
+        for number in count():
+            if number == stop:
+                return
+            yield np.full(2, number)
+
+    interrupted(STORES["tokens"], path, numbers(20), 4)
+    built = RaggedMmap.from_generator(path, numbers(30), 4, resume=True)
+    assert [item[0] for item in built] == list(range(30))
+    assert isinstance(built, RaggedMmap)
+    assert Path(built.out_dir) == path
+
+
+def test_subclasses_are_kept(path):
+    class Mine(RaggedMmap):
+        pass
+
+    class Texts(StringsMmap):
+        pass
+
+    for cls, name in [(Mine, "tokens"), (Texts, "texts")]:
+        interrupted(STORES[name], path, STORES[name].samples(5), 2)
+        assert type(cls.from_generator(path, STORES[name].samples(9), 2, resume=True)) is cls
+        assert type(cls.from_indexable(path, STORES[name].samples(9), 2, n_jobs=2)) is cls

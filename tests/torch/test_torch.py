@@ -1,0 +1,374 @@
+"""Maps under PyTorch: every start method of workers, collation, subsets, and tensors on mapped bytes.
+
+`make test-torch` runs this module with a Python that has torch; elsewhere it is skipped.
+"""
+
+import pickle
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmap_ninja import RaggedMmap, StringsMmap
+
+torch = pytest.importorskip("torch")
+
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    Subset,
+    random_split,
+)
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "train_torch.py"
+COUNT = 60
+# Number of workers, and how they are started.
+WORKERS = [(0, None)] + [(number, method) for method in ("fork", "spawn", "forkserver") for number in (1, 2)]
+
+workers = pytest.mark.parametrize("workers", WORKERS, ids=str)
+
+
+def strict(_worker):
+    """A warning in a worker is an error, as it is here."""
+    warnings.simplefilter("error")
+
+
+def load(dataset, workers, **options):
+    number, method = workers
+    if number:
+        options |= {"multiprocessing_context": method, "timeout": 120, "worker_init_fn": strict}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")  # on a machine of one core
+        return DataLoader(dataset, num_workers=number, **options)
+
+
+def sequence(index):
+    """Sample `index` of the map of sequences."""
+    return np.arange(index % 7) + 100 * index
+
+
+def image(index):
+    return np.full((4, 3), index, "float32")
+
+
+@pytest.fixture
+def sequences(tmp_path):
+    RaggedMmap.from_lists(tmp_path / "sequences", map(sequence, range(COUNT)))
+    return RaggedMmap(tmp_path / "sequences")
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Tensors of one shape."""
+    RaggedMmap.from_lists(tmp_path / "images", map(image, range(COUNT)))
+    return RaggedMmap(tmp_path / "images", wrapper_fn=torch.from_numpy)
+
+
+@pytest.fixture
+def texts(tmp_path):
+    return StringsMmap.from_strings(tmp_path / "texts", [f"text {index}" for index in range(COUNT)])
+
+
+class Collate:
+    """A batch from its indices, where the dataset is a range."""
+
+    def __init__(self, sequences):
+        self.sequences = sequences
+
+    def __call__(self, indices):
+        batch, lengths = self.sequences.padded(indices, padding_value=-1)
+        return torch.tensor(indices), torch.from_numpy(batch), torch.from_numpy(lengths)
+
+
+class Batches(Dataset):
+    """A batch from its indices, where a BatchSampler gives them."""
+
+    def __init__(self, sequences, texts):
+        self.sequences, self.texts = sequences, texts
+
+    def __len__(self):
+        return len(self.sequences)
+
+    def __getitem__(self, indices):
+        return indices, *self.sequences.padded(indices, padding_value=-1), self.texts[indices]
+
+
+class Samples(Dataset):
+    """A sample from its index, or many at once."""
+
+    def __init__(self, images, texts):
+        self.images, self.texts, self.calls = images, texts, 0
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.images[index], self.texts[index]
+
+    def __getitems__(self, indices):
+        self.calls += 1
+        return list(zip(self.images.__getitems__(indices), self.texts.__getitems__(indices), strict=True))
+
+
+class Visited(Dataset):
+    """Marks in a writable map what was read."""
+
+    def __init__(self, marks):
+        self.marks = marks
+
+    def __len__(self):
+        return len(self.marks)
+
+    def __getitem__(self, index):
+        self.marks[index] = [1]
+        return index
+
+
+def check_padded(indices, batch, lengths):
+    """The batch is what `pad_sequence` makes of the samples."""
+    samples = [torch.from_numpy(sequence(int(index))) for index in indices]
+    expected = torch.nn.utils.rnn.pad_sequence(samples, batch_first=True, padding_value=-1)
+    assert torch.equal(batch, expected)
+    assert lengths.tolist() == [len(sample) for sample in samples]
+
+
+# Loaders
+
+
+@workers
+def test_a_map_of_tensors_is_a_dataset_for_the_default_collation(images, workers):
+    batches = list(load(images, workers, batch_size=8))
+    assert [tuple(batch.shape) for batch in batches] == [(8, 4, 3)] * 7 + [(4, 4, 3)]
+    assert torch.cat(batches)[:, 0, 0].tolist() == list(range(COUNT))
+    assert batches[0].dtype == torch.float32
+
+
+@workers
+def test_a_collate_function_pads_by_the_indices(sequences, workers):
+    seen = []
+    for indices, batch, lengths in load(
+        range(COUNT), workers, batch_size=8, shuffle=True, collate_fn=Collate(sequences)
+    ):
+        check_padded(indices, batch, lengths)
+        seen += indices.tolist()
+    assert sorted(seen) == list(range(COUNT))
+
+
+@workers
+def test_a_batch_sampler_reads_whole_batches_of_a_dataset_of_maps(sequences, texts, workers):
+    dataset, seen = Batches(sequences, texts), []
+    batches = BatchSampler(RandomSampler(dataset), batch_size=9, drop_last=False)
+    for indices, batch, lengths, strings in load(dataset, workers, sampler=batches, batch_size=None):
+        check_padded(indices, batch, lengths)
+        assert strings == [f"text {index}" for index in indices]
+        seen += [int(index) for index in indices]
+    assert sorted(seen) == list(range(COUNT))
+
+
+@workers
+def test_a_map_of_texts_is_a_dataset(texts, workers):
+    batches = list(load(texts, workers, batch_size=25))
+    assert [text for batch in batches for text in batch] == [f"text {index}" for index in range(COUNT)]
+
+
+@pytest.mark.parametrize("workers", [(0, None), (2, "fork"), (1, "spawn")], ids=str)
+def test_subsets_and_splits_of_a_dataset_of_maps_are_loaded(images, texts, workers):
+    dataset = Samples(images, texts)
+    even = Subset(dataset, range(0, COUNT, 2))
+    first, second = random_split(dataset, [45, 15], generator=torch.Generator().manual_seed(0))
+    joined = ConcatDataset([first, second])
+    for part, count in [(even, 30), (first, 45), (second, 15), (joined, COUNT)]:
+        found = []
+        for tensors, strings in load(part, workers, batch_size=7):
+            assert list(strings) == [f"text {int(value)}" for value in tensors[:, 0, 0]]
+            found += tensors[:, 0, 0].int().tolist()
+        assert len(found) == len(part) == count
+        if part is even:
+            assert found == list(range(0, COUNT, 2))
+        if part is joined:
+            assert sorted(found) == list(range(COUNT))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_that_persist_read_several_epochs(images, method):
+    loader = load(images, (2, method), batch_size=16, shuffle=True, persistent_workers=True)
+    for _ in range(3):
+        assert sorted(torch.cat(list(loader))[:, 0, 0].tolist()) == list(range(COUNT))
+
+
+@workers
+def test_what_workers_write_to_a_map_is_seen_here(tmp_path, workers):
+    RaggedMmap.from_lists(tmp_path / "marks", [[0]] * COUNT)
+    marks = RaggedMmap(tmp_path / "marks", mode="r+")
+    assert torch.cat(list(load(Visited(marks), workers, batch_size=8))).tolist() == list(range(COUNT))
+    assert marks.gather(slice(None))[0].tolist() == [1] * COUNT
+
+
+@workers
+def test_tensors_on_mapped_bytes_travel_between_processes(tmp_path, images, workers):
+    options = {"wrapper_fn": torch.from_numpy, "copy_before_wrapper_fn": False, "mode": "c"}
+    views = RaggedMmap(images.out_dir, **options)
+    found = list(load(views, workers, batch_size=None))
+    assert [float(tensor[0, 0]) for tensor in found] == list(range(COUNT))
+
+
+def test_an_error_in_a_worker_names_the_map(sequences):
+    for loader_workers in (0, None), (1, "fork"):
+        loader = load([0, COUNT], loader_workers, batch_size=2, collate_fn=Collate(sequences))
+        with pytest.raises(IndexError, match=f"sequences.*{COUNT}"):
+            list(loader)
+
+
+# __getitems__
+
+
+def test_getitems_gives_the_items_of_a_batch(images, texts):
+    dataset = Samples(images, texts)
+    indices = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))[:8]
+    for batch in dataset.__getitems__(indices.tolist()), [dataset[index] for index in indices.tolist()]:
+        assert [float(tensor[0, 0]) for tensor, _ in batch] == indices.tolist()
+        assert [text for _, text in batch] == [f"text {index}" for index in indices.tolist()]
+
+
+def test_getitems_takes_a_tensor_of_indices(sequences, texts):
+    indices = torch.tensor([5, 0, -1, 5])
+    found = sequences.__getitems__(indices)
+    assert [item.tolist() for item in found] == [sequence(index % COUNT).tolist() for index in (5, 0, -1, 5)]
+    assert texts.__getitems__(indices) == ["text 5", "text 0", "text 59", "text 5"]
+
+
+def test_a_loader_asks_for_whole_batches(images, texts):
+    dataset = Samples(images, texts)
+    found = [strings for _, strings in load(dataset, (0, None), batch_size=8)]
+    assert [text for batch in found for text in batch] == [f"text {index}" for index in range(COUNT)]
+    assert dataset.calls == 8
+
+
+# Tensors
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_tensors_of_copies_are_free_to_change_and_give_no_warning(sequences, mode):
+    path = sequences.out_dir
+    for wrapper in (
+        torch.from_numpy,
+        torch.as_tensor,
+        torch.tensor,
+        lambda item: torch.from_numpy(item).float(),
+    ):
+        memmap = RaggedMmap(path, wrapper_fn=wrapper, mode=mode)
+        for index in 3, -1, np.int64(6):
+            memmap[index].fill_(-5)
+            assert memmap[index].tolist() == sequence(int(index) % COUNT).tolist()
+        assert [len(item) for item in memmap[[0, 6, 3]]] == [0, 6, 3]
+        assert [len(item) for item in memmap] == [index % 7 for index in range(COUNT)]
+
+
+# The warning comes once in a process, so each case has one of its own.
+READ = """
+import sys, torch, mmap_ninja
+copy = sys.argv[2] == "copy"
+memmap = mmap_ninja.RaggedMmap(sys.argv[1], wrapper_fn=torch.from_numpy, copy_before_wrapper_fn=copy)
+print(memmap[3].tolist())
+"""
+
+
+def test_only_a_tensor_on_read_only_bytes_gives_a_warning(sequences):
+    for copy, warns in [("copy", False), ("view", True)]:
+        command = [sys.executable, "-c", READ, sequences.out_dir, copy]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert done.stdout.strip() == str(sequence(3).tolist())
+        assert ("not writable" in done.stderr) is bool(done.stderr) is warns
+
+
+@pytest.mark.parametrize("mode", ["r+", "c"])
+def test_a_tensor_without_a_copy_shares_the_mapped_bytes(sequences, mode):
+    options = {"wrapper_fn": torch.from_numpy, "copy_before_wrapper_fn": False, "mode": mode}
+    memmap = RaggedMmap(sequences.out_dir, **options)
+    assert memmap[3].data_ptr() == memmap[3].data_ptr()
+    memmap[3].fill_(-5)
+    assert memmap[3].tolist() == memmap.gather([3])[0].tolist() == [-5] * 3
+    assert sequences[3].tolist() == ([-5] * 3 if mode == "r+" else sequence(3).tolist())
+
+
+def test_a_tensor_outlives_its_map(sequences):
+    memmap = RaggedMmap(
+        sequences.out_dir, wrapper_fn=torch.from_numpy, copy_before_wrapper_fn=False, mode="c"
+    )
+    tensor = memmap[6]
+    memmap.close()
+    del memmap
+    assert tensor.tolist() == sequence(6).tolist()
+
+
+def test_scalars_become_tensors(tmp_path):
+    numbers = RaggedMmap.from_lists(tmp_path / "numbers", [1.5, 2.5], wrapper_fn=torch.as_tensor)
+    assert [item.tolist() for item in numbers] == [1.5, 2.5]
+    assert torch.cat(list(DataLoader(numbers, batch_size=1))).tolist() == [1.5, 2.5]
+
+
+def test_batches_are_tensors_without_a_copy_or_a_warning(sequences):
+    indices = [6, 0, 5]
+    for array in *sequences.gather(indices), *sequences.padded(indices):
+        tensor = torch.from_numpy(array)
+        assert tensor.data_ptr() == array.ctypes.data
+        tensor.zero_()
+        assert not array.any()
+    assert sequences[6].tolist() == sequence(6).tolist()
+
+
+def test_padded_is_pad_sequence(sequences):
+    for indices in range(COUNT), [6], [0, 0, 1], list(range(COUNT))[::-7]:
+        batch, lengths = sequences.padded(indices, padding_value=-1)
+        check_padded(indices, torch.from_numpy(batch), torch.from_numpy(lengths))
+
+
+def test_padded_fills_a_tensor_in_place(sequences):
+    buffer = torch.full((3, 10), 7)
+    address = buffer.data_ptr()
+    sequences.padded([6, 0, 3], padding_value=-1, out=buffer.numpy())
+    assert buffer[0].tolist() == [*sequence(6).tolist(), *[-1] * 4]
+    assert buffer[1].tolist() == [-1] * 10
+    assert buffer.data_ptr() == address
+
+
+def test_gather_is_the_layout_of_an_embedding_bag(sequences):
+    table = torch.nn.EmbeddingBag(100 * COUNT, 4, mode="sum")
+    indices = [6, 0, 5, 6]
+    values, offsets = map(torch.from_numpy, sequences.gather(indices))
+    bags = table(values, offsets[:-1])
+    for bag, index in zip(bags, indices, strict=True):
+        assert torch.allclose(bag, table.weight[sequence(index)].sum(0))
+
+
+# Pickles
+
+
+def test_a_dataset_of_maps_is_pickled_by_its_paths(sequences, images, texts):
+    for dataset in [Collate(sequences), Batches(sequences, texts), Samples(images, texts)]:
+        content = pickle.dumps(dataset)
+        assert len(content) <= 2000
+        assert type(pickle.loads(content)) is type(dataset)
+    found = pickle.loads(pickle.dumps(Samples(images, texts)))[7]
+    assert torch.equal(found[0], torch.from_numpy(image(7)))
+    assert found[1] == "text 7"
+
+
+# The example
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_the_example_trains_with_a_falling_loss(tmp_path, number):
+    command = [sys.executable, "-W", "error", EXAMPLE, tmp_path, str(number)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    losses = [float(loss) for loss in re.findall(r"epoch \d+: loss ([\d.]+)", done.stdout)]
+    assert len(losses) == 5
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] / 3
