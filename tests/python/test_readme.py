@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -19,12 +17,3 @@ def test_the_examples_run_one_after_another(tmp_path, monkeypatch):
     assert names["batch"].tolist() == [[1, 2, 3], [4, -1, -1]]
     assert names["values"].tolist() == [5, 6, 1, 2, 3]
     assert names["offsets"].tolist() == [0, 2, 5]
-
-
-def test_the_example_for_pytorch_runs(tmp_path, monkeypatch):
-    pytest.importorskip("torch")
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(BLOCKS[0], names)
-    exec(next(block for block in BLOCKS if "import torch" in block), names)
-    assert len(list(names["loader"])) == 101

@@ -372,3 +372,13 @@ def test_the_example_trains_with_a_falling_loss(tmp_path, number):
     assert len(losses) == 5
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0] / 3
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    names = {}
+    exec(blocks[0], names)
+    exec(next(block for block in blocks if "import torch" in block), names)
+    assert len(list(names["loader"])) == 101
