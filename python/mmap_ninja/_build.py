@@ -4,13 +4,14 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from copy import copy
 from errno import EEXIST
 from itertools import islice
 from operator import length_hint
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmap_ninja import _core
 
@@ -83,7 +84,14 @@ def bounded(samples: Iterable, batch_size: int) -> Iterator[tuple[list, int]]:
 
 def snapshot(sample: Any) -> Any:
     """A sample that stays as it is while its maker goes on, who may fill the same buffer again."""
-    return sample.copy() if hasattr(sample, "__array__") and hasattr(sample, "copy") else copy(sample)
+    if isinstance(sample, np.ndarray):
+        return sample.copy()
+    if isinstance(sample, (str, int, float)):
+        return sample
+    try:
+        return np.array(sample)
+    except ValueError:
+        return sample  # What is no array is refused where it is stored, by name.
 
 
 def size_of(sample: Any) -> int:
