@@ -1,15 +1,134 @@
-"""What both kinds of handles share: their members as arrays, and their pickles."""
+"""What all handles of maps share: builds, names of the original for indexing, members as arrays, and pickles."""
 
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmap_ninja import _build, parallel
+from mmap_ninja.numpy import open_existing
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Handle:
+    """The half of a map that does not depend on what its samples are.
+
+    A class over it has `_create`, `_opened`, `_reopened` and `_write_shard`, beside the methods of its compiled half.
+    """
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return len(self)
+
+    @property
+    def range(self) -> np.ndarray:
+        """The indices of all samples, int64 of shape (n,)."""
+        return np.arange(len(self))
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        """The samples at `indices`: what PyTorch's DataLoader calls. A subclass's own `__getitem__` is respected."""
+        if getattr(type(self).__getitem__, "__objclass__", None) is not None:
+            return self[list(indices)]
+        return [self[index] for index in indices]
+
+    def prefetch(self, indices: Sequence[int]) -> None:
+        """Ask the kernel to read samples from the disk, and return at once.
+
+        Batches do this by themselves where the samples are not in memory. It helps to announce the next batch while this
+        one is used.
+
+        Raises:
+            IndexError: there is no such sample.
+        """
+        self._prefetch(indices)
+
+    def get_single(self, item: int) -> Any:
+        """The sample at the index `item`; the same as `self[item]`."""
+        return self[item]
+
+    def get_multiple(self, item: slice | Sequence[int]) -> list:
+        """The samples at the indices `item`; the same as `self[item]`."""
+        return self[item]
+
+    @classmethod
+    def from_generator(
+        cls,
+        out_dir: str | PathLike,
+        sample_generator: Iterable,
+        batch_size: int,
+        verbose: bool = False,
+        n: int | None = None,
+        resume: bool = False,
+        overwrite: bool = True,
+        **kwargs,
+    ) -> "Self | None":
+        """Store samples batch by batch, so that they need not fit into memory.
+
+        Args:
+            out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
+            sample_generator: yields the samples; a list will do.
+            batch_size: samples to hold in memory before they are written. A zstd dictionary is trained on the first batch.
+            verbose: show a progress bar.
+            n: the expected number of samples, for the bar.
+            resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
+                the generator.
+            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+            **kwargs: as for `from_lists` and `from_strings`.
+
+        Returns:
+            The map; None where there were no samples.
+
+        For the errors, see `from_lists` and `from_strings`.
+        """
+        samples_from = partial(_build.rest, sample_generator)
+        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        return cls._opened(out_dir, **kwargs) if is_built else None
+
+    @classmethod
+    def from_indexable(
+        cls,
+        out_dir: str | PathLike,
+        indexable: Any,
+        batch_size: int,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+        resume: bool = False,
+        overwrite: bool = True,
+        **kwargs,
+    ) -> "Self | None":
+        """Store the samples of anything that can be indexed, batch by batch.
+
+        Args:
+            indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none, by
+                the first IndexError; any other error of its own reaches the caller.
+            n_jobs: processes that load and write samples (needs joblib, the extra `parallel`); None does it here. What
+                they write is joined in the order of the indices: the files are the same.
+
+        For the others, and what is returned, see `from_generator`.
+        """
+        stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
+        return cls._opened(out_dir, **kwargs) if is_built else None
+
+    @classmethod
+    def _stages(cls, options: dict) -> tuple[Callable, Callable]:
+        """How a build creates its map, and how it opens the one that an interrupted build has left."""
+        return partial(cls._create, **options), partial(cls._reopened, **options)
+
+    def _join_shard(self, shard: Path) -> None:
+        self._join(shard)
 
 
 def member(memmap: Any, directory: Path, mode: str, rows: int) -> np.memmap:
     """The first rows of a member, opened once for as long as the handle shows so many."""
-    from mmap_ninja.numpy import open_existing
-
     opened = vars(memmap).setdefault("_members", {})
     known = opened.get(directory)
     if known is None or len(known) != rows:

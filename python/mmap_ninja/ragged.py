@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mmap_ninja import _build, _core, _handle, parallel
+from mmap_ninja import _build, _core, _handle
 
 
-class RaggedMmap(_core.Ragged):
+class RaggedMmap(_handle.Handle, _core.Ragged):
     """Samples of any shape and one dtype in memory-mapped files.
 
     An item is a NumPy array on the mapped bytes: nothing is read or copied until its elements are used. It stays
@@ -78,16 +78,6 @@ class RaggedMmap(_core.Ragged):
         self.access = access
 
     @property
-    def n(self) -> int:
-        """The number of samples."""
-        return len(self)
-
-    @property
-    def range(self) -> np.ndarray:
-        """The indices of all samples, int64 of shape (n,)."""
-        return np.arange(len(self))
-
-    @property
     def memmap(self) -> np.memmap:
         """The elements of all samples, one after another, of shape (elements,)."""
         return self._member("", self.ends[-1] if len(self) else 0)
@@ -121,12 +111,6 @@ class RaggedMmap(_core.Ragged):
 
     def __contains__(self, sample) -> bool:
         return any(np.array_equal(sample, ours) for ours in self)
-
-    def __getitems__(self, indices: Sequence[int]) -> list:
-        """The samples at `indices`, through `__getitem__` where a subclass has its own: what PyTorch's DataLoader calls."""
-        if type(self).__getitem__ is RaggedMmap.__getitem__:
-            return self[list(indices)]
-        return [self[index] for index in indices]
 
     def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """The elements of samples one after another, and where each begins and ends.
@@ -183,25 +167,6 @@ class RaggedMmap(_core.Ragged):
         ([[1, 2, 3], [4, -1, -1]], [3, 1])
         """
         return self._padded(indices, padding_value, padding_side, max_length, out)
-
-    def prefetch(self, indices: Sequence[int]) -> None:
-        """Ask the kernel to read samples from the disk, and return at once.
-
-        `gather` and `padded` do this by themselves where the samples are not in memory. It helps to announce the
-        next batch while this one is used.
-
-        Raises:
-            IndexError: there is no such sample.
-        """
-        self._prefetch(indices)
-
-    def get_single(self, item: int) -> Any:
-        """The sample at the index `item`; the same as `self[item]`."""
-        return self[item]
-
-    def get_multiple(self, item: slice | Sequence[int]) -> list:
-        """The samples at the indices `item`; the same as `self[item]`."""
-        return self[item]
 
     def set_single(self, idx: int, value: np.ndarray) -> None:
         """Overwrite the sample at `idx`; the same as `self[idx] = value`."""
@@ -298,84 +263,8 @@ class RaggedMmap(_core.Ragged):
         return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
 
     @classmethod
-    def from_generator(
-        cls,
-        out_dir: str | PathLike,
-        sample_generator: Iterable[np.ndarray],
-        batch_size: int,
-        verbose: bool = False,
-        n: int | None = None,
-        resume: bool = False,
-        overwrite: bool = True,
-        **kwargs,
-    ) -> "RaggedMmap | None":
-        """Store samples batch by batch, so that they need not fit into memory.
-
-        Args:
-            out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
-            sample_generator: yields the samples; a list will do.
-            batch_size: samples to hold in memory before they are written.
-            verbose: show a progress bar.
-            n: the expected number of samples, for the bar.
-            resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
-                the generator.
-            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
-            **kwargs: as for `from_lists`.
-
-        Returns:
-            The map; None where there were no samples.
-
-        For the errors, see `from_lists`.
-
-        >>> RaggedMmap.from_generator(out_dir, (np.arange(i) for i in range(5)), batch_size=2)[3]
-        array([0, 1, 2])
-        """
-
-        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-        is_built = _build.build(
-            out_dir, partial(_build.rest, sample_generator), batch_size, *cls._stages(kwargs), **options
-        )
-        return cls._opened(out_dir, **kwargs) if is_built else None
-
-    @classmethod
-    def from_indexable(
-        cls,
-        out_dir: str | PathLike,
-        indexable,
-        batch_size: int,
-        n_jobs: int | None = None,
-        verbose: bool = False,
-        resume: bool = False,
-        overwrite: bool = True,
-        **kwargs,
-    ) -> "RaggedMmap | None":
-        """Store the samples of anything that can be indexed, batch by batch.
-
-        Args:
-            indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none,
-                by the first IndexError; any other error of its own reaches the caller.
-            n_jobs: processes that load and write samples (needs joblib, the extra `parallel`); None does it here. What they
-                write is joined in the order of the indices: the files are the same.
-
-        For the others, see `from_generator`.
-        """
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
-        is_built = parallel.build(
-            out_dir,
-            indexable,
-            batch_size,
-            n_jobs,
-            *cls._stages(kwargs),
-            cls._write_shard,
-            cls._join_shard,
-            **options,
-        )
-        return cls._opened(out_dir, **kwargs) if is_built else None
-
-    @classmethod
-    def _stages(cls, options: dict) -> tuple[Callable, Callable]:
-        """How a build creates its map, and how it opens the one that an interrupted build has left."""
-        return partial(cls.from_lists, **options), partial(cls._reopened, **options)
+    def _create(cls, out_dir: Path, samples: list, **options) -> "RaggedMmap":
+        return cls.from_lists(out_dir, samples, **options)
 
     @classmethod
     def _reopened(cls, out_dir: Path, dtype=None, **options) -> "RaggedMmap":
@@ -388,10 +277,6 @@ class RaggedMmap(_core.Ragged):
     def _write_shard(memmap: "RaggedMmap") -> Callable[[Path, list], Any]:
         """What a worker process does with its samples."""
         return partial(RaggedMmap.from_lists, dtype=memmap.dtype)
-
-    @staticmethod
-    def _join_shard(memmap: "RaggedMmap", shard: Path) -> None:
-        memmap._join(shard)
 
     @classmethod
     def _opened(cls, out_dir: str | PathLike, dtype=None, mode: str = "r+", **kwargs) -> "RaggedMmap":

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core, _handle, parallel
+from mmap_ninja import _build, _core, _handle
 from mmap_ninja.base import BytesSlices
 
 __all__ = ["BytesSlices", "StringsMmap"]
 
 
-class StringsMmap(_core.Strings):
+class StringsMmap(_handle.Handle, _core.Strings):
     """UTF-8 texts in memory-mapped files.
 
     An item is a `str`; a slice, a list, an index array, a boolean mask or a range gives a list of them.
@@ -57,16 +57,6 @@ class StringsMmap(_core.Strings):
         self.access = access
 
     @property
-    def n(self) -> int:
-        """The number of texts."""
-        return len(self)
-
-    @property
-    def range(self) -> np.ndarray:
-        """The indices of all texts, int64 of shape (n,)."""
-        return np.arange(len(self))
-
-    @property
     def starts(self) -> np.memmap:
         """The byte at which each stored text starts, int64 of shape (n,)."""
         return _handle.member(self, self.out_dir / self.starts_key, "r", len(self))
@@ -78,12 +68,6 @@ class StringsMmap(_core.Strings):
 
     def __contains__(self, text) -> bool:
         return any(text == ours for ours in self)
-
-    def __getitems__(self, indices: Sequence[int]) -> list:
-        """The texts at `indices`, through `__getitem__` where a subclass has its own: what PyTorch's DataLoader calls."""
-        if type(self).__getitem__ is StringsMmap.__getitem__:
-            return self[list(indices)]
-        return [self[index] for index in indices]
 
     def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """The UTF-8 bytes of texts one after another, and where each begins and ends.
@@ -103,25 +87,6 @@ class StringsMmap(_core.Strings):
         (b'zweione', [0, 4, 7])
         """
         return self._gather(indices)
-
-    def prefetch(self, indices: Sequence[int]) -> None:
-        """Ask the kernel to read texts from the disk, and return at once.
-
-        `gather` does this by itself where the texts are not in memory. It helps to announce the next batch while this
-        one is used.
-
-        Raises:
-            IndexError: there is no such text.
-        """
-        self._prefetch(indices)
-
-    def get_single(self, item: int) -> str:
-        """The text at the index `item`; the same as `self[item]`."""
-        return self[item]
-
-    def get_multiple(self, item: slice | Sequence[int]) -> list[str]:
-        """The texts at the indices `item`; the same as `self[item]`."""
-        return self[item]
 
     def set_single(self, idx: int, new_value: str) -> None:
         """Overwrite the text at `idx` by one of as many bytes; the same as `self[idx] = new_value`."""
@@ -206,82 +171,8 @@ class StringsMmap(_core.Strings):
         return cls(out_dir, mode, starts_key, ends_key, access)
 
     @classmethod
-    def from_generator(
-        cls,
-        out_dir: str | PathLike,
-        sample_generator: Iterable[str],
-        batch_size: int,
-        verbose: bool = False,
-        n: int | None = None,
-        resume: bool = False,
-        overwrite: bool = True,
-        **kwargs,
-    ) -> "StringsMmap | None":
-        """Store texts batch by batch, so that they need not fit into memory.
-
-        Args:
-            out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
-            sample_generator: yields the texts; a list will do.
-            batch_size: texts to hold in memory before they are written. A dictionary is trained on the first batch.
-            verbose: show a progress bar.
-            n: the expected number of texts, for the bar.
-            resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
-                the generator.
-            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
-            **kwargs: as for `from_strings`.
-
-        Returns:
-            The map; None where there were no texts.
-
-        >>> StringsMmap.from_generator(out_dir, (f"text {i}" for i in range(5)), batch_size=2)[3]
-        'text 3'
-        """
-
-        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-        is_built = _build.build(
-            out_dir, partial(_build.rest, sample_generator), batch_size, *cls._stages(kwargs), **options
-        )
-        return cls._opened(out_dir, **kwargs) if is_built else None
-
-    @classmethod
-    def from_indexable(
-        cls,
-        out_dir: str | PathLike,
-        indexable,
-        batch_size: int,
-        n_jobs: int | None = None,
-        verbose: bool = False,
-        resume: bool = False,
-        overwrite: bool = True,
-        **kwargs,
-    ) -> "StringsMmap | None":
-        """Store the texts of anything that can be indexed, batch by batch.
-
-        Args:
-            indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none,
-                by the first IndexError; any other error of its own reaches the caller.
-            n_jobs: processes that load and write texts (needs joblib, the extra `parallel`); None does it here. What they
-                write is joined in the order of the indices: the files are the same.
-
-        For the others, see `from_generator`.
-        """
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
-        is_built = parallel.build(
-            out_dir,
-            indexable,
-            batch_size,
-            n_jobs,
-            *cls._stages(kwargs),
-            cls._write_shard,
-            cls._join_shard,
-            **options,
-        )
-        return cls._opened(out_dir, **kwargs) if is_built else None
-
-    @classmethod
-    def _stages(cls, options: dict) -> tuple[Callable, Callable]:
-        """How a build creates its map, and how it opens the one that an interrupted build has left."""
-        return partial(cls.from_strings, **options), partial(cls._reopened, **options)
+    def _create(cls, out_dir: Path, samples: list, **options) -> "StringsMmap":
+        return cls.from_strings(out_dir, samples, **options)
 
     @classmethod
     def _reopened(cls, out_dir: Path, zstd_level: int | None = None, **options) -> "StringsMmap":
@@ -293,10 +184,6 @@ class StringsMmap(_core.Strings):
     def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list], Any]:
         """What a worker process does with its texts."""
         return partial(_core.create_strings_like, like=memmap.out_dir)
-
-    @staticmethod
-    def _join_shard(memmap: "StringsMmap", shard: Path) -> None:
-        memmap._join(shard)
 
     @classmethod
     def _opened(

@@ -108,7 +108,7 @@ def test_a_bar_without_a_number_counts(path, capfd):
     samples = [np.zeros(2)] * 5
     RaggedMmap.from_generator(path, map(np.asarray, samples), 2, verbose=True)
     RaggedMmap.from_indexable(path, lambda index: samples[index], 2, verbose=True)
-    assert capfd.readouterr().err.count("5 samples") == 2
+    assert capfd.readouterr().err.count("\r5 samples [") == 2
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
