@@ -75,6 +75,9 @@ def concatenate(
     if not dirs:
         raise ValueError("at least one directory is needed to concatenate")
     kind = _kind(dirs[0])
+    partial = os.path.realpath(out_dir) + ".partial"
+    if any(os.path.realpath(directory) == partial for directory in dirs):
+        raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
     with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False) as built:
         for directory in _build.progress(dirs, verbose):
             if _kind(directory) != kind:

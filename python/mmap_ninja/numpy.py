@@ -118,8 +118,12 @@ class _Stack:
     """An array that grows by lists of samples."""
 
     def __init__(self, out_dir: Path):
+        if _core.kind(out_dir) != "numpy":
+            raise ValueError(
+                f"{out_dir}: the interrupted build is of kind '{_core.kind(out_dir)}', not 'numpy'"
+            )
         self.out_dir = out_dir
-        self.dtype, self.shape, _ = _core.read_dense(out_dir)
+        self.dtype, self.shape, self.order = _core.read_dense(out_dir)
 
     @classmethod
     def create(cls, out_dir: Path, samples: list) -> "_Stack":
@@ -134,7 +138,7 @@ class _Stack:
 
     def write_shard(self) -> Callable[[Path, list], None]:
         """What a worker process does with its samples."""
-        return partial(_write_stack, self.dtype)
+        return partial(_write_stack, self.dtype, self.order)
 
     def join_shard(self, shard: Path) -> None:
         _core.join_dense(self.out_dir, shard)
@@ -149,8 +153,9 @@ class _Stack:
         return np.stack(arrays)
 
 
-def _write_stack(dtype: np.dtype, out_dir: Path, samples: list) -> None:
-    _core.create_dense(out_dir, cast(_Stack._stacked(out_dir, samples), dtype, str(out_dir)))
+def _write_stack(dtype: np.dtype, order: str, out_dir: Path, samples: list) -> None:
+    stacked = cast(_Stack._stacked(out_dir, samples), dtype, str(out_dir))
+    _core.create_dense(out_dir, np.asarray(stacked, order=order))
 
 
 def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:

@@ -1,6 +1,7 @@
 """Samples of anything that can be indexed, loaded here or in several processes through joblib."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from enum import Enum
 from functools import partial
 from itertools import count, islice
@@ -201,8 +202,8 @@ def build(
             # The first batch settles the dtype and the dictionary for all.
             built.extend_all(islice(samples(indexable), batch_size), batch_size)
         if built.stored:
-            shards = _write_shards(run, built, indexable, batch_size, write_shard(built.memmap))
-            with _build.counter(verbose, length, built.stored) as bar:
+            work = _write_shards(run, built, indexable, batch_size, write_shard(built.memmap))
+            with closing(work) as shards, _build.counter(verbose, length, built.stored) as bar:
                 for shard, stored in shards:
                     join_shard(built.memmap, shard)
                     built.stored += stored
@@ -226,16 +227,18 @@ def _write_shards(
     length, workers = length_of(indexable), effective_n_jobs(run.n_jobs)
     with TemporaryDirectory(prefix=f".{built.partial.name}.", dir=built.partial.parent) as folder:
         work = partial(_write_shard, as_indexable(indexable), length, Path(folder), write_shard)
-        parts = ranges(built.stored, length, batch_size)
+        parts, is_ended = ranges(built.stored, length, batch_size), False
         # Where the end is not known, workers do not run far ahead of it.
         for wave in iter(lambda: list(islice(parts, 4 * workers if length is None else None)), []):
             # Counts come in the order of the ranges, while workers are ahead.
             for indices, stored in zip(wave, run(delayed(work)(part) for part in wave), strict=True):
                 shard = Path(folder) / str(indices.start)
-                if stored:
+                if stored and not is_ended:
                     yield shard, stored
-                    _build.discard(shard)
-            if stored < len(indices):
+                _build.discard(shard)
+                # What others have loaded beyond the first missing sample does not count.
+                is_ended = is_ended or stored < len(indices)
+            if is_ended:
                 return
 
 

@@ -183,7 +183,8 @@ class StringsMmap(_handle.Handle, _core.Strings):
     @staticmethod
     def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list], Any]:
         """What a worker process does with its texts."""
-        return partial(_core.create_strings_like, like=memmap.out_dir)
+        keys = {"starts_key": memmap.starts_key, "ends_key": memmap.ends_key}
+        return partial(_core.create_strings_like, like=memmap.out_dir, **keys)
 
     @classmethod
     def _opened(

@@ -7,9 +7,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::DirLock;
 use super::create::Build;
 use super::fs::{create_directories, open_lock, remove_file, remove_tree};
 use super::lock::Held;
+use super::recover::recover;
 use crate::error::{At, Error, Result};
 use crate::options::Options;
 use crate::storage::{Identity, kind_of};
@@ -63,6 +65,8 @@ impl Construction {
                 let begun = Self { target, partial, _lock: Held::new(file) };
                 if !resume {
                     begun.clear()?;
+                } else if let Some(lock) = DirLock::acquire(&begun.partial, Options::default().timeout)? {
+                    recover(&begun.partial, &lock)?;
                 }
                 return Ok(begun);
             }

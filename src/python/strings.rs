@@ -233,8 +233,11 @@ pub fn create_strings_like(
     out_dir: PathBuf,
     strings: &Bound<'_, PyAny>,
     like: PathBuf,
+    starts_key: String,
+    ends_key: String,
 ) -> PyResult<()> {
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
-    Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open(&like, Mode::ReadOnly)?, &texts))?)
+    let options = Options { layout: layout(starts_key, ends_key), ..Options::default() };
+    Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open_with(&like, options)?, &texts))?)
 }

@@ -5,12 +5,19 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from building_workers import DICTIONARY, SHAPES, STORES, WORDS, interrupted, plain
+from building_workers import DICTIONARY, SHAPES, STORES, WORDS, in_memory, interrupted, plain
 from conftest import assert_identical, tree
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, concatenate, open_existing
 from mmap_ninja import numpy as np_ninja
+
+
+@pytest.fixture
+def path():
+    """Where there is nothing yet, alone in its directory."""
+    with in_memory() as folder:
+        yield folder / "data"
 
 
 @pytest.fixture(params=["mixed", "texts", "dense"])
@@ -126,7 +133,10 @@ def test_arrays_of_any_dtype(path, dtype):
 
     dtype = np.dtype(getattr(ml_dtypes, dtype, dtype) if isinstance(dtype, str) else dtype)
     samples = [np.zeros(shape, dtype) for shape in SHAPES]
-    check_joined(STORES["mixed"], path.parent, samples, [2, 5])
+    directories = parts(STORES["mixed"], path.parent, samples, [2, 5])
+    RaggedMmap.from_lists(path.parent / "whole", samples)
+    concatenate(path, directories)
+    assert tree(path) == tree(path.parent / "whole")
     assert_identical(RaggedMmap(path)[3], samples[3])
 
 
