@@ -15,7 +15,9 @@ use std::sync::Arc;
 use memmap2::{MmapOptions, MmapRaw};
 
 use crate::error::{At, Error, Result};
-use crate::storage::{Identity, open_member};
+#[cfg(feature = "python")]
+use crate::storage::Identity;
+use crate::storage::open_member;
 
 /// What assignment to a sample does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,7 @@ impl Mode {
 #[derive(Debug)]
 pub(crate) struct Mapping {
     raw: MmapRaw,
+    #[cfg(feature = "python")]
     file: Identity,
 }
 
@@ -54,7 +57,11 @@ impl Mapping {
             // SAFETY: see "The hazard of mapped files" above; the private copy is never read as anything but bytes.
             Mode::CopyOnWrite => unsafe { options.map_copy(file)? }.into(),
         };
-        Ok(Self { raw, file: Identity::from(&file.metadata()?) })
+        Ok(Self {
+            raw,
+            #[cfg(feature = "python")]
+            file: Identity::from(&file.metadata()?),
+        })
     }
 }
 

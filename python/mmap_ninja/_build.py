@@ -1,5 +1,6 @@
 """What all builds share: progress, batches, a thread that writes, and a directory that is put in place when whole."""
 
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -166,6 +167,12 @@ def build(
         samples = progress(samples_from(built.stored), verbose, n, built.stored)
         built.extend_all(samples, batch_size)
     return built.stored > 0
+
+
+def same_place(out_dir: str | PathLike) -> Callable[[], str | PathLike]:
+    """What `out_dir` is called later: absolute, if the working directory has changed since."""
+    before = os.path.abspath(out_dir)
+    return lambda: out_dir if os.path.abspath(out_dir) == before else before
 
 
 @contextmanager

@@ -86,10 +86,11 @@ class Handle:
 
         For the errors, see `from_lists` and `from_strings`.
         """
+        place = _build.same_place(out_dir)
         samples_from = partial(_build.rest, sample_generator)
         options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
         is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
-        return cls._opened(out_dir, **kwargs) if is_built else None
+        return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
     def from_indexable(
@@ -113,10 +114,11 @@ class Handle:
 
         For the others, and what is returned, see `from_generator`.
         """
+        place = _build.same_place(out_dir)
         stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
         options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
-        return cls._opened(out_dir, **kwargs) if is_built else None
+        return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
     def _stages(cls, options: dict) -> tuple[Callable, Callable]:

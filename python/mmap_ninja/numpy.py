@@ -84,10 +84,11 @@ def from_generator(
     """
 
     options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+    place = _build.same_place(out_dir)
     is_built = _build.build(
         out_dir, partial(_build.rest, sample_generator), batch_size, _Stack.create, _Stack, **options
     )
-    return open_existing(out_dir, mode="r+") if is_built else None
+    return open_existing(place(), mode="r+") if is_built else None
 
 
 def from_indexable(
@@ -110,8 +111,9 @@ def from_indexable(
     """
     options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
     stages = (_Stack.create, _Stack, _Stack.write_shard, _Stack.join_shard)
+    place = _build.same_place(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
-    return open_existing(out_dir, mode="r+") if is_built else None
+    return open_existing(place(), mode="r+") if is_built else None
 
 
 class _Stack:

@@ -87,9 +87,14 @@ impl Construction {
         if kind_of(&self.partial)?.is_none() {
             return self.abandon();
         }
-        let build = Build::adopt(&self.partial, &self.target)?;
+        let mut build = Build::adopt(&self.partial, &self.target)?;
         remove_file(&build.dir().join(LOCK))?;
-        build.publish(&self.target, Options::default().timeout)
+        let published = build.publish(&self.target, Options::default().timeout);
+        if published.is_err() {
+            // What was built is not lost: it goes back to where it can be resumed.
+            let _ = build.give_back(&self.partial);
+        }
+        published
     }
 
     /// Leaves what was built where it is, for another builder to go on with; nothing where nothing was built.

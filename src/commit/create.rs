@@ -48,6 +48,14 @@ impl Build {
         Ok(Self { dir })
     }
 
+    /// Puts the directory back to where it was built.
+    pub fn give_back(&mut self, built: &Path) -> Result<()> {
+        if rename_new(&self.dir, built)? {
+            self.dir = PathBuf::new();
+        }
+        Ok(())
+    }
+
     /// Where it stands.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -118,6 +126,9 @@ impl Build {
 
 impl Drop for Build {
     fn drop(&mut self) {
+        if self.dir.as_os_str().is_empty() {
+            return;
+        }
         // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
         let _ = remove_tree(&self.dir);
     }

@@ -1,0 +1,71 @@
+"""Runs the suites and writes what came of them."""
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks import environments, machine
+from benchmarks.results import Results
+from benchmarks.rounds import Runner
+from benchmarks.settings import DOCS, FULL, QUICK, WORK, Settings
+
+SUITES = (
+    "instructions",
+    "rust",
+    "building",
+    "conversion",
+    "growing",
+    "items",
+    "access",
+    "opening",
+    "batches",
+    "training",
+    "headline",
+    "cold",
+)
+
+
+def main() -> None:
+    args = arguments()
+    settings = QUICK if args.quick else FULL
+    # A trial leaves the published figures alone.
+    docs = WORK / "docs" if args.quick else DOCS
+    file = docs / "benchmarks" / "results.json"
+    if not args.page:
+        run(settings, args.only or SUITES, file, is_whole=not args.only)
+    from benchmarks.pages import write
+
+    write(Results.load(file), docs)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small data and few repeats, to try it out")
+    parser.add_argument("--only", nargs="+", choices=SUITES, metavar="SUITE", help=", ".join(SUITES))
+    parser.add_argument("--page", action="store_true", help="write the page again, measure nothing")
+    return parser.parse_args()
+
+
+def run(settings: Settings, suites: list[str], file: Path, is_whole: bool) -> None:
+    """Measure, and store what was measured after every suite."""
+    places = environments.set_up()
+    known = [] if is_whole or not file.exists() else Results.load(file).measurements
+    results = Results(machine.facts(settings) | environments.versions(places), known)
+    start = perf_counter()
+    for name in suites:
+        suite = import_module(f"benchmarks.suites.{name}")
+        measured = [
+            each for group in suite.groups(settings) for each in Runner(group, places, report=show).run()
+        ]
+        results.replace(name, measured)
+        results.save(file)
+        show(f"{name}: done after {perf_counter() - start:.0f} s\n")
+
+
+def show(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

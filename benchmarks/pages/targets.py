@@ -1,0 +1,247 @@
+"""What the library set out to reach, in the order and the words in which it was asked for."""
+
+from benchmarks.contenders import BARE, ORIGINAL, OURS, SUBCLASS
+from benchmarks.pages.goals import Outcome, Target, at_least_times, at_most, at_most_times
+from benchmarks.pages.tables import figure
+from benchmarks.results import Key, Results
+from benchmarks.suites import (
+    access,
+    batches,
+    building,
+    cold,
+    conversion,
+    growing,
+    items,
+    opening,
+    rust,
+    training,
+)
+
+
+def item(kind: str, who: str) -> Key:
+    return Key(items.SUITE, kind, who, "ns")
+
+
+def way(kind: str, name: str, who: str = OURS) -> Key:
+    return Key(access.SUITE, f"{kind}, {name}", who, "ns")
+
+
+def batch(what: str, who: str) -> Key:
+    return Key(batches.SUITE, what, who, "µs")
+
+
+def opened(what: str, who: str, unit: str) -> Key:
+    return Key(opening.SUITE, what, who, unit)
+
+
+def cold_sample(what: str, who: str) -> Key:
+    return Key(cold.SUITE, what, who, "µs")
+
+
+def epoch(what: str, who: str) -> Key:
+    return Key(training.SUITE, what, who, "s")
+
+
+def built(what: str, who: str, unit: str = "s") -> Key:
+    return Key(building.SUITE, what, who, unit)
+
+
+def converted(what: str, who: str, unit: str = "s") -> Key:
+    return Key(conversion.SUITE, what, who, unit)
+
+
+def appended(kind: str, count: int, who: str) -> Key:
+    return Key(growing.SUITE, growing.what(kind, count), who, "µs")
+
+
+def beside_bare(kind: str, name: str, who: str = OURS) -> Target:
+    """The ways to an item, each to cost at most twice what the bare C view of `m[i]` does."""
+    floor = "creating the same `str` in C" if kind == "texts" else "the bare C view"
+    subclass = " through a Python subclass" if who == SUBCLASS else ""
+    text = f"`{name}`{subclass} of {kind}: at most 2.0 times {floor}"
+    return at_most_times(text, 2.0, way(kind, name, who), way(kind, "m[i]", BARE))
+
+
+def beside_items(kind: str, name: str) -> Target:
+    """Many items at once, to cost at most what a list of them costs."""
+    text = f"`{name}` of {kind}: at most the cost of its items, `{access.EACH}`"
+    return at_most_times(text, 1.0, way(kind, name), way(kind, access.EACH))
+
+
+def announcing(what: str) -> Target:
+    def evaluate(results: Results) -> Outcome | None:
+        rest = results.ratio(batch(what, batches.UNASKED), batch(what, batches.GATHER))
+        return None if rest is None else Outcome(f"{figure(100 * (1 - rest))} %", rest >= 0.9)
+
+    return Target(
+        f"batches announce themselves at no more than a tenth of their cost where pages are resident: {what}",
+        evaluate,
+    )
+
+
+ITEMS = (
+    *(
+        at_most_times(f"`m[i]` of {kind}: at most 2.0 times {floor}", 2.0, item(kind, OURS), item(kind, BARE))
+        for kind, floor in (
+            ("sequences", "the bare C view"),
+            ("images", "the bare C view"),
+            ("texts", "what creating the same `str` costs in C"),
+        )
+    ),
+    *(
+        at_least_times(
+            f"`m[i]` of {kind}: at least {limit} times faster than the original",
+            limit,
+            item(kind, ORIGINAL),
+            item(kind, OURS),
+        )
+        for kind, limit in (("sequences", 50), ("images", 80), ("texts", 5))
+    ),
+    *(
+        beside_bare(kind, name, who)
+        for kind in items.KINDS
+        for name, who in (("m[i]", SUBCLASS), ("m[np.int64(i)]", OURS), ("for x in m", OURS))
+    ),
+    *(beside_items(kind, name) for kind in items.KINDS for name in access.TOGETHER if name != access.EACH),
+)
+OPENING = (
+    at_most("100 million samples open in at most 5 ms", 5, opened(opening.HUGE_MAP, OURS, "ms")),
+    at_most("and with at most 1 MB of memory", 1, opened(opening.HUGE_MAP, OURS, "MB")),
+    *(
+        at_least_times(
+            f"small maps open at least 4 times faster than the original: {what}",
+            4,
+            opened(what, ORIGINAL, "µs"),
+            opened(what, OURS, "µs"),
+        )
+        for what in (f"{opening.SMALL} {kind}" for kind in opening.KINDS)
+    ),
+    at_most("a read-only map holds no file descriptor", 0, opened(opening.HANDLE, OURS, "descriptors")),
+    at_most("a pickle is at most 1 kB", 1000, opened(opening.HANDLE, OURS, "bytes pickled"), unit="bytes"),
+)
+BATCHES = (
+    at_least_times(
+        "`padded` of 256 sequences at least 3 times faster than the NumPy loop over arrays already in memory",
+        3,
+        batch(batches.SEQUENCES_PADDED, batches.IN_MEMORY),
+        batch(batches.SEQUENCES_PADDED, batches.PADDED),
+    ),
+    at_least_times(
+        "`gather` of 256 sequences at least 3 times faster than `np.concatenate` of in-memory arrays",
+        3,
+        batch(batches.SEQUENCES_GATHERED, batches.IN_MEMORY),
+        batch(batches.SEQUENCES_GATHERED, batches.GATHER),
+    ),
+    announcing(batches.SEQUENCES_GATHERED),
+    announcing(batches.IMAGES_GATHERED),
+)
+COLD = (
+    at_least_times(
+        "cold random 2 kB samples in batches of 256: at least 20 times faster than plain page faults",
+        20,
+        cold_sample(cold.SMALL, cold.PLAIN),
+        cold_sample(cold.SMALL, cold.GATHER),
+    ),
+    *(
+        at_most_times(
+            f"cold images never slower than the default: {who}",
+            1.0,
+            cold_sample(cold.IMAGES, who),
+            cold_sample(cold.IMAGES, cold.PLAIN),
+        )
+        for who in (cold.GATHER, cold.PADDED, cold.PREFETCH)
+    ),
+)
+TRAINING = (
+    at_least_times(
+        "one shuffled epoch with batches of 256 padded sequences: at least 10 times the original's throughput",
+        10,
+        epoch(training.LOOP, ORIGINAL),
+        epoch(training.LOOP, training.PADDED),
+    ),
+    at_least_times(
+        "the same through PyTorch's DataLoader, no workers",
+        10,
+        epoch(training.LOADER, ORIGINAL),
+        epoch(training.LOADER, training.PADDED),
+    ),
+)
+RUST = tuple(
+    at_most(f"`{name.replace(',', '`,')} of an item within 10 ns", 10, Key(rust.SUITE, name, rust.WHO, "ns"))
+    for name in rust.BENCHES[:2]
+)
+BUILDING = (
+    *(
+        at_least_times(
+            f"{kind} are built at least {limit} times as fast as by the original: {way_}",
+            limit,
+            built(kind, theirs),
+            built(kind, ours),
+        )
+        for kind, limit in (("sequences", 5), ("images", 5), ("texts", 3))
+        for way_, ours, theirs in (
+            ("at once", OURS, ORIGINAL),
+            ("from a generator", building.OURS_STREAMED, building.ORIGINAL_STREAMED),
+        )
+    ),
+    *(
+        at_most_times(
+            f"and images within 2 times the plain write: {until}",
+            2.0,
+            built("images", OURS, unit),
+            built("images", building.PLAIN, unit),
+        )
+        for until, unit in (("until the call returns", "s"), ("until all is on the disk", "s with sync"))
+    ),
+    at_most(
+        "at most one batch and 64 MB are in memory: images from a generator, batches of 31 MB",
+        95,
+        built("images", building.OURS_STREAMED, "MB"),
+    ),
+    *(
+        at_least_times(
+            f"{what}: at least 1.5 times the original", 1.5, built(what, ORIGINAL), built(what, OURS)
+        )
+        for what, _ in building.COMPRESSED
+    ),
+)
+CONVERSION = (
+    at_most(
+        "a generator that needs as long as the writing loses at most 15 % to it",
+        15,
+        converted(conversion.SLOW, OURS, "% lost"),
+        unit="%",
+    ),
+    *(
+        at_least_times(
+            f"`append` of one of the {kind} at least 40 times faster than the original's, {where}",
+            40,
+            appended(kind, count, ORIGINAL),
+            appended(kind, count, OURS),
+        )
+        for kind in growing.SAMPLES
+        for count, where in ((growing.SMALL, "after ten"), (growing.LARGE, "after a million"))
+    ),
+    *(
+        at_most_times(
+            f"and flat, the same after a million of {kind} as after ten (1.1 for the noise)",
+            1.1,
+            appended(kind, growing.LARGE, OURS),
+            appended(kind, growing.SMALL, OURS),
+        )
+        for kind in growing.SAMPLES
+    ),
+    at_least_times(
+        "with 5 ms of work a sample and 2 workers at least 1.7 times faster than serial",
+        1.7,
+        converted(conversion.JOBS, f"{OURS}, {conversion.SERIAL}"),
+        converted(conversion.JOBS, f"{OURS}, {conversion.PARALLEL}"),
+    ),
+    at_most_times(
+        "`concatenate` at least half the speed of `cp` (at most 2 times its time)",
+        2.0,
+        converted(conversion.JOINED, OURS),
+        converted(conversion.JOINED, conversion.CP),
+    ),
+)
+TARGETS = (*ITEMS, *OPENING, *BATCHES, *COLD, *TRAINING, *RUST, *BUILDING, *CONVERSION)

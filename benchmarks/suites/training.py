@@ -1,0 +1,108 @@
+"""One shuffled epoch in batches of 256 padded sequences, with nothing done to them."""
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+import numpy as np
+
+from benchmarks.contenders import CONTENDERS, ORIGINAL, OURS, opened
+from benchmarks.rounds import Case, Group
+from benchmarks.settings import Settings
+from benchmarks.suites import ways
+from benchmarks.suites.items import written_before
+
+SUITE = "training"
+BATCH = 256
+LOOP, LOADER = "a loop in Python", "torch's DataLoader"
+PADDED, ITEMS = "this library, padded", "this library, items padded in a loop"
+# What, who, whose samples, the function below, and where it runs.
+TABLE = (
+    (LOOP, PADDED, OURS, "padded", "ours"),
+    (LOOP, ITEMS, OURS, "padded_in_a_loop", "ours"),
+    (LOOP, ORIGINAL, ORIGINAL, "padded_in_a_loop", "original"),
+    (LOADER, PADDED, OURS, "loader_of_batches", "torch"),
+    (LOADER, ITEMS, OURS, "loader_of_items", "torch"),
+    (LOADER, ORIGINAL, ORIGINAL, "loader_of_items", "torch, original"),
+)
+
+
+def groups(settings: Settings) -> list[Group]:
+    cases = []
+    for what, who, name, function, environment in TABLE:
+        arguments = {
+            "name": name,
+            "folder": str(CONTENDERS[name].folder(settings, "sequences")),
+            "function": function,
+        }
+        cases.append(Case(what, who, environment, f"{__name__}:epoch", arguments))
+    written = written_before(settings, "sequences", (OURS, ORIGINAL))
+    return [Group(SUITE, cases, settings.rounds, prepare=written)]
+
+
+def epoch(name: str, folder: str, function: str) -> dict[str, float]:
+    """Sequences a second, and seconds."""
+    reader, seen = opened(name, folder, "sequences"), 0
+    start = perf_counter()
+    for batch, _ in WAYS[function](reader):
+        seen += len(batch)
+    taken = perf_counter() - start
+    if seen != len(reader):
+        raise ValueError(f"the epoch had {seen} sequences of {len(reader)}")
+    return {"s": taken, "sequences a second": seen / taken}
+
+
+def in_batches(way: Callable) -> Callable[[object], Iterator]:
+    def run(reader) -> Iterator:
+        make = way(reader)
+        order = np.random.default_rng().permutation(len(reader))
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            yield make(batch.tolist(), batch)
+
+    return run
+
+
+def loader_of_items(reader) -> Iterator:
+    """As it is used with the original: the loader collects items, a function of the user's pads them."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+    from torch.utils.data import DataLoader
+
+    def collate(items: list[np.ndarray]) -> tuple:
+        tensors = [torch.from_numpy(np.array(item)) for item in items]
+        return pad_sequence(tensors, batch_first=True), torch.tensor([len(tensor) for tensor in tensors])
+
+    return iter(DataLoader(reader, batch_size=BATCH, shuffle=True, collate_fn=collate))
+
+
+class Batches:
+    """A data set whose items are batches, for a sampler of batches."""
+
+    def __init__(self, reader):
+        self.reader = reader
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, indices: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        return self.reader.padded(indices)
+
+
+def loader_of_batches(reader) -> Iterator:
+    """The loader hands whole batches of indices to `padded`."""
+    import torch
+    from torch.utils.data import BatchSampler, DataLoader, RandomSampler
+
+    def collate(batch: tuple[np.ndarray, np.ndarray]) -> tuple:
+        return tuple(map(torch.from_numpy, batch))
+
+    sampler = BatchSampler(RandomSampler(reader), BATCH, drop_last=False)
+    return iter(DataLoader(Batches(reader), sampler=sampler, batch_size=None, collate_fn=collate))
+
+
+WAYS = {
+    "padded": in_batches(ways.padded),
+    "padded_in_a_loop": in_batches(ways.padded_in_a_loop),
+    "loader_of_items": loader_of_items,
+    "loader_of_batches": loader_of_batches,
+}
