@@ -54,14 +54,13 @@ fn minus_one(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
 
 /// The samples of a batch: anything but a single integer.
 pub fn batch(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Vec<usize>> {
-    if index.is_instance_of::<PyTuple>() || (index.hasattr("__array__")? && index.cast::<PyUntypedArray>().is_err()) {
-        let indices = index.py().import("numpy")?.call_method1("asarray", (index,))?;
-        return array(&indices, len)?
-            .into_iter()
-            .map(|at| resolve(at, len).ok_or_else(|| absent(at as i64).into()))
-            .collect();
-    }
-    match Index::parse(index, len, absent)? {
+    let is_array_like = index.hasattr("__array__")? && index.cast::<PyUntypedArray>().is_err();
+    let index = if is_array_like || index.is_instance_of::<PyTuple>() {
+        index.py().import("numpy")?.call_method1("asarray", (index,))?
+    } else {
+        index.clone()
+    };
+    match Index::parse(&index, len, absent)? {
         Index::Many(indices) => Ok(indices),
         Index::One(_) => Err(PyTypeError::new_err("a batch needs a list or an array of indices, not one integer")),
     }
