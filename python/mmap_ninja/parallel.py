@@ -1,7 +1,8 @@
 """Samples of anything that can be indexed, loaded here or in several processes through joblib."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from enum import Enum
 from functools import partial
 from itertools import count, islice
@@ -231,15 +232,27 @@ def _write_shards(
         # Where the end is not known, workers do not run far ahead of it.
         for wave in iter(lambda: list(islice(parts, 4 * workers if length is None else None)), []):
             # Counts come in the order of the ranges, while workers are ahead.
-            for indices, stored in zip(wave, run(delayed(work)(part) for part in wave), strict=True):
-                shard = Path(folder) / str(indices.start)
-                if stored and not is_ended:
-                    yield shard, stored
-                _build.discard(shard)
-                # What others have loaded beyond the first missing sample does not count.
-                is_ended = is_ended or stored < len(indices)
+            with _quiet(run(delayed(work)(part) for part in wave)) as counts:
+                for indices, stored in zip(wave, counts, strict=True):
+                    shard = Path(folder) / str(indices.start)
+                    if stored and not is_ended:
+                        yield shard, stored
+                    _build.discard(shard)
+                    # What others have loaded beyond the first missing sample does not count.
+                    is_ended = is_ended or stored < len(indices)
             if is_ended:
                 return
+
+
+@contextmanager
+def _quiet(counts: Iterator) -> Iterator[Iterator]:
+    """Results of joblib, which warns of those that nobody asks for any more, as is right after an error."""
+    try:
+        yield counts
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            counts.close()
 
 
 def _write_shard(
