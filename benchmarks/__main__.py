@@ -1,6 +1,7 @@
 """Runs the suites and writes what came of them."""
 
 import argparse
+import shutil
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -8,13 +9,14 @@ from time import perf_counter
 from benchmarks import environments, machine
 from benchmarks.results import Results
 from benchmarks.rounds import Runner
-from benchmarks.settings import DOCS, FULL, QUICK, WORK, Settings
+from benchmarks.settings import DOCS, FULL, QUICK, ROOT, WORK, Settings
 
 SUITES = (
     "instructions",
     "rust",
     "building",
     "conversion",
+    "scale",
     "growing",
     "items",
     "access",
@@ -37,6 +39,7 @@ def main() -> None:
     from benchmarks.pages import write
 
     write(Results.load(file), docs)
+    show(f"The page: {docs.relative_to(ROOT)}/benchmarks.md")
 
 
 def arguments() -> argparse.Namespace:
@@ -48,7 +51,9 @@ def arguments() -> argparse.Namespace:
 
 
 def run(settings: Settings, suites: list[str], file: Path, is_whole: bool) -> None:
-    """Measure, and store what was measured after every suite."""
+    """Measure, and store what was measured after every suite. A whole run makes all data anew, and leaves none."""
+    if is_whole:
+        shutil.rmtree(settings.data, ignore_errors=True)
     places = environments.set_up()
     known = [] if is_whole or not file.exists() else Results.load(file).measurements
     results = Results(machine.facts(settings) | environments.versions(places), known)
@@ -61,6 +66,8 @@ def run(settings: Settings, suites: list[str], file: Path, is_whole: bool) -> No
         results.replace(name, measured)
         results.save(file)
         show(f"{name}: done after {perf_counter() - start:.0f} s\n")
+    if is_whole:
+        shutil.rmtree(settings.data)
 
 
 def show(line: str) -> None:

@@ -18,6 +18,7 @@ class Settings:
         cold_images: images of about 0.5 MB that are read cold.
         cold_batches: batches in one measurement of cold pages.
         joined: samples that the parallel build loads, with 5 ms of work each.
+        smaller: the large data sets have so many times fewer samples.
         counted_kinds: of how many kinds instructions are counted.
         rounds, processes: of what is fast: rounds in one set of processes, and sets of processes.
         slow_rounds: of what takes seconds.
@@ -31,6 +32,7 @@ class Settings:
     cold_images: int
     cold_batches: int
     joined: int
+    smaller: int
     counted_kinds: int
     rounds: int
     processes: int
@@ -54,6 +56,7 @@ FULL = Settings(
     cold_images=4_000,
     cold_batches=8,
     joined=2_000,
+    smaller=1,
     counted_kinds=3,
     rounds=7,
     processes=3,
@@ -68,6 +71,7 @@ QUICK = Settings(
     cold_images=100,
     cold_batches=2,
     joined=100,
+    smaller=100,
     counted_kinds=1,
     rounds=2,
     processes=1,

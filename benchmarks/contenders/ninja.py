@@ -7,9 +7,7 @@ from mmap_ninja import RaggedMmap, StringsMmap
 
 class Ninja:
     def write(self, folder: Path, kind: str, samples: list, way: str = "at once", **options) -> None:
-        """Args:
-        way: `at once`, or `generator`.
-        """
+        """Store samples in the folder: all `at once`, or, where the way is `generator`, batch by batch."""
         cls = StringsMmap if "texts" in kind else RaggedMmap
         if way == "generator":
             batch_size = 64 if kind == "images" else 1024

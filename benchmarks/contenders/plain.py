@@ -74,9 +74,6 @@ class Sliced:
         self.starts, self.ends = [0, *ends[:-1]], ends
         self.shapes = np.load(folder / "shapes.npy").tolist()
 
-    def __len__(self) -> int:
-        return len(self.ends)
-
 
 class SlicedSequences(Sliced):
     def __getitem__(self, i: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from benchmarks.suites import (
     items,
     opening,
     rust,
+    scale,
     training,
 )
 from benchmarks.suites.items import KINDS
@@ -185,6 +186,18 @@ CONVERSION = Section(
         ByWho(conversion.SUITE, columns((conversion.JOINED,), "s")),
     ),
 )
+SCALE = Section(
+    "scale",
+    scale.SUITE,
+    "Large data sets",
+    "From a generator of int32 sequences, 10,000 in a batch: many small ones, and 6 GB.",
+    (
+        ByWho(
+            scale.SUITE,
+            tuple((f"{what} ({unit})", what, unit) for what, *_ in scale.TABLE for unit in ("s", "MB")),
+        ),
+    ),
+)
 GROWING = Section(
     "growing",
     growing.SUITE,
@@ -225,6 +238,7 @@ SECTIONS = (
     COLD,
     BUILDING,
     CONVERSION,
+    SCALE,
     GROWING,
     HEADLINE,
 )

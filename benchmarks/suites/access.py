@@ -8,7 +8,7 @@ from benchmarks.clock import seconds
 from benchmarks.contenders import BARE, CONTENDERS, ORIGINAL, OURS, SUBCLASS, opened
 from benchmarks.rounds import Case, Group
 from benchmarks.settings import Settings
-from benchmarks.suites.items import KINDS, affordable, random_indices, written_before
+from benchmarks.suites.items import KINDS, affordable, random_indices
 
 SUITE = "access"
 MANY = 1_000
@@ -26,18 +26,16 @@ def group(settings: Settings, kind: str) -> Group:
     cases = []
     for name, ways in WAYS.items():
         contender = CONTENDERS[name]
-        folder = str(contender.folder(settings, kind))
         for way in ways:
-            arguments = {"name": name, "folder": folder, "kind": kind, "way": way}
+            arguments = {"way": way, **contender.place(settings, kind)}
             what = f"{kind}, {way}"
             cases.append(Case(what, name, contender.environment, f"{__name__}:nanoseconds", arguments))
-    written = written_before(settings, kind, WAYS)
-    return Group(SUITE, cases, settings.rounds, settings.processes, prepare=written)
+    return Group(SUITE, cases, settings.rounds, settings.processes)
 
 
-def nanoseconds(name: str, folder: str, kind: str, way: str) -> dict[str, float]:
+def nanoseconds(way: str, **place) -> dict[str, float]:
     """What an item costs that way."""
-    reader = opened(name, folder, kind)
+    reader = opened(**place)
     action, count = together(reader, way) if way in TOGETHER else alone(reader, way)
     return {"ns": seconds(action, min) / count * 1e9}
 

@@ -1,6 +1,7 @@
 """Batches by random indices, warm: one array of many samples."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle
 
 import numpy as np
@@ -10,7 +11,6 @@ from benchmarks.contenders import CONTENDERS, MEMORY, ORIGINAL, OURS, opened
 from benchmarks.rounds import Case, Group
 from benchmarks.settings import WORK, Settings
 from benchmarks.suites import ways
-from benchmarks.suites.items import written_before
 
 SUITE = "batches"
 BATCHES = 40
@@ -66,30 +66,22 @@ def group(settings: Settings, what: str, size: int, kind: str, rows: list[Way]) 
     cases = []
     for way in rows:
         contender = CONTENDERS[way.samples]
-        arguments = {
-            "way": way.function,
-            "name": contender.name,
-            "folder": str(contender.folder(settings, kind)),
-            "kind": kind,
-            "size": size,
-            "count": settings.count(kind),
-        }
+        arguments = {"way": way.function, "size": size, **contender.place(settings, kind)}
         environment = way.environment or contender.environment
         cases.append(Case(what, way.who, environment, f"{__name__}:microseconds", arguments, way.preload))
-    written = written_before(settings, kind, (OURS, MEMORY, ORIGINAL))
-    return Group(SUITE, cases, settings.rounds, settings.processes, prepare=written)
+    return Group(SUITE, cases, settings.rounds, settings.processes)
 
 
-made: dict[tuple, ways.Batch] = {}
+@cache
+def made(way: str, **place) -> ways.Batch:
+    """A way, made once for the samples of a contender."""
+    return getattr(ways, way)(opened(**place))
 
 
-def microseconds(way: str, name: str, folder: str, kind: str, size: int, count: int) -> dict[str, float]:
+def microseconds(way: str, size: int, **place) -> dict[str, float]:
     """What a batch costs."""
-    key = way, name, kind
-    if key not in made:
-        made[key] = getattr(ways, way)(opened(name, folder, kind))
-    batches = cycle(random_batches(count, size))
-    return {"µs": seconds(lambda: made[key](*next(batches))) * 1e6}
+    batch, batches = made(way, **place), cycle(random_batches(place["count"], size))
+    return {"µs": seconds(lambda: batch(*next(batches))) * 1e6}
 
 
 def random_batches(count: int, size: int) -> list[tuple[list[int], np.ndarray]]:

@@ -7,11 +7,11 @@ from time import perf_counter
 
 from benchmarks import memory, sparse
 from benchmarks.clock import seconds
-from benchmarks.contenders import CONTENDERS, ORIGINAL, OURS
+from benchmarks.contenders import CONTENDERS, ORIGINAL, OURS, opened
 from benchmarks.data import samples
 from benchmarks.rounds import Case, Group
 from benchmarks.settings import Settings
-from benchmarks.suites.items import KINDS, written_before
+from benchmarks.suites.items import KINDS
 
 SUITE = "opening"
 SMALL = 10
@@ -55,11 +55,9 @@ def huge(settings: Settings) -> Group:
 def handle(settings: Settings) -> Group:
     cases = []
     for name in NAMES:
-        contender = CONTENDERS[name]
-        arguments = {"name": name, "folder": str(contender.folder(settings, "sequences"))}
-        cases.append(Case(HANDLE, name, contender.environment, f"{__name__}:hold", arguments))
-    written = written_before(settings, "sequences", NAMES)
-    return Group(SUITE, cases, rounds=1, fresh=True, prepare=written)
+        place = CONTENDERS[name].place(settings, "sequences")
+        cases.append(Case(HANDLE, name, CONTENDERS[name].environment, f"{__name__}:hold", place))
+    return Group(SUITE, cases, rounds=1, fresh=True)
 
 
 def write_small(folder: str, kind: str) -> None:
@@ -82,15 +80,16 @@ def open_huge(name: str, folder: str) -> dict[str, float]:
     """The first map that this process opens."""
     make, path = CONTENDERS[name].make(), Path(folder)
     before, start = memory.resident(), perf_counter()
-    opened = make.open(path, "sequences")
+    found = make.open(path, "sequences")
     taken, grown = perf_counter() - start, memory.resident() - before
-    if len(opened) != HUGE or opened[HUGE - 1].tolist() != [0] * sparse.LENGTH:
+    if len(found) != HUGE or found[HUGE - 1].tolist() != [0] * sparse.LENGTH:
         raise ValueError(f"{name} does not find the last sample")
     return {"ms": taken * 1e3, "MB": grown / 1e6}
 
 
-def hold(name: str, folder: str) -> dict[str, float]:
-    """The descriptors that an open map holds, and the size of its pickle."""
+def hold(**place) -> dict[str, float]:
+    """The descriptors that one more open map holds, and the size of its pickle."""
+    opened(**place)
     before = memory.open_files()
-    opened = CONTENDERS[name].make().open(Path(folder), "sequences")
-    return {"descriptors": memory.open_files() - before, "bytes pickled": len(pickle.dumps(opened))}
+    another = CONTENDERS[place["name"]].make().open(Path(place["folder"]), place["kind"])
+    return {"descriptors": memory.open_files() - before, "bytes pickled": len(pickle.dumps(another))}

@@ -9,7 +9,6 @@ from benchmarks.contenders import CONTENDERS, ORIGINAL, OURS, opened
 from benchmarks.rounds import Case, Group
 from benchmarks.settings import Settings
 from benchmarks.suites import ways
-from benchmarks.suites.items import written_before
 
 SUITE = "training"
 BATCH = 256
@@ -29,19 +28,14 @@ TABLE = (
 def groups(settings: Settings) -> list[Group]:
     cases = []
     for what, who, name, function, environment in TABLE:
-        arguments = {
-            "name": name,
-            "folder": str(CONTENDERS[name].folder(settings, "sequences")),
-            "function": function,
-        }
+        arguments = {"function": function, **CONTENDERS[name].place(settings, "sequences")}
         cases.append(Case(what, who, environment, f"{__name__}:epoch", arguments))
-    written = written_before(settings, "sequences", (OURS, ORIGINAL))
-    return [Group(SUITE, cases, settings.rounds, prepare=written)]
+    return [Group(SUITE, cases, settings.rounds)]
 
 
-def epoch(name: str, folder: str, function: str) -> dict[str, float]:
+def epoch(function: str, **place) -> dict[str, float]:
     """Sequences a second, and seconds."""
-    reader, seen = opened(name, folder, "sequences"), 0
+    reader, seen = opened(**place), 0
     start = perf_counter()
     for batch, _ in WAYS[function](reader):
         seen += len(batch)
