@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::DirLock;
+use super::construction::BUILDING;
 use super::fs::{
-    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync, sync_directory,
-    truncate, write_at, write_chunks,
+    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over, sync,
+    sync_directory, truncate, write_at, write_chunks,
 };
+use super::leftovers::conclude_dead;
+use super::{DirLock, place};
 use crate::error::{At, Result};
 use crate::format::{self, DATA};
 use crate::storage::{kind_of, open_member};
@@ -31,6 +33,8 @@ pub(crate) struct NewMember<'a> {
 #[derive(Debug)]
 pub(crate) struct Build {
     dir: PathBuf,
+    /// Says that the builder lives, where the file system has locks.
+    _alive: Option<DirLock>,
 }
 
 impl Build {
@@ -38,22 +42,8 @@ impl Build {
     pub fn beside(target: &Path) -> Result<Self> {
         let dir = build_path(target);
         create_directories(&dir)?;
-        Ok(Self { dir })
-    }
-
-    /// Takes over a directory that was built elsewhere.
-    pub fn adopt(built: &Path, target: &Path) -> Result<Self> {
-        let dir = build_path(target);
-        rename_new(built, &dir)?;
-        Ok(Self { dir })
-    }
-
-    /// Puts the directory back to where it was built.
-    pub fn give_back(&mut self, built: &Path) -> Result<()> {
-        if rename_new(&self.dir, built)? {
-            self.dir = PathBuf::new();
-        }
-        Ok(())
+        let alive = DirLock::acquire(&dir, Duration::ZERO).ok().flatten();
+        Ok(Self { dir, _alive: alive })
     }
 
     /// Where it stands.
@@ -91,11 +81,13 @@ impl Build {
 
     /// Puts the directory at `target`, in exchange for what is there.
     pub fn publish(&self, target: &Path, timeout: Duration) -> Result<()> {
+        place::check(target)?;
         loop {
             if self.publish_new(target)? {
                 return Ok(());
             }
             if let Some(lock) = DirLock::acquire(target, timeout)? {
+                conclude_dead(target)?;
                 return self.replace(target, &lock);
             }
         }
@@ -104,11 +96,14 @@ impl Build {
     /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
     /// set stays on disk until the new one is; dropping the build removes it.
     pub fn replace(&self, target: &Path, _lock: &DirLock) -> Result<()> {
-        for entry in fs::read_dir(target).at(target)? {
-            let name = entry.at(target)?.file_name();
-            if !is_ours(&name) {
-                link_or_copy(&target.join(&name), &self.dir.join(&name))?;
-            }
+        carry_over(target, &self.dir)?;
+        let building = target.join(BUILDING);
+        if building.symlink_metadata().is_ok() {
+            // A long build syncs at its end.
+            link_or_copy(&building, &self.dir.join(BUILDING))?;
+            exchange(&self.dir, target)?;
+            // Its lock is on this very file, of which there may be a copy only.
+            return rename_over(&self.dir.join(BUILDING), &building);
         }
         // Nothing is lost with the power where there was no data set before.
         if matches!(kind_of(target), Ok(None)) {
@@ -124,11 +119,19 @@ impl Build {
     }
 }
 
+/// Gives what is in `old` and no data set's a second name in `new`.
+pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
+    for entry in fs::read_dir(old).at(old)? {
+        let name = entry.at(old)?.file_name();
+        if !is_ours(&name) {
+            link_or_copy(&old.join(&name), &new.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
 impl Drop for Build {
     fn drop(&mut self) {
-        if self.dir.as_os_str().is_empty() {
-            return;
-        }
         // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
         let _ = remove_tree(&self.dir);
     }
@@ -155,6 +158,8 @@ fn is_ours(name: &std::ffi::OsStr) -> bool {
         format::ZSTD_LEVEL,
         format::ZSTD_DICT,
         format::INTENT,
+        BUILDING,
+        "checksums.json",
         "starts",
         "ends",
         "shapes",
@@ -180,7 +185,7 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Waits until all that a directory holds is on disk.
-fn sync_tree(dir: &Path) -> Result<()> {
+pub(super) fn sync_tree(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).at(dir)? {
         let path = entry.at(dir)?.path();
         let kind = path.symlink_metadata().at(&path)?;

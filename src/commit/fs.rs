@@ -145,7 +145,21 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
 /// Opens a file that says who is at work, and creates it if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File> {
     pass(path)?;
-    OpenOptions::new().write(true).create(true).truncate(false).open(path).at(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    options.open(path).at(path)
+}
+
+/// Removes an empty directory.
+pub(super) fn remove_directory(path: &Path) -> Result<()> {
+    pass(path)?;
+    fs::remove_dir(path).at(path)
 }
 
 /// Removes a directory and all it holds; nothing to do where it is not there.
@@ -171,6 +185,12 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
         Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Renames a file, onto another if need be.
+pub(super) fn rename_over(from: &Path, to: &Path) -> Result<()> {
+    pass(to)?;
+    fs::rename(from, to).at(to)
 }
 
 /// `rename` of a directory succeeds onto nothing and onto an empty directory, and says one of these otherwise.
