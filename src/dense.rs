@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
+use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Source, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
@@ -153,7 +153,7 @@ impl Dense {
         let dir = crate::absolute(dir.as_ref())?;
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
         let size = header.bytes().ok_or_else(|| too_large(&dir, shape))?;
-        let build = Build::beside(&dir)?;
+        let build = Build::beside(&dir, Durability::Process)?;
         build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![]))?;
         build.stretch(size)?;
         build.publish(&dir, Options::default().timeout)
@@ -253,7 +253,7 @@ fn read_settled(dir: &Path) -> Result<Header> {
 
 fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
     let dir = crate::absolute(dir)?;
-    let build = Build::beside(&dir)?;
+    let build = Build::beside(&dir, Durability::Process)?;
     build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
     build.publish(&dir, Options::default().timeout)
 }
@@ -280,7 +280,7 @@ pub(crate) fn extend(
     let new = old.with_rows(rows);
     let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, shape)) };
     if old.order == Order::F && old.shape.len() > 1 {
-        return interleave(&dir, &lock, &old, &new, bytes);
+        return interleave(&dir, &lock, options.durability, [&old, &new], bytes);
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes], source };
     let growths = [growth];
@@ -288,11 +288,17 @@ pub(crate) fn extend(
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.
-fn interleave(dir: &Path, lock: &DirLock, old: &Header, new: &Header, bytes: &[u8]) -> Result<()> {
+fn interleave(
+    dir: &Path,
+    lock: &DirLock,
+    durability: Durability,
+    [old, new]: [&Header; 2],
+    bytes: &[u8],
+) -> Result<()> {
     let present = Dense::open(dir, Mode::ReadOnly)?;
     let (old_step, new_step) = (column_bytes(old), column_bytes(new) - column_bytes(old));
     let columns = chunks_of(present.bytes(), old_step).zip(chunks_of(bytes, new_step));
-    let build = Build::beside(dir)?;
+    let build = Build::beside(dir, durability)?;
     let chunks = columns.flat_map(|(left, right)| [left, right]).collect();
     build.write(&new_member(PathBuf::new(), Kind::Numpy, new, chunks))?;
     build.replace(dir, lock)

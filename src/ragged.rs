@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::batch::Batch;
-use crate::commit::{self, Build, DirLock, Writer};
+use crate::commit::{self, Build, DirLock, Durability, Writer};
 use crate::dense::typed;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ impl Ragged {
         layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let batch = Batch::encode(&dir, 0, dtype, samples)?;
-        let build = Build::beside(&dir)?;
+        let build = Build::beside(&dir, Durability::Process)?;
         batch.create(&build, layout, dtype)?;
         build.publish(&dir, Options::default().timeout)
     }
@@ -139,7 +139,7 @@ impl Ragged {
                 // Samples that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
-            let build = Build::beside(&dir)?;
+            let build = Build::beside(&dir, self.options.durability)?;
             batch.create(&build, &self.options.layout, dtype)?;
             if build.publish_new(&dir)? {
                 return self.refresh();
@@ -158,7 +158,7 @@ impl Ragged {
         commit::recover(&dir, lock)?;
         let view = View::open(&dir, &self.options)?;
         let Some(header) = &view.header else {
-            let build = Build::beside(&dir)?;
+            let build = Build::beside(&dir, self.options.durability)?;
             batch.create(&build, &self.options.layout, dtype)?;
             build.replace(&dir, lock)?;
             return self.refresh();
@@ -201,7 +201,7 @@ impl Ragged {
     /// The first N-D sample of a 1-D data set: the directory is exchanged for one with the same files but for the
     /// shapes.
     fn widen(&self, view: &View, lock: &DirLock) -> Result<()> {
-        let build = Build::beside(&view.dir)?;
+        let build = Build::beside(&view.dir, self.options.durability)?;
         crate::batch::widen(&build, &view.dir, &self.options.layout, view.flat_shapes())?;
         build.replace(&view.dir, lock)
     }

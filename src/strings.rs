@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
 use crate::column;
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
+use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Source, Writer};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
@@ -83,7 +83,7 @@ impl Strings {
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;
-        let build = Build::beside(&dir)?;
+        let build = Build::beside(&dir, Durability::Process)?;
         // No strings are no data set yet, as in a directory that is not there.
         if !strings.is_empty() {
             write_new(&build, &dir, layout, codec.as_ref(), &bytes)?;
@@ -98,7 +98,7 @@ impl Strings {
     pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
-        let build = Build::beside(&dir)?;
+        let build = Build::beside(&dir, other.options.durability)?;
         write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes)?;
         build.publish(&dir, other.options.timeout)
     }
@@ -122,7 +122,7 @@ impl Strings {
                 // Strings that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
-            let build = Build::beside(&dir)?;
+            let build = Build::beside(&dir, self.options.durability)?;
             write_new(&build, &dir, &self.options.layout, None, &bytes)?;
             if build.publish_new(&dir)? {
                 return self.refresh();
@@ -141,7 +141,7 @@ impl Strings {
         commit::recover(&dir, lock)?;
         let view = View::open(&dir, &self.options)?;
         if !view.exists {
-            let build = Build::beside(&dir)?;
+            let build = Build::beside(&dir, self.options.durability)?;
             write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
             build.replace(&dir, lock)?;
             return self.refresh();
@@ -178,7 +178,7 @@ impl Strings {
     /// As [`Strings::append`]. Strings that were appended before the error stay.
     pub fn join(&mut self, other: &Self) -> Result<()> {
         if !self.view.exists && other.view.exists {
-            let build = Build::beside(&self.view.dir)?;
+            let build = Build::beside(&self.view.dir, self.options.durability)?;
             write_new::<&[u8]>(&build, &self.view.dir, &self.options.layout, other.view.codec.as_deref(), &[])?;
             build.publish(&self.view.dir, self.options.timeout)?;
             self.refresh()?;

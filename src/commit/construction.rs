@@ -2,22 +2,24 @@
 //! the target's place when it is whole.
 
 use std::ffi::OsString;
-use std::fs::{self, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::DirLock;
-use super::create::Build;
-use super::fs::{create_directories, open_lock, remove_file, remove_tree};
+use super::create::{Build, carry_over, missing_parents, settle, sync_tree};
+use super::fs::{
+    create_directories, exchange, open_lock, remove_directory, remove_file, remove_tree, rename_new, truncate, write_at,
+};
+use super::leftovers::{conclude, hold, sweep};
 use super::lock::Held;
 use super::recover::recover;
-use crate::error::{At, Error, Result};
+use super::{DirLock, Durability, place};
+use crate::error::{At, Result};
 use crate::options::Options;
-use crate::storage::{Identity, kind_of};
+use crate::storage::{kind_of, open_member};
 
-/// Locked by the builder as long as it lives.
-const LOCK: &str = "building.ninja";
+/// Locked by the builder as long as it lives. When a data set is replaced, it says which directory that was.
+pub(super) const BUILDING: &str = "building.ninja";
 
 /// A data set under construction, by one builder at a time.
 ///
@@ -39,6 +41,10 @@ const LOCK: &str = "building.ninja";
 pub struct Construction {
     target: PathBuf,
     partial: PathBuf,
+    /// Directories above the target that came into being with the build, the lowest first.
+    parents: Vec<PathBuf>,
+    /// Goes with the build, however it ends.
+    scratch: Option<Build>,
     _lock: Held,
 }
 
@@ -46,31 +52,33 @@ impl Construction {
     /// Begins to build `target`, or goes on with what an interrupted build has left.
     ///
     /// # Errors
-    /// [`Error::Busy`] where another builder is at work; [`Error::Io`].
+    /// [`Error::Busy`](crate::Error::Busy) where another builder is at work; [`Error::Io`](crate::Error::Io), also where no directory can be put at `target`.
     pub fn begin(target: &Path, resume: bool) -> Result<Self> {
         let target = crate::absolute(target)?;
+        place::check(&target)?;
         let partial = partial_path(&target);
+        let parents = missing_parents(&target);
         loop {
+            conclude(&target)?;
             create_directories(&partial)?;
             refuse_foreign(&partial)?;
-            let path = partial.join(LOCK);
-            let file = open_lock(&path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: target, waited: Duration::ZERO }),
-                Err(TryLockError::Error(error)) => return Err(error).at(&path),
-            }
+            let path = partial.join(BUILDING);
             // The other builder may have put its directory in place since this one looked.
-            if Identity::of(&path) == Some(Identity::from(&file.metadata().at(&path)?)) {
-                let begun = Self { target, partial, _lock: Held::new(file) };
-                if !resume {
-                    begun.clear()?;
-                } else if let Some(lock) = DirLock::acquire(&begun.partial, Options::default().timeout)? {
-                    recover(&begun.partial, &lock)?;
-                }
+            if let Some(lock) = hold(open_lock(&path)?, &path, &target)? {
+                let begun = Self { target, partial, parents, scratch: None, _lock: lock };
+                begun.prepare(resume)?;
                 return Ok(begun);
             }
         }
+    }
+
+    fn prepare(&self, resume: bool) -> Result<()> {
+        sweep(&self.target);
+        if !resume {
+            return self.clear();
+        }
+        let lock = DirLock::acquire(&self.partial, Options::default().timeout)?;
+        lock.map_or(Ok(()), |lock| recover(&self.partial, &lock))
     }
 
     /// Where the samples go meanwhile: `<target>.partial`.
@@ -79,38 +87,74 @@ impl Construction {
         &self.partial
     }
 
-    /// Puts what was built in the target's place; an empty build leaves everything as it is.
+    /// A hidden directory for what is to be joined, which goes with the build.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::Io`].
-    pub fn finish(self) -> Result<()> {
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn scratch(&mut self) -> Result<&Path> {
+        let scratch = self.scratch.take().map_or_else(|| Build::beside(&self.partial, Durability::Process), Ok)?;
+        Ok(self.scratch.insert(scratch).dir())
+    }
+
+    /// Puts what was built in the target's place, once it is on disk; an empty build leaves everything as it is.
+    ///
+    /// # Errors
+    /// [`Error::Busy`](crate::Error::Busy), [`Error::Io`](crate::Error::Io). Then what was built stays where it is, for another builder to go on with.
+    pub fn finish(mut self) -> Result<()> {
+        self.scratch = None;
         if kind_of(&self.partial)?.is_none() {
             return self.abandon();
         }
-        let mut build = Build::adopt(&self.partial, &self.target)?;
-        remove_file(&build.dir().join(LOCK))?;
-        let published = build.publish(&self.target, Options::default().timeout);
-        if published.is_err() {
-            // What was built is not lost: it goes back to where it can be resumed.
-            let _ = build.give_back(&self.partial);
+        sync_tree(&self.partial)?;
+        loop {
+            if rename_new(&self.partial, &self.target)? {
+                return self.settle(|| rename_new(&self.target, &self.partial).map(drop));
+            }
+            if let Some(lock) = DirLock::acquire(&self.target, Options::default().timeout)? {
+                return self.replace(&lock);
+            }
         }
-        published
+    }
+
+    /// Until the exchange, a process that dies leaves a build that goes on; from then on, the new data set, and traces
+    /// that the next writer removes.
+    fn replace(&self, lock: &DirLock) -> Result<()> {
+        carry_over(&self.target, &self.partial)?;
+        let path = self.partial.join(BUILDING);
+        let file = open_member(&path, true)?;
+        truncate(&file, &path, 0)?;
+        write_at(&file, &path, 0, lock.identity().to_string().as_bytes())?;
+        sync_tree(&self.partial)?;
+        exchange(&self.partial, &self.target)?;
+        self.settle(|| exchange(&self.target, &self.partial))
+    }
+
+    /// Lets the new place be durable, or goes back.
+    fn settle(&self, back: impl FnOnce() -> Result<()>) -> Result<()> {
+        settle(&self.target, &self.parents, back)?;
+        // The build is done. What cannot be removed now is removed by the next writer.
+        let _ = remove_tree(&self.partial).and_then(|()| remove_file(&self.target.join(BUILDING)));
+        Ok(())
     }
 
     /// Leaves what was built where it is, for another builder to go on with; nothing where nothing was built.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`](crate::Error::Io).
     pub fn abandon(self) -> Result<()> {
-        if kind_of(&self.partial)?.is_some() { Ok(()) } else { remove_tree(&self.partial) }
+        if kind_of(&self.partial)?.is_some() { Ok(()) } else { self.discard() }
     }
 
     /// Removes what was built.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn discard(self) -> Result<()> {
-        remove_tree(&self.partial)
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn discard(mut self) -> Result<()> {
+        self.scratch = None;
+        remove_tree(&self.partial)?;
+        // The first that cannot be removed is in use by others.
+        let _ = self.parents.iter().try_for_each(|parent| remove_directory(parent));
+        Ok(())
     }
 
     fn clear(&self) -> Result<()> {
@@ -118,7 +162,7 @@ impl Construction {
             let path = entry.at(&self.partial)?.path();
             if path.symlink_metadata().at(&path)?.is_dir() {
                 remove_tree(&path)?;
-            } else if path.file_name() != Some(LOCK.as_ref()) {
+            } else if path.file_name() != Some(BUILDING.as_ref()) {
                 remove_file(&path)?;
             }
         }
@@ -129,7 +173,7 @@ impl Construction {
 /// A directory of that name which no build has made is not touched.
 fn refuse_foreign(partial: &Path) -> Result<()> {
     let mut entries = fs::read_dir(partial).at(partial)?;
-    if entries.next().is_none() || partial.join(LOCK).symlink_metadata().is_ok() {
+    if entries.next().is_none() || partial.join(BUILDING).symlink_metadata().is_ok() {
         return Ok(());
     }
     let what = "this directory is needed for the build, and holds files that are not a build's";
@@ -137,7 +181,7 @@ fn refuse_foreign(partial: &Path) -> Result<()> {
 }
 
 /// `<target>.partial`.
-fn partial_path(target: &Path) -> PathBuf {
+pub(super) fn partial_path(target: &Path) -> PathBuf {
     let mut name = OsString::from(target.file_name().unwrap_or_default());
     name.push(".partial");
     target.with_file_name(name)

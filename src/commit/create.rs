@@ -2,18 +2,21 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::DirLock;
+use super::construction::BUILDING;
 use super::fs::{
-    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync, sync_directory,
-    truncate, write_at, write_chunks,
+    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over, sync,
+    sync_directory, truncate, write_at, write_chunks,
 };
+use super::leftovers::conclude_dead;
+use super::{DirLock, Durability, place};
 use crate::error::{At, Result};
 use crate::format::{self, DATA};
-use crate::storage::{kind_of, open_member};
+use crate::storage::open_member;
 
 /// One directory of a new data set.
 pub(crate) struct NewMember<'a> {
@@ -31,29 +34,20 @@ pub(crate) struct NewMember<'a> {
 #[derive(Debug)]
 pub(crate) struct Build {
     dir: PathBuf,
+    /// Directories above it that came into being with it, the lowest first.
+    parents: Vec<PathBuf>,
+    durability: Durability,
+    /// Says that the builder lives, where the file system has locks.
+    _alive: Option<DirLock>,
 }
 
 impl Build {
     /// A hidden directory beside `target`, whose parents are created.
-    pub fn beside(target: &Path) -> Result<Self> {
-        let dir = build_path(target);
+    pub fn beside(target: &Path, durability: Durability) -> Result<Self> {
+        let (dir, parents) = (build_path(target), missing_parents(target));
         create_directories(&dir)?;
-        Ok(Self { dir })
-    }
-
-    /// Takes over a directory that was built elsewhere.
-    pub fn adopt(built: &Path, target: &Path) -> Result<Self> {
-        let dir = build_path(target);
-        rename_new(built, &dir)?;
-        Ok(Self { dir })
-    }
-
-    /// Puts the directory back to where it was built.
-    pub fn give_back(&mut self, built: &Path) -> Result<()> {
-        if rename_new(&self.dir, built)? {
-            self.dir = PathBuf::new();
-        }
-        Ok(())
+        let alive = DirLock::acquire(&dir, Duration::ZERO).ok().flatten();
+        Ok(Self { dir, parents, durability, _alive: alive })
     }
 
     /// Where it stands.
@@ -86,16 +80,26 @@ impl Build {
 
     /// Puts the directory at `target` if nothing, or an empty directory, is there.
     pub fn publish_new(&self, target: &Path) -> Result<bool> {
-        rename_new(&self.dir, target)
+        if self.durability == Durability::Process {
+            return rename_new(&self.dir, target);
+        }
+        sync_tree(&self.dir)?;
+        let is_there = rename_new(&self.dir, target)?;
+        if is_there {
+            settle(target, &self.parents, || rename_new(target, &self.dir).map(drop))?;
+        }
+        Ok(is_there)
     }
 
     /// Puts the directory at `target`, in exchange for what is there.
     pub fn publish(&self, target: &Path, timeout: Duration) -> Result<()> {
+        place::check(target)?;
         loop {
             if self.publish_new(target)? {
                 return Ok(());
             }
             if let Some(lock) = DirLock::acquire(target, timeout)? {
+                conclude_dead(target)?;
                 return self.replace(target, &lock);
             }
         }
@@ -104,31 +108,53 @@ impl Build {
     /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
     /// set stays on disk until the new one is; dropping the build removes it.
     pub fn replace(&self, target: &Path, _lock: &DirLock) -> Result<()> {
-        for entry in fs::read_dir(target).at(target)? {
-            let name = entry.at(target)?.file_name();
-            if !is_ours(&name) {
-                link_or_copy(&target.join(&name), &self.dir.join(&name))?;
-            }
+        carry_over(target, &self.dir)?;
+        let building = target.join(BUILDING);
+        if building.symlink_metadata().is_ok() {
+            // A long build syncs at its end.
+            link_or_copy(&building, &self.dir.join(BUILDING))?;
+            exchange(&self.dir, target)?;
+            // Its lock is on this very file, of which there may be a copy only.
+            return rename_over(&self.dir.join(BUILDING), &building);
         }
-        // Nothing is lost with the power where there was no data set before.
-        if matches!(kind_of(target), Ok(None)) {
+        // Nothing is lost with the power where nothing was before.
+        if self.durability == Durability::Process && fs::read_dir(target).at(target)?.next().is_none() {
             return exchange(&self.dir, target);
         }
         sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
-        let synced = target.parent().map_or(Ok(()), sync_directory);
-        if synced.is_err() {
-            exchange(&self.dir, target)?;
-        }
-        synced
+        settle(target, &self.parents, || exchange(&self.dir, target))
     }
+}
+
+/// Lets the new place of a directory be durable, and those of `parents` that came into being with it, or goes back.
+pub(super) fn settle(target: &Path, parents: &[PathBuf], back: impl FnOnce() -> Result<()>) -> Result<()> {
+    let created = parents.iter().map(PathBuf::as_path);
+    let synced = iter::once(target).chain(created).filter_map(Path::parent).try_for_each(sync_directory);
+    if synced.is_err() {
+        back()?;
+    }
+    synced
+}
+
+/// Directories above `target` that are not there, the lowest first.
+pub(super) fn missing_parents(target: &Path) -> Vec<PathBuf> {
+    target.ancestors().skip(1).take_while(|parent| !parent.exists()).map(Path::to_owned).collect()
+}
+
+/// Gives what is in `old` and no data set's a second name in `new`.
+pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
+    for entry in fs::read_dir(old).at(old)? {
+        let name = entry.at(old)?.file_name();
+        if !is_ours(&name) {
+            link_or_copy(&old.join(&name), &new.join(&name))?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Build {
     fn drop(&mut self) {
-        if self.dir.as_os_str().is_empty() {
-            return;
-        }
         // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
         let _ = remove_tree(&self.dir);
     }
@@ -155,6 +181,8 @@ fn is_ours(name: &std::ffi::OsStr) -> bool {
         format::ZSTD_LEVEL,
         format::ZSTD_DICT,
         format::INTENT,
+        BUILDING,
+        "checksums.json",
         "starts",
         "ends",
         "shapes",
@@ -180,7 +208,7 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Waits until all that a directory holds is on disk.
-fn sync_tree(dir: &Path) -> Result<()> {
+pub(super) fn sync_tree(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).at(dir)? {
         let path = entry.at(dir)?.path();
         let kind = path.symlink_metadata().at(&path)?;

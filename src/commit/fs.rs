@@ -174,10 +174,27 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
 /// Opens a file that says who is at work, and creates it if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File> {
     pass(path)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).at(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path).at(path)?;
     #[cfg(test)]
     trace::entered(path);
     Ok(file)
+}
+
+/// Removes an empty directory.
+pub(super) fn remove_directory(path: &Path) -> Result<()> {
+    pass(path)?;
+    fs::remove_dir(path).at(path)?;
+    #[cfg(test)]
+    trace::left(path);
+    Ok(())
 }
 
 /// Removes a directory and all it holds; nothing to do where it is not there.
@@ -212,6 +229,15 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
         Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Renames a file, onto another if need be.
+pub(super) fn rename_over(from: &Path, to: &Path) -> Result<()> {
+    pass(to)?;
+    fs::rename(from, to).at(to)?;
+    #[cfg(test)]
+    trace::renamed(from, to);
+    Ok(())
 }
 
 /// `rename` of a directory succeeds onto nothing and onto an empty directory, and says one of these otherwise.

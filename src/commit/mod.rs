@@ -20,7 +20,9 @@ mod create;
 mod fault;
 mod fs;
 mod intent;
+mod leftovers;
 mod lock;
+mod place;
 mod recover;
 #[cfg(test)]
 mod tests;

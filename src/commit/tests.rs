@@ -1,6 +1,7 @@
 //! Crashes, errors and power losses while something is written: a reader sees the old or the new state, and the next
 //! append is right.
 
+mod builds;
 mod disk;
 mod faults;
 mod history;
@@ -8,7 +9,7 @@ mod power;
 mod scenario;
 mod store;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -26,6 +27,11 @@ fn folder() -> TempDir {
     if shared.is_dir() { TempDir::new_in(shared).unwrap() } else { TempDir::new().unwrap() }
 }
 
+/// Where a data set is to be, below a directory that comes into being with it.
+fn place(folder: &TempDir) -> PathBuf {
+    folder.path().join("parent/map")
+}
+
 /// The states before and after an action, and after one more append to each.
 #[derive(Clone)]
 struct Expected {
@@ -39,7 +45,7 @@ impl Expected {
     fn of(scenario: &Scenario) -> Self {
         let read = |act: &dyn Fn(&Path)| {
             let folder = folder();
-            let path = folder.path().join("map");
+            let path = place(&folder);
             scenario.prepare(&path).unwrap();
             act(&path);
             scenario.read(&path).unwrap()

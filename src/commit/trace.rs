@@ -16,12 +16,12 @@ pub(crate) type Entry = (Inode, OsString);
 pub(crate) enum Op {
     Write {
         file: Inode,
-        offset: u64,
+        offset: usize,
         bytes: Vec<u8>,
     },
     Truncate {
         file: Inode,
-        len: u64,
+        len: usize,
     },
     /// A name for a file or directory, which may be a new one.
     Enter {
@@ -81,7 +81,7 @@ fn push(op: impl FnOnce() -> Op) {
 }
 
 pub(super) fn wrote(file: &File, offset: u64, bytes: &[u8]) {
-    push(|| Op::Write { file: inode(file), offset, bytes: bytes.to_vec() });
+    push(|| Op::Write { file: inode(file), offset: place(offset), bytes: bytes.to_vec() });
 }
 
 /// The `len` bytes before `end` were copied by the kernel.
@@ -89,12 +89,12 @@ pub(super) fn copied(file: &File, end: u64, len: usize) {
     push(|| {
         let (mut bytes, offset) = (vec![0; len], end - len as u64);
         file.read_exact_at(&mut bytes, offset).unwrap();
-        Op::Write { file: inode(file), offset, bytes }
+        Op::Write { file: inode(file), offset: place(offset), bytes }
     });
 }
 
 pub(super) fn truncated(file: &File, len: u64) {
-    push(|| Op::Truncate { file: inode(file), len });
+    push(|| Op::Truncate { file: inode(file), len: place(len) });
 }
 
 pub(super) fn synced(file: &File) {
@@ -133,6 +133,10 @@ pub(super) fn renamed(from: &Path, to: &Path) {
 
 pub(super) fn exchanged(one: &Path, other: &Path) {
     push(|| Op::Exchange { entries: [one, other].map(entry), inodes: [one, other].map(inode_at) });
+}
+
+fn place(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
 }
 
 fn inode(file: &File) -> Inode {

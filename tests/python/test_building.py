@@ -314,6 +314,16 @@ def test_batches_of_nothing_are_refused_at_once(path, store, batch_size):
     assert tree(path.parent) == {}
 
 
+def test_a_target_that_cannot_be_replaced_is_refused_at_once_or_costs_no_samples(path, store):
+    path.write_text("a file, and no directory")
+    asked = []
+    samples = (asked.append(index) or store.sample(index) for index in range(6))
+    with pytest.raises(OSError, match=str(path)):
+        store.generate(path, samples, 2)
+    assert path.read_text() == "a file, and no directory"
+    assert not asked or store.items(partial_of(path)) == [plain(sample) for sample in store.samples(6)]
+
+
 @contextmanager
 def small_disk(directory, size):
     """A file system of its own, of `size` bytes."""
@@ -325,6 +335,19 @@ def small_disk(directory, size):
         yield directory
     finally:
         subprocess.run(["umount", "-l", directory], check=True)
+
+
+def test_a_target_that_is_a_mount_point_costs_no_samples(path):
+    asked = []
+    samples = (asked.append(index) or np.arange(3) for index in range(6))
+    with small_disk(path, 1 << 20):
+        try:
+            built = RaggedMmap.from_generator(path, samples, 2)
+        except OSError as error:
+            assert str(path) in str(error)
+            assert not asked or len(RaggedMmap(partial_of(path))) == 6
+        else:
+            assert len(built) == len(RaggedMmap(path)) == 6
 
 
 def large(store, index):
@@ -457,6 +480,18 @@ def test_the_place_is_given_in_any_form_and_parents_are_made(path, store, monkey
         assert len(build()) == 5, number
         assert store.items(out_dir) == [plain(sample) for sample in store.samples(5)]
         assert len(names(folder)) == 1
+
+
+def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store, monkeypatch):
+    def moving():
+        yield from store.samples(3)
+        os.chdir("/")
+        yield from store.samples(5, 3)
+
+    monkeypatch.chdir(path.parent)
+    built = store.generate("data", moving(), 2)
+    assert store.items(path) == [plain(sample) for sample in store.samples(5)]
+    assert len(built) == 5
 
 
 # A builder at work

@@ -95,8 +95,8 @@ impl Disk {
     /// What happens below the root, done whole.
     pub fn apply(&mut self, op: &Op) {
         match op {
-            Op::Write { file, offset, bytes } => self.store(*file, *offset as usize, bytes, 0),
-            Op::Truncate { file, len } => self.file(*file).resize(*len as usize, 0),
+            Op::Write { file, offset, bytes } => self.store(*file, *offset, bytes, 0),
+            Op::Truncate { file, len } => self.file(*file).resize(*len, 0),
             Op::Enter { at, inode, is_dir } => self.enter(at, *inode, *is_dir),
             Op::Leave { at } => drop(self.entries.remove(at)),
             Op::Rename { from, to, inode } => {
@@ -111,7 +111,7 @@ impl Disk {
     /// A write of which some sectors have reached the disk, and perhaps the size of the file.
     pub fn apply_torn(&mut self, op: &Op, random: &mut Random) {
         let Op::Write { file, offset, bytes } = op else { return self.apply(op) };
-        let (offset, filler) = (*offset as usize, if random.coin() { 0 } else { 0xA5 });
+        let (offset, filler) = (*offset, if random.coin() { 0 } else { 0xA5 });
         if random.coin() {
             let end = offset + bytes.len();
             let file = self.file(*file);

@@ -3,10 +3,7 @@
 use super::disk::Disk;
 use crate::commit::trace::Op;
 
-/// Up to this many operations that were not synced, every subset of them is tried.
-const MOST: usize = 16;
-
-/// Numbers that look like chance and are the same in every run (SplitMix64).
+/// Numbers that look like chance and are the same in every run (`SplitMix64`).
 pub struct Random(pub u64);
 
 impl Random {
@@ -25,7 +22,9 @@ impl Random {
 /// How many states to try where not all can be.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// Subsets of more than 16 operations.
+    /// Up to this many operations that were not synced, every subset of them is tried.
+    pub exhaustive: usize,
+    /// How many subsets of more operations than that are tried.
     pub subsets: usize,
     /// Ways to tear the writes of each subset, beside leaving them whole.
     pub tears: usize,
@@ -70,7 +69,7 @@ impl History {
     fn states_at(&self, done: usize, effort: Effort, random: &mut Random, mut visit: impl FnMut(&Disk)) {
         let unsynced: Vec<usize> = (0..done).filter(|&place| !self.is_durable(place, done)).collect();
         for subset in subsets(unsynced.len(), effort, random) {
-            let lost = |place: usize| unsynced.binary_search(&place).is_ok_and(|bit| subset >> bit & 1 == 0);
+            let lost = |place: usize| unsynced.binary_search(&place).is_ok_and(|place| !subset[place]);
             let kept = unsynced.iter().filter(|&&place| !lost(place));
             let can_tear = kept.into_iter().any(|&place| matches!(self.ops[place], Op::Write { .. }));
             let tears = if can_tear { effort.tears } else { 0 };
@@ -86,18 +85,20 @@ impl History {
     }
 
     fn is_durable(&self, place: usize, done: usize) -> bool {
-        self.ops[place..done].iter().any(|later| matches!(later, Op::Sync { inode } if self.ops[place].touches(*inode)))
+        let op = &self.ops[place];
+        let mut later = self.ops[place..done].iter();
+        matches!(op, Op::Sync { .. }) || later.any(|later| matches!(later, Op::Sync { inode } if op.touches(*inode)))
     }
 }
 
-/// Subsets of `len` operations, as bits: all of them, or as many as are asked for, of all sizes.
-fn subsets(len: usize, effort: Effort, random: &mut Random) -> Vec<u128> {
-    if len <= MOST {
-        return (0..1 << len).collect();
+/// Subsets of `len` operations: all of them, or as many as are asked for, of all sizes.
+fn subsets(len: usize, effort: Effort, random: &mut Random) -> Vec<Vec<bool>> {
+    if len <= effort.exhaustive {
+        return (0..1_u64 << len).map(|bits| (0..len).map(|place| bits >> place & 1 == 1).collect()).collect();
     }
     let mut subset = |_| {
         let rarity = random.number();
-        (0..len).filter(|_| random.number() < rarity).fold(0, |subset, bit| subset | 1 << bit)
+        (0..len).map(|_| random.number() < rarity).collect()
     };
     (0..effort.subsets).map(&mut subset).collect()
 }

@@ -59,7 +59,7 @@ impl Scenario {
     fn exists(&self) -> bool {
         match self.verb {
             Verb::Append | Verb::Create | Verb::Recreate => true,
-            Verb::Begin | Verb::BeginBesideNotes => self.store.begins_by_append(),
+            Verb::Begin | Verb::BeginBesideNotes => matches!(self.store.name, "ragged 1-D" | "ragged N-D" | "strings"),
             _ => !self.store.old.is_empty(),
         }
     }
@@ -68,16 +68,12 @@ impl Scenario {
         format!("{:?}, {}, {:?}", self.verb, self.store.name, self.durability)
     }
 
-    pub fn is_build(&self) -> bool {
-        matches!(self.verb, Verb::Build | Verb::BuildNew | Verb::Resume | Verb::BuildAnew)
-    }
-
     /// What was there before.
     pub fn prepare(&self, path: &Path) -> Result<()> {
         match self.verb {
             Verb::Begin | Verb::Create | Verb::BuildNew => return Ok(()),
-            Verb::BeginBesideNotes => fs::create_dir(path).unwrap(),
-            Verb::Append | Verb::Build => (self.store.create)(path, self.store.old)?,
+            Verb::BeginBesideNotes => fs::create_dir_all(path).unwrap(),
+            Verb::Append | Verb::Build | Verb::Recreate => (self.store.create)(path, self.store.old)?,
             Verb::Resume => {
                 (self.store.create)(path, self.store.old)?;
                 let construction = Construction::begin(path, false)?;
@@ -90,7 +86,6 @@ impl Scenario {
                 construction.abandon()?;
                 return Ok(());
             }
-            Verb::Recreate => (self.store.create)(path, self.store.old)?,
         }
         fs::write(path.join(NOTES), "somebody else's").unwrap();
         Ok(())
