@@ -8,13 +8,14 @@ TORCH := build/torch
 TORCH_PYTHON ?= /usr/bin/python3
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint test-rust test-python test-torch soak bench clean
+.PHONY: help demo test lint test-rust test-python test-torch soak fuzz bench clean
 
 help:
 	@echo "make demo    convert real photographs and texts, read them back, print a table, draw it"
 	@echo "             (IMAGES=folder TEXTS=folder for your own)"
 	@echo "make test    linters, the tests of the Rust crate, the tests of the Python package"
-	@echo "make soak    the tests with faults at every file operation, in full"
+	@echo "make soak    faults and power losses at every file operation, in full, and its figures; then the same of Python"
+	@echo "make fuzz    RUNS=1000000 of each fuzz target under AddressSanitizer; needs cargo install cargo-fuzz"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
 
@@ -38,8 +39,16 @@ test-rust:
 test-python: $(VENV)/.installed $(ORIGINAL)/.installed
 	$(BIN)/python -m pytest -q
 
-soak:
-	SOAK=1 cargo test --release --lib -- --nocapture
+soak: $(VENV)/.installed $(ORIGINAL)/.installed
+	@mkdir -p build
+	SOAK=1 cargo test --release --lib commit:: -- --nocapture > build/soak.txt || (cat build/soak.txt; false)
+	SOAK=1 $(BIN)/python -m pytest -q -rP | tee -a build/soak.txt
+	@grep -E "points|states|test result|passed" build/soak.txt
+
+# Sanitizers are for nightly toolchains; the variable lets a stable one have them.
+fuzz: export RUSTC_BOOTSTRAP = 1
+fuzz:
+	for target in parse open decompress; do cargo fuzz run $$target -- -runs=$(or $(RUNS),1000000) || exit 1; done
 
 # Needs Debian's python3-torch, which brings NumPy 1.24: apt-get install python3-torch python3-pytest python3-tqdm
 test-torch: $(VENV)/.tools

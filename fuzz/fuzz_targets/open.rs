@@ -1,0 +1,110 @@
+//! A data set of which some members are a stranger's: opening, reading and appending give a result or an error.
+#![no_main]
+
+use std::fs;
+use std::path::Path;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use mmap_ninja::{Compression, Dense, Dtype, Layout, Order, Ragged, Sample, Strings};
+use mmap_ninja_fuzz::{folder, use_all};
+
+#[derive(Arbitrary, Debug)]
+enum Base {
+    Nothing,
+    Flat,
+    Nested,
+    Strings,
+    Frames,
+    Dense,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Damage {
+    Replace(Vec<u8>),
+    Cut(u16),
+    Extend(Vec<u8>),
+    Overwrite(u16, [u8; 8]),
+    Remove,
+}
+
+/// What happens to the member of a number.
+type Change = (u8, Damage);
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    base: Base,
+    changes: Vec<Change>,
+    /// The JSON of an intent, which gets the CRC that belongs to it.
+    intent: Option<String>,
+}
+
+const FILES: [&str; 9] = [
+    "type.ninja",
+    "dtype.ninja",
+    "shape.ninja",
+    "order.ninja",
+    "data.ninja",
+    "shapes_are_flat.ninja",
+    "zstd_level.ninja",
+    "zstd_dict.ninja",
+    "append.ninja",
+];
+const DIRECTORIES: [&str; 9] = [
+    "",
+    "starts",
+    "ends",
+    "shapes",
+    "flattened_shapes",
+    "shapes/starts",
+    "shapes/ends",
+    "shapes/shapes",
+    "shapes/flattened_shapes",
+];
+
+fn create(base: &Base, dir: &Path) -> mmap_ninja::Result<()> {
+    let layout = Layout::default();
+    let flat = [Sample::new(&[1_u16, 2], &[2]), Sample::new(&[3_u16], &[])];
+    let nested = [Sample::new(&[1_u16, 2], &[2, 1]), Sample::new(&[3_u16], &[1])];
+    let compression = Some(Compression { level: 1, dict_size: None });
+    match base {
+        Base::Nothing => fs::create_dir(dir).map_err(|source| mmap_ninja::Error::Io { path: dir.into(), source }),
+        Base::Flat => Ragged::create(dir, &layout, &Dtype::of::<u16>(), &flat),
+        Base::Nested => Ragged::create(dir, &layout, &Dtype::of::<u16>(), &nested),
+        Base::Strings => Strings::create(dir, &layout, None, &["one", "", "zwei"]),
+        Base::Frames => Strings::create(dir, &layout, compression, &["one", "", "zwei"]),
+        Base::Dense => Dense::create(dir, &Dtype::of::<i64>(), &[1, 2], Order::C, &[0; 16]),
+    }
+}
+
+fn damage(path: &Path, damage: Damage) {
+    let mut bytes = fs::read(path).unwrap_or_default();
+    match damage {
+        Damage::Replace(other) => bytes = other,
+        Damage::Cut(len) => bytes.truncate(len.into()),
+        Damage::Extend(more) => bytes.extend(more),
+        Damage::Overwrite(at, value) => {
+            let at = usize::from(at) % bytes.len().max(1);
+            bytes.resize(bytes.len().max(at + 8), 0);
+            bytes[at..at + 8].copy_from_slice(&value);
+        }
+        Damage::Remove => return drop(fs::remove_file(path)),
+    }
+    let _ = fs::create_dir_all(path.parent().unwrap_or(path));
+    let _ = fs::write(path, bytes);
+}
+
+fuzz_target!(|input: Input| {
+    let folder = folder();
+    let dir = folder.path().join("map");
+    create(&input.base, &dir).expect("a data set to damage");
+    for (member, change) in input.changes {
+        let member = usize::from(member) % (FILES.len() * DIRECTORIES.len());
+        damage(&dir.join(DIRECTORIES[member / FILES.len()]).join(FILES[member % FILES.len()]), change);
+    }
+    if let Some(line) = input.intent {
+        let crc = crc32fast::hash(line.as_bytes());
+        let _ = fs::write(dir.join("append.ninja"), format!("{line}\n{crc:08x}"));
+    }
+    use_all(&dir);
+});
