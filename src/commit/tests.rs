@@ -5,6 +5,7 @@ mod builds;
 mod disk;
 mod faults;
 mod history;
+mod original;
 mod power;
 mod scenario;
 mod store;
