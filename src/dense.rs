@@ -10,7 +10,7 @@ use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape}
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
-use crate::storage::{kind_of, open_member, read_text, size_of_member};
+use crate::storage::{Member, kind_of, open_member, read_text};
 
 /// What the text files of a dense member state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +23,12 @@ pub(crate) struct Header {
 impl Header {
     /// Reads a member's texts.
     pub fn read(dir: &Path) -> Result<Self> {
-        let shape = read_shape(dir)?;
-        let path = dir.join(format::DTYPE);
-        let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
-        let dtype = Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))?;
+        Self::of(dir, read_shape(dir)?)
+    }
+
+    /// Reads a member's texts but for its shape, which is known.
+    fn of(dir: &Path, shape: Vec<u64>) -> Result<Self> {
+        let dtype = read_dtype(dir)?;
         let path = dir.join(format::ORDER);
         let order = Order::parse(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither C nor F"))?;
         Ok(Self { dtype, shape, order })
@@ -69,14 +71,21 @@ pub(crate) fn read_shape(dir: &Path) -> Result<Vec<u64>> {
     parse_shape(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "no sequence of axes"))
 }
 
+/// The dtype that a member's `dtype.ninja` states.
+pub(crate) fn read_dtype(dir: &Path) -> Result<Dtype> {
+    let path = dir.join(format::DTYPE);
+    let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
+    Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))
+}
+
 /// The bytes that must be in `data.ninja` for `header`, after a check that they are. `at_rest`: no others either,
 /// but for the one byte that stands for none.
-pub(crate) fn check_size(dir: &Path, header: &Header, at_rest: bool) -> Result<usize> {
-    let path = dir.join(format::DATA);
-    let needed = header.bytes().ok_or_else(|| Error::corrupt(dir.join(format::SHAPE), "too many elements"))?;
-    let size = size_of_member(&path)?;
-    let surplus = size > needed && !(needed == 0 && size == 1);
-    if size < needed || (at_rest && surplus) {
+pub(crate) fn check_size(data: &Member, header: &Header, at_rest: bool) -> Result<usize> {
+    let Member { path, size, .. } = data;
+    let needed =
+        header.bytes().ok_or_else(|| Error::corrupt(path.with_file_name(format::SHAPE), "too many elements"))?;
+    let surplus = *size > needed && !(needed == 0 && *size == 1);
+    if *size < needed || (at_rest && surplus) {
         return Err(Error::corrupt(path, format!("the file has {size} bytes, its shape and dtype ask for {needed}")));
     }
     usize::try_from(needed).map_err(|_| Error::corrupt(path, "too large for this machine's address space"))
@@ -120,9 +129,12 @@ impl Dense {
             Some(found) => return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found }),
             None => return Err(missing(&dir)),
         }
-        let header = read_settled(&dir)?;
-        let len = check_size(&dir, &header, false)?;
-        let data = Region::open(&dir.join(format::DATA), mode, len)?;
+        let (header, data) = settle(&dir, &dir, |shape, at_rest| {
+            let header = Header::of(&dir, shape.to_vec())?;
+            let data = mode.open(&dir.join(format::DATA))?;
+            let len = check_size(&data, &header, at_rest)?;
+            Ok((header, Region::open(&data, mode, len)?))
+        })?;
         Ok(Self { dir, mode, header, data })
     }
 
@@ -232,16 +244,6 @@ pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) 
     Err(Error::Dtype { what: format!("{}: elements are {}, not {}", dir.display(), dtype.text(), T::NAME) })
 }
 
-/// A header whose file has the size it asks for. A writer midway has added bytes that are not counted yet: look
-/// again before judging.
-fn read_settled(dir: &Path) -> Result<Header> {
-    settle(dir, dir, |at_rest| {
-        let header = Header::read(dir)?;
-        check_size(dir, &header, at_rest)?;
-        Ok(header)
-    })
-}
-
 fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let build = Build::beside(&dir)?;
@@ -256,7 +258,7 @@ pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], sou
     let Some(lock) = lock else { return Err(missing(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
-    check_size(&dir, &old, true)?;
+    check_size(&Member::open(&dir.join(format::DATA), false)?, &old, true)?;
     check_same(&dir, &old, dtype, shape)?;
     let added = Header { shape: shape.to_vec(), ..old.clone() };
     check_fit(&dir, &added, bytes)?;

@@ -44,7 +44,6 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
     _ATTRIBUTES = frozenset(
         (
             "out_dir",
-            "data_file",
             "mode",
             "starts_key",
             "ends_key",
@@ -71,11 +70,15 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
         self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
         self.out_dir = Path(out_dir)
-        self.data_file = self.out_dir / "data"
         self.mode = mode
         self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
         self.copy_before_wrapper_fn = copy_before_wrapper_fn
         self.access = access
+
+    @property
+    def data_file(self) -> Path:
+        """What the original calls the file of the elements."""
+        return self.out_dir / "data"
 
     @property
     def memmap(self) -> np.memmap:

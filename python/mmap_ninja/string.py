@@ -39,7 +39,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
     """
 
     # What the constructor sets again where a pickle is opened.
-    _ATTRIBUTES = frozenset(("out_dir", "data_file", "mode", "starts_key", "ends_key", "access", "_members"))
+    _ATTRIBUTES = frozenset(("out_dir", "mode", "starts_key", "ends_key", "access", "_members"))
 
     def __init__(
         self,
@@ -51,10 +51,14 @@ class StringsMmap(_handle.Handle, _core.Strings):
     ):
         self._open(out_dir, mode, starts_key, ends_key, access)
         self.out_dir = Path(out_dir)
-        self.data_file = self.out_dir / "data.ninja"
         self.mode = mode
         self.starts_key, self.ends_key = starts_key, ends_key
         self.access = access
+
+    @property
+    def data_file(self) -> Path:
+        """The file of the texts' bytes."""
+        return self.out_dir / "data.ninja"
 
     @property
     def starts(self) -> np.memmap:

@@ -13,6 +13,7 @@ use super::array::{Owner, view};
 use super::batches::{self, Pair, addresses, extent, overlap};
 use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::index::{self, Index};
+use super::iterator::Items;
 use super::mode;
 use super::samples::{Arrays, cast, place, to_array};
 use super::shown::Shown;
@@ -122,6 +123,15 @@ impl PyRagged {
         Ok(outcome)
     }
 
+    /// The item at `index`; `None` past the end.
+    pub fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let state = self.state.load(py);
+        if index < state.view.len {
+            return state.item(py, index).map(Some);
+        }
+        Ok(state.view.check_open().map(|()| None)?)
+    }
+
     fn dir(&self, py: Python<'_>) -> PathBuf {
         self.state.load(py).view.dir.to_path_buf()
     }
@@ -176,6 +186,10 @@ impl PyRagged {
                 Ok(state.items(py, &indices)?.into_any())
             }
         }
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::ragged(slf)
     }
 
     /// Checks every value of the assignment before it writes the first.

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::batches::{self, Pair};
 use super::index::{self, Index};
+use super::iterator::Items;
 use super::mode;
 use super::ragged::check_count;
 use super::shown::Shown;
@@ -40,6 +41,15 @@ impl PyStrings {
         let ((outcome, view), turn) = py.detach(|| self.store.take(|store| (change(store), store.view().clone())))?;
         self.view.store(py, turn, view);
         Ok(outcome?)
+    }
+
+    /// The text at `index`; `None` past the end.
+    pub fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let view = self.view.load(py);
+        if index < view.len {
+            return item(py, &view, index).map(Some);
+        }
+        Ok(view.check_open().map(|()| None)?)
     }
 }
 
@@ -84,6 +94,10 @@ impl PyStrings {
                 Ok(PyList::new(py, items)?.into_any())
             }
         }
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::strings(slf)
     }
 
     /// Checks every value of the assignment before it writes the first.
