@@ -254,6 +254,8 @@ def test_indices_mean_what_they_mean_to_a_list(path, make):
             np.testing.assert_array_equal(ours, theirs)
     assert items[1] in memmap
     assert "absent" not in memmap
-    for index in [np.array([[0, 1]]), [[0, 1]], 0.0, "0", None, (0, 1), np.array(0.0), [0.0], np.True_]:
+    with pytest.raises((TypeError, DeprecationWarning)):  # the latter from NumPy 1
+        memmap[np.True_]
+    for index in [np.array([[0, 1]]), [[0, 1]], 0.0, "0", None, (0, 1), np.array(0.0), [0.0]]:
         with pytest.raises(TypeError):
             memmap[index]
