@@ -261,6 +261,12 @@ impl PyRagged {
         view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
     }
 
+    /// Bytes of the elements of all samples.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> usize {
+        self.state.load(py).view.data.bytes().len()
+    }
+
     /// Shows no more than the first `len` samples.
     fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
         self.change(py, |store| {
