@@ -22,12 +22,12 @@ def size(n_bytes: int) -> str:
     return f"{amount:.1f} {unit}"
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, what: str, separator: str = ",") -> str:
     """
     >>> count(1, "sample"), count(2000, "sample")
     ('1 sample', '2,000 samples')
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:{separator}} {what}{'' if number == 1 else 's'}"
 
 
 def clean(text: str) -> str:
