@@ -44,7 +44,9 @@ class Page(HTMLParser):
 
 
 def decode(source):
-    return np.asarray(Image.open(io.BytesIO(b64decode(source.removeprefix("data:image/png;base64,"), validate=True))))
+    return np.asarray(
+        Image.open(io.BytesIO(b64decode(source.removeprefix("data:image/png;base64,"), validate=True)))
+    )
 
 
 def show(memmap):
@@ -101,9 +103,17 @@ def test_what_a_wrapper_makes_of_samples_does_not_matter(path):
 
 
 def test_arrays_are_shown_by_shape_and_first_values(path):
-    page = show(RaggedMmap.from_lists(path, [np.arange(6.0).reshape(2, 3), np.arange(100.0), np.float64(0.25)]))
+    page = show(
+        RaggedMmap.from_lists(path, [np.arange(6.0).reshape(2, 3), np.arange(100.0), np.float64(0.25)])
+    )
     assert page.images == []
-    for text in "3 samples · float64 · 856 B", "(2, 3)\n[0. 1. 2. 3. 4. 5.]", "(100,)\n[ 0.  1.", "...]", "()\n0.25":
+    for text in (
+        "3 samples · float64 · 856 B",
+        "(2, 3)\n[0. 1. 2. 3. 4. 5.]",
+        "(100,)\n[ 0.  1.",
+        "...]",
+        "()\n0.25",
+    ):
         assert text in page.text
 
 
@@ -176,7 +186,11 @@ def test_what_cannot_be_shown_leaves_it_to_the_text(path, monkeypatch):
 
 def test_an_import_does_not_load_what_only_people_need():
     code = "import mmap_ninja, sys; print([m for m in sys.modules if 'mmap_ninja._html' in m or 'mmap_ninja.cli' in m])"
-    command = [sys.executable, "-c", code + "; print('mmap_ninja._image' in sys.modules, 'argparse' in sys.modules)"]
+    command = [
+        sys.executable,
+        "-c",
+        code + "; print('mmap_ninja._image' in sys.modules, 'argparse' in sys.modules)",
+    ]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert shown.startswith("[]\nFalse")
 

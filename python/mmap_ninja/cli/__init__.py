@@ -49,9 +49,10 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _in_one_line(error: Exception) -> str:
     """What went wrong, beginning with the file, as other commands say it."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
-        return clean(f"{os.fsdecode(error.filename)}: {error.strerror}")
-    return clean(str(error) or type(error).__name__)
+    if not isinstance(error, OSError) or error.strerror is None:
+        return clean(str(error) or type(error).__name__)
+    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return clean(where + error.strerror)
 
 
 def _drop_output() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import numpy as np
@@ -21,27 +22,33 @@ class Kind:
 
     Attributes:
         extensions: by which such files are known.
-        load: reads one file.
+        read: makes a sample of one regular file.
         create: makes a map of the first samples, as a build wants it.
     """
 
     extensions: frozenset[str]
-    load: Callable[[Path], Any]
+    read: Callable[[Path], Any]
     create: Callable[[Path, list], Any]
 
     def is_likely(self, file: Path) -> bool:
         """Whether the extension is of this kind."""
         return file.suffix.casefold() in self.extensions
 
+    def load(self, file: Path) -> Any:
+        """The sample in a file; whatever is wrong with it, the error names it."""
+        if not S_ISREG(file.stat().st_mode):
+            raise ValueError(f"{file}: this is no regular file")
+        return self.read(file)
 
-def _load_text(file: Path) -> str:
+
+def _read_text(file: Path) -> str:
     try:
         return file.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{file}: this is no UTF-8 ({error.reason} at byte {error.start})") from error
 
 
-def _load_image(file: Path) -> np.ndarray:
+def _read_image(file: Path) -> np.ndarray:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -73,8 +80,8 @@ KINDS = {
         frozenset(
             [".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
         ),
-        _load_image,
+        _read_image,
         RaggedMmap.from_lists,
     ),
-    "texts": Kind(frozenset({".md", ".rst", ".text", ".txt"}), _load_text, StringsMmap.from_strings),
+    "texts": Kind(frozenset({".md", ".rst", ".text", ".txt"}), _read_text, StringsMmap.from_strings),
 }

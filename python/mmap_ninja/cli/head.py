@@ -1,8 +1,8 @@
 """Show the first samples.
 
-Every sample is a line: its index, and the text, or the dtype, the shape and the
-first elements of the array. What cannot be printed is escaped. Lines are cut to
-the terminal; texts are whole where the output goes to a file or another program.
+Every sample is a line: its index, and the text, or the dtype, the shape and
+the first elements of the array. What cannot be printed is escaped. Lines are
+cut to the terminal; they are whole where the output goes elsewhere.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Show what a data set is: its kind, samples, dtype, sizes and lengths.
 
-Lengths are elements of arrays and UTF-8 bytes of texts. The histogram shows them
-in equal steps, or in powers of two where they differ widely. The size is that of
-the samples as they are stored; the index takes about 40 bytes a sample more.
+Lengths are elements of arrays and UTF-8 bytes of texts. The histogram shows
+them in equal steps, or in powers of two where they differ widely. The size is
+that of the samples as they are stored, without the index.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, open_existing
 from mmap_ninja._show import clean, count, size
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._lengths import histogram, statistics
@@ -37,6 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _facts(data: RaggedMmap | StringsMmap | np.memmap) -> dict[str, Any]:
     if isinstance(data, RaggedMmap):
         basics = {"kind": "ragged", "samples": len(data), "dtype": str(data.dtype), "bytes": data.nbytes}
+        if len(data) and data.lengths.min() < 0:
+            raise CorruptDatasetError(
+                f"{data.out_dir / data.flattened_shapes_key}: a sample has less than no elements"
+            )
         return {**basics, "shapes": _shapes(data), **_lengths(data.lengths, "elements")}
     if isinstance(data, StringsMmap):
         basics = {"kind": "string", "samples": len(data), "bytes": data.nbytes, "zstd_level": data.zstd_level}
@@ -91,7 +95,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield ""
         parts = lengths["histogram"]
         labels = [_interval(part["from"], part["to"]) for part in parts]
-        yield from _terminal.bars(labels, [part["samples"] for part in parts], columns)
+        for bar in _terminal.bars(labels, [part["samples"] for part in parts], columns):
+            yield _terminal.cut(bar, columns)
 
 
 def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
