@@ -8,7 +8,7 @@ TORCH := build/torch
 TORCH_PYTHON ?= /usr/bin/python3
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint test-rust test-python test-torch soak bench clean
+.PHONY: help demo test lint test-rust test-python test-torch soak bench docs clean
 
 help:
 	@echo "make demo    convert real photographs and texts, read them back, print a table, draw it"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    linters, the tests of the Rust crate, the tests of the Python package"
 	@echo "make soak    the tests with faults at every file operation, in full"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
+	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
 
 demo: $(VENV)/.installed
@@ -51,6 +52,12 @@ test-torch: $(VENV)/.tools
 # Measures everything beside the original and its peers; QUICK=1 with little data.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+# Warnings are errors. The examples run here with all that they need but TensorFlow and PyTorch.
+docs: $(VENV)/.installed
+	$(BIN)/pip install -q --group docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	$(BIN)/python -m pytest -q tests/python/test_documentation.py
 
 # The environment with the tools and the tests' packages.
 $(VENV)/.tools: pyproject.toml

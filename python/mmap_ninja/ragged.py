@@ -119,10 +119,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
             indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
 
         Returns:
-            values: of the map's dtype and shape (elements,); sample k of the batch is
-                `values[offsets[k]:offsets[k + 1]]`, its elements in C order.
-            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's list arrays and of PyTorch's
-                jagged tensors.
+            Two arrays, in the layout of Arrow's list arrays and of PyTorch's jagged tensors.
+
+            - The values, of the map's dtype and shape (elements,): sample k of the batch is
+              `values[offsets[k] : offsets[k + 1]]`, its elements in C order.
+            - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: there is no such sample.
@@ -152,9 +153,12 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
                 its other axes at least as long as the longest sample's.
 
         Returns:
-            batch: of shape (len(indices), longest, ...), every axis of N-D samples padded; `out` if it was given.
-            lengths: the sizes of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the
-                samples have several axes.
+            Two arrays.
+
+            - The batch, of the map's dtype and shape (len(indices), longest, ...), every axis of N-D samples padded;
+              `out` if it was given.
+            - The lengths of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the samples
+              have several axes.
 
         Raises:
             IndexError: there is no such sample.

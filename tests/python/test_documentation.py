@@ -4,6 +4,7 @@ import doctest
 import importlib
 
 import numpy as np
+import pages
 import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
@@ -84,3 +85,10 @@ def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
 
 def test_the_docstrings_have_examples():
     assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if missing := pages.run(page):
+        pytest.skip(f"what needs {missing} was not run: it is not installed")
