@@ -15,6 +15,7 @@ autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 80
 
 html_theme = "furo"
+html_show_copyright = False
 html_theme_options = {
     "source_repository": "https://github.com/hristo-vrigazov/mmap.ninja",
     "source_branch": "main",

@@ -84,7 +84,8 @@ class StringsMmap(_handle.Handle, _core.Strings):
         Raises:
             IndexError: there is no such text.
 
-        >>> values, offsets = StringsMmap.from_strings(out_dir, ["one", "zwei"]).gather([1, 0])
+        >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
+        >>> values, offsets = texts.gather([1, 0])
         >>> values.tobytes(), offsets.tolist()
         (b'zweione', [0, 4, 7])
         """

@@ -2,7 +2,10 @@
 
 import doctest
 import importlib
+import inspect
+import re
 
+import mmap_ninja
 import numpy as np
 import pages
 import pytest
@@ -92,3 +95,17 @@ def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     if missing := pages.run(page):
         pytest.skip(f"what needs {missing} was not run: it is not installed")
+
+
+@pytest.mark.parametrize("cls", [RaggedMmap, StringsMmap])
+def test_the_reference_has_every_member(cls):
+    reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
+    section = reference.partition(f"autoclass:: {cls.__name__}\n")[2].partition("```")[0]
+    listed = set(re.findall(r"auto\w+:: (\w+)", section)) - {"__getitems__"}
+    assert listed == {name for name in dir(cls) if not name.startswith("_")}
+    assert all(inspect.getdoc(getattr(cls, name)) for name in listed)
+
+
+def test_the_reference_has_every_name_of_the_package():
+    reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
+    assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]
