@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
-use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
+use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible, parse_shape};
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
@@ -24,18 +24,16 @@ impl Header {
     /// Reads a member's texts.
     pub fn read(dir: &Path) -> Result<Self> {
         let shape = read_shape(dir)?;
-        let path = dir.join(format::DTYPE);
-        let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
-        let dtype = Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))?;
-        let path = dir.join(format::ORDER);
-        let order = Order::parse(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither C nor F"))?;
+        let dtype = read_dtype(dir)?;
+        let order = read_order(dir)?;
         Ok(Self { dtype, shape, order })
     }
 
-    /// Bytes of all elements; `None` where no file could have so many.
+    /// Bytes of all elements; `None` where no file could have so many, or NumPy has no array of that shape.
     pub fn bytes(&self) -> Option<u64> {
-        let bytes = element_count(&self.shape)?.checked_mul(self.dtype.item_size() as u64)?;
-        i64::try_from(bytes).ok().map(|_| bytes)
+        let item_size = self.dtype.item_size() as u64;
+        let is_possible = is_possible(self.shape.iter().copied(), item_size);
+        element_count(&self.shape).filter(|_| is_possible).map(|count| count * item_size)
     }
 
     /// Elements along the first axis; 1 for a 0-D array.
@@ -67,6 +65,19 @@ impl Header {
 pub(crate) fn read_shape(dir: &Path) -> Result<Vec<u64>> {
     let path = dir.join(format::SHAPE);
     parse_shape(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "no sequence of axes"))
+}
+
+/// What a member's `dtype.ninja` states.
+pub(crate) fn read_dtype(dir: &Path) -> Result<Dtype> {
+    let path = dir.join(format::DTYPE);
+    let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
+    Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))
+}
+
+/// What a member's `order.ninja` states.
+pub(crate) fn read_order(dir: &Path) -> Result<Order> {
+    let path = dir.join(format::ORDER);
+    Order::parse(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither C nor F"))
 }
 
 /// The bytes that must be in `data.ninja` for `header`, after a check that they are. `at_rest`: no others either,

@@ -38,6 +38,7 @@ mod ragged;
 mod settle;
 mod storage;
 mod strings;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,9 @@ pub use mapping::{Access, Mode};
 pub use options::Options;
 pub use ragged::{Gathered, Padded, Ragged, Sample};
 pub use strings::Strings;
+pub use verify::{
+    Finding, Progress, Repair, Report, repair, repair_with, verify, verify_with, write_checksums, write_checksums_with,
+};
 
 /// What the data set in `dir` is; `None` where there is none.
 ///

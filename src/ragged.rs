@@ -4,7 +4,7 @@ mod batches;
 mod view;
 
 pub use batches::{Gathered, Padded};
-pub(crate) use view::View;
+pub(crate) use view::{View, product};
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -59,6 +59,37 @@ pub(crate) fn read_optional(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// Fills `bytes` from `offset` on.
+pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)?;
+    #[cfg(windows)]
+    {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)?;
+    }
+    Ok(())
+}
+
+/// The first byte from `offset` on that takes space on the disk; all before it are zeros. A stranger's file may claim
+/// more zeros than can be read in a lifetime.
+#[cfg(target_os = "linux")]
+pub(crate) fn skip_hole(file: &File, offset: u64) -> u64 {
+    use rustix::fs::{SeekFrom, seek};
+    match seek(file, SeekFrom::Data(offset)) {
+        Ok(found) => found,
+        Err(rustix::io::Errno::NXIO) => u64::MAX,
+        Err(_) => offset,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn skip_hole(_file: &File, offset: u64) -> u64 {
+    offset
+}
+
 /// The size of a regular file in bytes.
 pub(crate) fn size_of_member(path: &Path) -> Result<u64> {
     let metadata = path.symlink_metadata().at(path)?;

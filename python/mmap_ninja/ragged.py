@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mmap_ninja import _build, _core, _handle
+from mmap_ninja import _build, _core, _handle, _show
 
 
 class RaggedMmap(_handle.Handle, _core.Ragged):
@@ -40,6 +40,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
     [(4, 6, 3), (5, 2, 3), (1, 1, 3)]
     """
 
+    _ITEM = "sample"
     # What the constructor sets again where a pickle is opened.
     _ATTRIBUTES = frozenset(
         (
@@ -207,8 +208,9 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         """
         self._extend(arrays)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.out_dir}', {len(self)} samples of {self.dtype}, mode='{self.mode}')"
+    def _facts(self) -> list[str]:
+        dtype = [] if self.dtype is None else [str(self.dtype)]
+        return [*dtype, _show.size(self.nbytes)]
 
     def __reduce__(self):
         options = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core, _handle
+from mmap_ninja import _build, _core, _handle, _show
 from mmap_ninja.base import BytesSlices
 
 __all__ = ["BytesSlices", "StringsMmap"]
@@ -38,6 +38,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
     ['zwei', 'três']
     """
 
+    _ITEM = "text"
     # What the constructor sets again where a pickle is opened.
     _ATTRIBUTES = frozenset(("out_dir", "data_file", "mode", "starts_key", "ends_key", "access", "_members"))
 
@@ -120,8 +121,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """
         self._extend(_build.progress(list_of_strings, verbose))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.out_dir}', {len(self)} texts, mode='{self.mode}')"
+    def _facts(self) -> list[str]:
+        zstd = [] if self.zstd_level is None else [f"zstd level {self.zstd_level}"]
+        return [*zstd, _show.size(self.nbytes)]
 
     def __reduce__(self):
         options = {

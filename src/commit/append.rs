@@ -128,18 +128,21 @@ impl OpenMember {
     }
 }
 
-/// Puts counts, the commit point first, and then sizes back to what they were, and removes the intent.
+/// Puts counts and sizes back to what they were, and removes the intent.
 pub(super) fn undo(dir: &Path, intent: &Intent) -> Result<()> {
-    for entry in intent.entries.iter().rev() {
+    put_back(dir, &intent.entries)?;
+    remove_file(&dir.join(INTENT))
+}
+
+/// Puts counts, the commit point first, and then sizes to what they were before.
+pub(super) fn put_back(dir: &Path, entries: &[Entry]) -> Result<()> {
+    for entry in entries.iter().rev() {
         if let Some([old, _]) = entry.rows {
             let path = dir.join(&entry.member);
             write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, Durability::Process)?;
         }
     }
-    for entry in &intent.entries {
-        restore_size(dir, entry)?;
-    }
-    remove_file(&dir.join(INTENT))
+    entries.iter().try_for_each(|entry| restore_size(dir, entry))
 }
 
 /// A member of no bytes that counts its rows keeps one zero byte, since NumPy cannot map an empty file.

@@ -13,11 +13,9 @@ use super::fs::{create_directories, open_lock, remove_file, remove_tree};
 use super::lock::Held;
 use super::recover::recover;
 use crate::error::{At, Error, Result};
+use crate::format::BUILDING;
 use crate::options::Options;
 use crate::storage::{Identity, kind_of};
-
-/// Locked by the builder as long as it lives.
-const LOCK: &str = "building.ninja";
 
 /// A data set under construction, by one builder at a time.
 ///
@@ -53,7 +51,7 @@ impl Construction {
         loop {
             create_directories(&partial)?;
             refuse_foreign(&partial)?;
-            let path = partial.join(LOCK);
+            let path = partial.join(BUILDING);
             let file = open_lock(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -88,7 +86,7 @@ impl Construction {
             return self.abandon();
         }
         let mut build = Build::adopt(&self.partial, &self.target)?;
-        remove_file(&build.dir().join(LOCK))?;
+        remove_file(&build.dir().join(BUILDING))?;
         let published = build.publish(&self.target, Options::default().timeout);
         if published.is_err() {
             // What was built is not lost: it goes back to where it can be resumed.
@@ -118,7 +116,7 @@ impl Construction {
             let path = entry.at(&self.partial)?.path();
             if path.symlink_metadata().at(&path)?.is_dir() {
                 remove_tree(&path)?;
-            } else if path.file_name() != Some(LOCK.as_ref()) {
+            } else if path.file_name() != Some(BUILDING.as_ref()) {
                 remove_file(&path)?;
             }
         }
@@ -129,7 +127,7 @@ impl Construction {
 /// A directory of that name which no build has made is not touched.
 fn refuse_foreign(partial: &Path) -> Result<()> {
     let mut entries = fs::read_dir(partial).at(partial)?;
-    if entries.next().is_none() || partial.join(LOCK).symlink_metadata().is_ok() {
+    if entries.next().is_none() || partial.join(BUILDING).symlink_metadata().is_ok() {
         return Ok(());
     }
     let what = "this directory is needed for the build, and holds files that are not a build's";

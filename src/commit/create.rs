@@ -155,6 +155,7 @@ fn is_ours(name: &std::ffi::OsStr) -> bool {
         format::ZSTD_LEVEL,
         format::ZSTD_DICT,
         format::INTENT,
+        format::CHECKSUMS,
         "starts",
         "ends",
         "shapes",

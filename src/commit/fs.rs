@@ -116,6 +116,23 @@ pub(super) fn create_new(path: &Path) -> Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path).at(path)
 }
 
+/// Puts a file of `bytes` in the place of `path`, in one step and safe from a loss of power.
+pub(crate) fn write_whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let written = create_new(&beside).and_then(|file| {
+        write_at(&file, &beside, 0, bytes)?;
+        sync(&file, &beside)?;
+        pass(path)?;
+        fs::rename(&beside, path).at(path)
+    });
+    if written.is_err() {
+        let _ = remove_file(&beside);
+    }
+    written?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
 pub(super) fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
     pass(path)?;
     file.set_len(len).at(path)

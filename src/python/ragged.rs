@@ -261,6 +261,17 @@ impl PyRagged {
         view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
     }
 
+    /// The sample at `index` as it is stored: read-only, and not passed through the wrapper.
+    fn _stored<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.state.load(py).array(py, index, false)
+    }
+
+    /// Bytes of the elements of all samples.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> usize {
+        self.state.load(py).view.data.bytes().len()
+    }
+
     /// Shows no more than the first `len` samples.
     fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
         self.change(py, |store| {

@@ -148,6 +148,17 @@ impl PyStrings {
         Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
 
+    /// UTF-8 bytes of the text at `index`, which is not read.
+    fn _length(&self, py: Python<'_>, index: usize) -> PyResult<i64> {
+        Ok(self.view.load(py).length(index)?)
+    }
+
+    /// Bytes of all texts as they are stored, compressed or not.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> i64 {
+        self.view.load(py).end()
+    }
+
     /// Looks again at the files: what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Strings::refresh)

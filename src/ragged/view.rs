@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::column::{self, Column};
 use crate::dense::{Header, check_size};
 use crate::error::{Error, Result};
-use crate::format::{self, Kind, MAX_AXES};
+use crate::format::{self, Kind, MAX_AXES, is_possible};
 use crate::gather::Plan;
 use crate::layout::Layout;
 use crate::mapping::{Mode, Region};
@@ -124,6 +124,9 @@ impl View {
             return None;
         }
         let size = self.header.as_ref()?.dtype.item_size();
+        if elements == 0 && !is_possible(shape.iter().map(|axis| axis.cast_unsigned()), size as u64) {
+            return None;
+        }
         let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(size);
         let bytes = self.data.bytes().get(byte(start)?..byte(end)?)?;
         Some(Sample { bytes, shape })
@@ -249,6 +252,7 @@ impl View {
         Error::Shape { what }
     }
 
+    /// Sample `index` is not what it should be.
     #[cold]
     fn damaged(&self, index: usize) -> Error {
         let bounds = (self.starts.values().get(index), self.ends.values().get(index));
@@ -258,7 +262,7 @@ impl View {
             ),
             _ => format!("sample {index}: its shape lies outside the stored shapes"),
         };
-        Error::corrupt(&*self.dir, what)
+        Error::corrupt(self.dir.join(format::DATA), what)
     }
 }
 
@@ -302,8 +306,9 @@ impl Shapes {
     }
 }
 
+/// The elements that a shape asks for.
 #[inline]
-fn product(shape: &[i64]) -> Option<i64> {
+pub(crate) fn product(shape: &[i64]) -> Option<i64> {
     shape.iter().try_fold(1_i64, |product, &axis| if axis < 0 { None } else { product.checked_mul(axis) })
 }
 

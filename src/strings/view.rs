@@ -139,14 +139,13 @@ impl View {
 
     /// Bytes of every string, as UTF-8.
     pub fn lengths(&self) -> Result<Vec<i64>> {
-        match &self.codec {
-            None => (0..self.len).map(|index| Ok(self.stored(index)?.len() as i64)).collect(),
-            Some(_) => (0..self.len).map(|index| self.length_of_frame(index)).collect(),
-        }
+        (0..self.len).map(|index| self.length(index)).collect()
     }
 
-    fn length_of_frame(&self, index: usize) -> Result<i64> {
-        let size = Codec::size_of(self.stored(index)?);
+    /// Bytes of the string at `index`, as UTF-8.
+    pub fn length(&self, index: usize) -> Result<i64> {
+        let stored = self.stored(index)?;
+        let size = if self.codec.is_some() { Codec::size_of(stored) } else { Some(stored.len()) };
         size.map(|size| size as i64).ok_or_else(|| self.damaged(index, NO_FRAME))
     }
 

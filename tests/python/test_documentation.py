@@ -12,7 +12,7 @@ import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-MODULES = ["", ".base", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
+MODULES = ["", "._show", ".base", ".cli._lengths", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
 EXAMPLES = [
     example
     for module in [importlib.import_module(f"mmap_ninja{name}") for name in MODULES]
