@@ -11,7 +11,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-torch soak bench
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-torch soak bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make package the crate as cargo would publish it, built without Python"
 	@echo "make soak    the tests with faults at every file operation, in full"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
+	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
 
 demo: $(VENV)/.installed
@@ -114,6 +115,12 @@ version:
 # Measures everything beside the original and its peers; QUICK=1 with little data.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+# Warnings are errors. The examples run here with all that they need but TensorFlow and PyTorch.
+docs: $(VENV)/.installed
+	$(BIN)/pip install -q --group docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	$(BIN)/python -m pytest -q tests/python/test_documentation.py
 
 # The environment with the tools and the tests' packages.
 $(VENV)/.tools: pyproject.toml

@@ -40,7 +40,7 @@ def from_ndarray(out_dir: str | PathLike, arr: np.ndarray, overwrite: bool = Tru
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
     Returns:
-        The stored array, writable: what is assigned to it reaches the disk.
+        The stored array, writable, so that what is assigned to it reaches the disk.
 
     Raises:
         TypeError: the dtype cannot be stored.

@@ -34,8 +34,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         CorruptDatasetError: the files contradict each other; the message names one.
         ValueError: the directory holds another kind of data set, or the mode is unknown.
 
-    >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3), np.uint8), np.ones((5, 2, 3), np.uint8)])
-    >>> images.append(np.full((1, 1, 3), 7, np.uint8))
+    >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3)), np.ones((5, 2, 3))])
+    >>> images.append(np.full((1, 1, 3), 7))
     >>> [image.shape for image in RaggedMmap(out_dir)]
     [(4, 6, 3), (5, 2, 3), (1, 1, 3)]
     """
@@ -103,7 +103,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
 
     @property
     def shapes(self) -> "np.memmap | RaggedMmap":
-        """The shapes: of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap` of int64."""
+        """The shapes, int64: an array of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap`."""
         if self.shapes_are_flat:
             return self._member(self.shapes_key, len(self))
         shapes = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
@@ -123,10 +123,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
             indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
 
         Returns:
-            values: of the map's dtype and shape (elements,); sample k of the batch is
-                `values[offsets[k]:offsets[k + 1]]`, its elements in C order.
-            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's list arrays and of PyTorch's
-                jagged tensors.
+            Two arrays, in the layout of Arrow's list arrays and of PyTorch's jagged tensors.
+
+            - The values, of the map's dtype and shape (elements,): sample k of the batch is
+              `values[offsets[k] : offsets[k + 1]]`, its elements in C order.
+            - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: there is no such sample.
@@ -156,9 +157,12 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
                 its other axes at least as long as the longest sample's.
 
         Returns:
-            batch: of shape (len(indices), longest, ...), every axis of N-D samples padded; `out` if it was given.
-            lengths: the sizes of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the
-                samples have several axes.
+            Two arrays.
+
+            - The batch, of the map's dtype and shape (len(indices), longest, ...), every axis of N-D samples padded;
+              `out` if it was given.
+            - The lengths of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the samples
+              have several axes.
 
         Raises:
             IndexError: there is no such sample.
@@ -253,7 +257,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         For the others, see the class.
 
         Returns:
-            The map, writable by default: what is assigned to it or to its items reaches the disk.
+            The map, writable by default, so that what is assigned to it or to its items reaches the disk.
 
         Raises:
             TypeError: the dtype cannot be stored, or a value does not survive the cast; nothing was written.

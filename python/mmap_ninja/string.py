@@ -81,13 +81,16 @@ class StringsMmap(_handle.Handle, _core.Strings):
             indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
 
         Returns:
-            values: uint8 of shape (bytes,); text k of the batch is `values[offsets[k]:offsets[k + 1]]`.
-            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's large strings.
+            Two arrays, in the layout of Arrow's large strings.
+
+            - The values, uint8 of shape (bytes,): text k of the batch is `values[offsets[k] : offsets[k + 1]]`.
+            - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: there is no such text.
 
-        >>> values, offsets = StringsMmap.from_strings(out_dir, ["one", "zwei"]).gather([1, 0])
+        >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
+        >>> values, offsets = texts.gather([1, 0])
         >>> values.tobytes(), offsets.tolist()
         (b'zweione', [0, 4, 7])
         """

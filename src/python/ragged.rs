@@ -307,11 +307,13 @@ impl PyRagged {
         })
     }
 
+    /// The dtype of all samples; None where there is nothing yet.
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {
         self.state.load(py).descr.as_ref().map(|descr| descr.bind(py).clone())
     }
 
+    /// Whether every sample is a scalar or has one axis.
     #[getter]
     fn shapes_are_flat(&self, py: Python<'_>) -> bool {
         self.state.load(py).view.is_flat()
@@ -334,6 +336,7 @@ impl PyRagged {
         Ok(())
     }
 
+    /// What each item passes through; None for nothing. It can be set.
     #[getter]
     fn wrapper_fn(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.state.load(py).wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
