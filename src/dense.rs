@@ -117,7 +117,7 @@ pub(crate) fn new_member<'a>(path: PathBuf, kind: Kind, header: &Header, chunks:
 #[derive(Clone, Debug)]
 pub struct Dense {
     dir: PathBuf,
-    mode: Mode,
+    options: Options,
     header: Header,
     data: Region,
 }
@@ -128,6 +128,14 @@ impl Dense {
     /// # Errors
     /// [`Error::Io`] where there is none, [`Error::Corrupt`] where the files contradict each other.
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
+        Self::open_with(dir, Options::from(mode))
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`Dense::open`].
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = crate::absolute(dir.as_ref())?;
         match kind_of(&dir)? {
             Some(Kind::Numpy | Kind::Ragged) => {}
@@ -136,11 +144,12 @@ impl Dense {
         }
         let (header, data) = settle(&dir, &dir, |shape, at_rest| {
             let header = Header::of(&dir, shape.to_vec())?;
-            let data = mode.open(&dir.join(format::DATA))?;
+            let data = options.mode.open(&dir.join(format::DATA))?;
             let len = check_size(&data, &header, at_rest)?;
-            Ok((header, Region::open(&data, mode, len)?))
+            Ok((header, Region::open(&data, options.mode, len)?))
         })?;
-        Ok(Self { dir, mode, header, data })
+        data.advise(options.access);
+        Ok(Self { dir, options, header, data })
     }
 
     /// Writes a new array, in place of whatever data set is in `dir`. `bytes` holds the elements in `order`.
@@ -173,8 +182,8 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        extend(&self.dir, dtype, shape, bytes, None)?;
-        *self = Self::open(&self.dir, self.mode)?;
+        extend(&self.dir, &self.options, dtype, shape, bytes, None)?;
+        *self = Self::open_with(&self.dir, self.options.clone())?;
         Ok(())
     }
 
@@ -190,8 +199,8 @@ impl Dense {
         }
         let file = open_member(&other.dir.join(format::DATA), false)?;
         let source = Some(Source { file: &file, offset: 0 });
-        extend(&self.dir, other.dtype(), other.shape(), other.bytes(), source)?;
-        *self = Self::open(&self.dir, self.mode)?;
+        extend(&self.dir, &self.options, other.dtype(), other.shape(), other.bytes(), source)?;
+        *self = Self::open_with(&self.dir, self.options.clone())?;
         Ok(())
     }
 
@@ -257,9 +266,16 @@ fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
 }
 
 /// Appends rows to the array in `dir`.
-pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], source: Option<Source>) -> Result<()> {
+pub(crate) fn extend(
+    dir: &Path,
+    options: &Options,
+    dtype: &Dtype,
+    shape: &[u64],
+    bytes: &[u8],
+    source: Option<Source>,
+) -> Result<()> {
     let dir = crate::absolute(dir)?;
-    let lock = DirLock::acquire(&dir, Options::default().timeout)?;
+    let lock = DirLock::acquire(&dir, options.timeout)?;
     let Some(lock) = lock else { return Err(missing(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
@@ -275,7 +291,7 @@ pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], sou
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes], source };
     let growths = [growth];
-    Writer::open(&dir, &growths)?.append(&lock, &growths, Options::default().durability)
+    Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability)
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.

@@ -13,6 +13,7 @@ use super::samples::{bytes, cast, contiguous};
 use crate::dense::{self, Dense};
 use crate::format::Order;
 use crate::mapping::Mode;
+use crate::options::Options;
 use crate::storage;
 
 /// The kind of data set in `out_dir`: "numpy", "ragged" or "string"; None where there is none.
@@ -66,7 +67,7 @@ pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntyped
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let (dtype, bytes) = (present.dtype(), bytes(&array));
-    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, None))?)
+    Ok(py.detach(|| dense::extend(&out_dir, &Options::default(), dtype, &shape, bytes, None))?)
 }
 
 /// The same values, laid out as the array that they are appended to.
