@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
+use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Source, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible, parse_shape};
@@ -131,7 +131,7 @@ impl Dense {
         Self::open_with(dir, Options::from(mode))
     }
 
-    /// The same with options.
+    /// The same with options, of which an array heeds all but the layout.
     ///
     /// # Errors
     /// As [`Dense::open`].
@@ -157,9 +157,27 @@ impl Dense {
     /// # Errors
     /// [`Error::Shape`] where `bytes` does not have the size that `shape` asks for; [`Error::Io`].
     pub fn create(dir: impl AsRef<Path>, dtype: &Dtype, shape: &[u64], order: Order, bytes: &[u8]) -> Result<()> {
+        Self::create_with(dir, &Options::default(), dtype, shape, order, bytes)
+    }
+
+    /// The same with options, of which a new array heeds the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Dense::create`]; [`Error::Busy`].
+    pub fn create_with(
+        dir: impl AsRef<Path>,
+        options: &Options,
+        dtype: &Dtype,
+        shape: &[u64],
+        order: Order,
+        bytes: &[u8],
+    ) -> Result<()> {
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
         check_fit(dir.as_ref(), &header, bytes)?;
-        create(dir.as_ref(), &header, vec![bytes])
+        let dir = crate::absolute(dir.as_ref())?;
+        let build = Build::beside(&dir)?;
+        build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![bytes]))?;
+        build.publish(&dir, options)
     }
 
     /// Writes a new array of zeros, which take no space on disk until they are assigned to.
@@ -173,7 +191,7 @@ impl Dense {
         let build = Build::beside(&dir)?;
         build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![]))?;
         build.stretch(size)?;
-        build.publish(&dir, Options::default().timeout)
+        build.publish(&dir, &Options::default())
     }
 
     /// Appends rows: `bytes` holds an array of the same shape but for the first axis, in this array's order.
@@ -182,9 +200,8 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        extend(&self.dir, &self.options, dtype, shape, bytes, None)?;
-        *self = Self::open_with(&self.dir, self.options.clone())?;
-        Ok(())
+        extend(&self.dir, dtype, shape, bytes, None, &self.options)?;
+        self.refresh()
     }
 
     /// Appends the rows of `other`, which are copied within the kernel.
@@ -199,7 +216,11 @@ impl Dense {
         }
         let file = open_member(&other.dir.join(format::DATA), false)?;
         let source = Some(Source { file: &file, offset: 0 });
-        extend(&self.dir, &self.options, other.dtype(), other.shape(), other.bytes(), source)?;
+        extend(&self.dir, other.dtype(), other.shape(), other.bytes(), source, &self.options)?;
+        self.refresh()
+    }
+
+    fn refresh(&mut self) -> Result<()> {
         *self = Self::open_with(&self.dir, self.options.clone())?;
         Ok(())
     }
@@ -258,21 +279,14 @@ pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) 
     Err(Error::Dtype { what: format!("{}: elements are {}, not {}", dir.display(), dtype.text(), T::NAME) })
 }
 
-fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
-    let dir = crate::absolute(dir)?;
-    let build = Build::beside(&dir)?;
-    build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
-    build.publish(&dir, Options::default().timeout)
-}
-
 /// Appends rows to the array in `dir`.
 pub(crate) fn extend(
     dir: &Path,
-    options: &Options,
     dtype: &Dtype,
     shape: &[u64],
     bytes: &[u8],
     source: Option<Source>,
+    options: &Options,
 ) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let lock = DirLock::acquire(&dir, options.timeout)?;
@@ -287,7 +301,7 @@ pub(crate) fn extend(
     let new = old.with_rows(rows);
     let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, shape)) };
     if old.order == Order::F && old.shape.len() > 1 {
-        return interleave(&dir, &lock, &old, &new, bytes);
+        return interleave(&dir, &lock, &old, &new, bytes, options.durability);
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes], source };
     let growths = [growth];
@@ -295,14 +309,21 @@ pub(crate) fn extend(
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.
-fn interleave(dir: &Path, lock: &DirLock, old: &Header, new: &Header, bytes: &[u8]) -> Result<()> {
+fn interleave(
+    dir: &Path,
+    lock: &DirLock,
+    old: &Header,
+    new: &Header,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<()> {
     let present = Dense::open(dir, Mode::ReadOnly)?;
     let (old_step, new_step) = (column_bytes(old), column_bytes(new) - column_bytes(old));
     let columns = chunks_of(present.bytes(), old_step).zip(chunks_of(bytes, new_step));
     let build = Build::beside(dir)?;
     let chunks = columns.flat_map(|(left, right)| [left, right]).collect();
     build.write(&new_member(PathBuf::new(), Kind::Numpy, new, chunks))?;
-    build.replace(dir, lock)
+    build.replace(dir, lock, durability)
 }
 
 /// Bytes of one index of all axes but the first, in F order.

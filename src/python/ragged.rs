@@ -160,11 +160,14 @@ impl PyRagged {
         flattened_shapes_key: String,
         copy_before_wrapper_fn: bool,
         access: &str,
+        durability: &str,
+        timeout: f64,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let layout =
             Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-        let options = Options { mode, layout, access: mode::parse_access(access)?, ..Options::default() };
+        let access = mode::parse_access(access)?;
+        let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
@@ -389,9 +392,12 @@ pub fn create_ragged(
     ends_key: String,
     shapes_key: String,
     flattened_shapes_key: String,
+    durability: &str,
+    timeout: f64,
 ) -> PyResult<()> {
     let layout =
         Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
+    let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
     let samples = arrays.samples();
@@ -400,5 +406,5 @@ pub fn create_ragged(
         return Err(PyValueError::new_err(what));
     };
     let dtype = from_numpy(descr)?;
-    Ok(py.detach(|| Ragged::create(&out_dir, &layout, &dtype, &samples))?)
+    Ok(py.detach(|| Ragged::create_with(&out_dir, &options, &dtype, &samples))?)
 }
