@@ -267,9 +267,9 @@ impl Look<'_> {
             findings.push(Finding::of(member.file(format::SHAPE), what));
             return;
         }
-        if !is_possible(shape.iter().copied(), dtype.item_size() as u64) {
+        // Of the others, the count is compared with those of the other members.
+        if self.kind == Kind::Numpy && !is_possible(shape.iter().copied(), dtype.item_size() as u64) {
             findings.push(Finding::of(member.file(format::SHAPE), format!("no array has the shape {shape:?}")));
-            return;
         }
         let axes = format::element_count(axes).unwrap_or(0);
         member.row_size = Some(axes.saturating_mul(dtype.item_size() as u64));
