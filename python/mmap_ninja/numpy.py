@@ -167,6 +167,9 @@ def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:
         out_dir: the directory.
         mode: 'r' to read, 'r+' to assign to the file, 'c' to assign in memory only.
 
+    Returns:
+        The array, of its dtype and shape, on the mapped bytes.
+
     Raises:
         FileNotFoundError: there is no array.
         CorruptDatasetError: its files contradict each other.
@@ -181,6 +184,7 @@ def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
     Args:
+        out_dir: the directory.
         arr: an array of the stored one's shape but for the first axis.
 
     Raises:
@@ -194,7 +198,7 @@ def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:
 def extend(np_mmap: np.memmap, arr: np.ndarray) -> None:
     """Append rows to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
-    For the arguments and errors, see `extend_dir`.
+    For `arr` and the errors, see `extend_dir`.
     """
     extend_dir(Path(np_mmap.filename).parent, arr)
 
