@@ -109,3 +109,9 @@ def test_the_reference_has_every_member(cls):
 def test_the_reference_has_every_name_of_the_package():
     reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
     assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!http)([^)#]+)", (pages.ROOT / "README.md").read_text("utf-8"))
+    assert len(links) > 10
+    assert not [link for link in links if not (pages.ROOT / link).exists()]
