@@ -1,7 +1,7 @@
 """Make a data set of a folder of images or of text files.
 
-Every file becomes a sample. Images become uint8 arrays of shape (height, width)
-where they are grey, else (height, width, 3), or (height, width, 4) with
+Every file becomes a sample. Images become uint8 arrays of shape (height,
+width) where they are grey, else (height, width, 3), or (height, width, 4) with
 transparency, upright as their EXIF says; of animations, the first frame. This
 needs Pillow. Texts are read as UTF-8 and stored as they are.
 
