@@ -184,7 +184,6 @@ def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
     Args:
-        out_dir: the directory.
         arr: an array of the stored one's shape but for the first axis.
 
     Raises:
@@ -198,7 +197,7 @@ def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:
 def extend(np_mmap: np.memmap, arr: np.ndarray) -> None:
     """Append rows to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
-    For `arr` and the errors, see `extend_dir`.
+    For the arguments and errors, see `extend_dir`.
     """
     extend_dir(Path(np_mmap.filename).parent, arr)
 
