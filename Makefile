@@ -8,7 +8,7 @@ TORCH := build/torch
 TORCH_PYTHON ?= /usr/bin/python3
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint test-rust test-python test-torch soak bench docs clean
+.PHONY: help demo test lint test-rust test-python test-torch soak bench clean
 
 help:
 	@echo "make demo    convert real photographs and texts, read them back, print a table, draw it"
@@ -54,6 +54,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 # Warnings are errors. The examples run here with all that they need but TensorFlow and PyTorch.
+.PHONY: docs
 docs: $(VENV)/.installed
 	$(BIN)/pip install -q --group docs
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
