@@ -90,6 +90,9 @@ def test_the_docstrings_have_examples():
     assert len(EXAMPLES) >= 8
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.* samples are safe in:RuntimeWarning"
+)  # a note, where there are none: Python 3.10
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
