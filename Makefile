@@ -43,6 +43,8 @@ lint-rust: $(VENV)/.tools
 lint-python: $(VENV)/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest mmap_ninja._core
 
 lint-workflows: $(VENV)/.tools
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

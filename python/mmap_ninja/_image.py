@@ -37,7 +37,8 @@ def _averaged(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:
     starts = np.arange(length) * before // length
     counts = np.diff(starts, append=before)
     sums = np.add.reduceat(pixels, starts, axis, dtype=np.uint32)
-    return (sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))).round().astype(np.uint8)
+    means: np.ndarray = sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))
+    return means.round().astype(np.uint8)
 
 
 def sheet(images: Sequence[np.ndarray], side: int) -> np.ndarray:
@@ -68,7 +69,7 @@ def png(pixels: np.ndarray) -> bytes:
     lines = np.zeros((height, 1 + width * channels), np.uint8)  # Each line begins with its filter: none.
     lines[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
-    chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines), b"IEND": b""}
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines.tobytes()), b"IEND": b""}
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks.items())
 
 

@@ -8,7 +8,7 @@ from mmap_ninja import _core
 from mmap_ninja._core import Repair, Report
 
 
-def verify(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> Report:
+def verify(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> Report:
     """Read everything of a data set and report what is not as it should be.
 
     Found are files that are missing or have not the size that their counts ask for, samples whose offsets and shapes
@@ -36,7 +36,7 @@ def verify(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> Repor
         return _core.verify(out_dir, _keys(**keys), progress)
 
 
-def repair(out_dir: str | PathLike, apply: bool = False, **keys: str) -> Repair:
+def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Repair:
     """Tell what would mend a torn data set; do it if asked to `apply`.
 
     An append that was cut off is finished or undone. Otherwise what is committed stays, or, where that is not all there,
@@ -69,7 +69,7 @@ def repair(out_dir: str | PathLike, apply: bool = False, **keys: str) -> Repair:
     return _core.repair(out_dir, _keys(**keys), apply)
 
 
-def write_checksums(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> None:
+def write_checksums(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> None:
     """Write `checksums.json` into a data set: a CRC-32 of every block of 256 KiB of every file.
 
     From then on `verify` finds every changed bit in what it covers. Samples that are appended later are not covered until

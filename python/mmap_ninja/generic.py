@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
@@ -15,9 +16,17 @@ from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
 
 
+@overload
 def open_existing(
-    out_dir: str | PathLike, wrapper_fn: Callable | None = None, mode: str = "r+b"
-) -> RaggedMmap | StringsMmap | np.memmap | Wrapped:
+    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: str = "r+b"
+) -> RaggedMmap | StringsMmap | np.memmap: ...
+@overload
+def open_existing(
+    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: str = "r+b"
+) -> RaggedMmap[Any, Any] | Wrapped: ...
+def open_existing(
+    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: str = "r+b"
+) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
     """Open the data set in `out_dir`, of any kind.
 
     Args:
@@ -45,7 +54,10 @@ def open_existing(
 
 
 def concatenate(
-    out_dir: str | PathLike, dirs: Iterable[str | PathLike], verbose: bool = False, overwrite: bool = True
+    out_dir: str | PathLike[str],
+    dirs: Iterable[str | PathLike[str]],
+    verbose: bool = False,
+    overwrite: bool = True,
 ) -> RaggedMmap | StringsMmap | np.memmap:
     """Join data sets of one kind, sample after sample, as one build of all of them would have been.
 
@@ -95,7 +107,7 @@ def _join(kind: str, out_dir: Path, directory: Path) -> None:
         {"ragged": RaggedMmap, "string": StringsMmap}[kind](out_dir)._join(directory)
 
 
-def _kind(directory: str | PathLike) -> str:
+def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
     if kind is None:
         raise FileNotFoundError(errno.ENOENT, "No data set in this directory", os.fspath(directory))

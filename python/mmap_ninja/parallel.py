@@ -1,7 +1,7 @@
 """Samples of anything that can be indexed, loaded here or in several processes through joblib."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
 from functools import partial
@@ -37,7 +37,7 @@ class ParallelBatchCollector:
     """
 
     def __init__(
-        self, indexable, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs
+        self, indexable: Any, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs: Any
     ):
         self.verify(indexable, batch_size)
         self.indexable = as_indexable(indexable)
@@ -49,7 +49,7 @@ class ParallelBatchCollector:
         self._bar = _build.counter(verbose, self._length)
 
     @staticmethod
-    def verify(indexable, batch_size: int) -> None:
+    def verify(indexable: Any, batch_size: int) -> None:
         """Refuse what cannot be indexed, or batches of nothing."""
         _build.check_batch_size(batch_size)
         if not hasattr(indexable, "__getitem__") and not callable(indexable):
@@ -58,7 +58,7 @@ class ParallelBatchCollector:
             )
 
     @staticmethod
-    def begin(n_jobs: int | None, **kwargs) -> Any:
+    def begin(n_jobs: int | None, **kwargs: Any) -> Any:
         """The `joblib.Parallel` for `n_jobs`; None where samples are loaded here."""
         if n_jobs in (None, 1):
             return None
@@ -68,14 +68,14 @@ class ParallelBatchCollector:
             raise ImportError("n_jobs needs joblib: pip install mmap_ninja[parallel]") from error
         return Parallel(n_jobs=n_jobs, **kwargs)
 
-    def batches(self) -> Iterator[list]:
+    def batches(self) -> Iterator[list[Any]]:
         """The batches, one after another."""
         with self._bar:
             while not self.completed_batches():
                 if batch := self.collect_batch():
                     yield batch
 
-    def collect_batch(self) -> list:
+    def collect_batch(self) -> list[Any]:
         """The next batch: shorter, or empty, at the end."""
         indices = next(self._ranges, range(0))
         load = partial(_load, self.indexable, self._length)
@@ -90,7 +90,7 @@ class ParallelBatchCollector:
         self._bar.update(len(batch))
         return batch
 
-    def exhausted(self, results: Sequence = ()) -> bool:
+    def exhausted(self, results: Sequence[Any] = ()) -> bool:
         """Whether the end was reached, or stands among `results`."""
         return self._exhausted or any(sample is EXHAUSTED for sample in results)
 
@@ -145,7 +145,7 @@ def ranges(start: int, stop: int | None, step: int) -> Iterator[range]:
     return (range(first, first + step if stop is None else min(first + step, stop)) for first in starts)
 
 
-def samples(indexable: Any, start: int = 0) -> Iterator:
+def samples(indexable: Any, start: int = 0) -> Iterator[Any]:
     """The samples from an index on."""
     length = length_of(indexable)
     if length is not None and length < start:
@@ -172,13 +172,13 @@ def _load(indexable: Any, length: int | None, index: int) -> Any:
 
 
 def build(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     indexable: Any,
     batch_size: int,
     n_jobs: int | None,
-    create: Callable[[Path, list], Any],
+    create: Callable[[Path, list[Any]], Any],
     reopen: Callable[[Path], Any],
-    write_shard: Callable[[Any], Callable[[Path, list], Any]],
+    write_shard: Callable[[Any], Callable[[Path, list[Any]], Any]],
     join_shard: Callable[[Any, Path], Any],
     *,
     verbose: bool = False,
@@ -198,7 +198,7 @@ def build(
     run = ParallelBatchCollector.begin(n_jobs, return_as="generator")
     length = length_of(indexable)
     if run is None:
-        options = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
+        options: dict[str, Any] = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
         options |= {"durability": durability, "timeout": timeout}
         return _build.build(out_dir, partial(samples, indexable), batch_size, create, reopen, **options)
     with _build.construction(
@@ -218,12 +218,12 @@ def build(
 
 
 def _write_shards(
-    run: Callable,
+    run: Any,
     built: _build.Build,
     indexable: Any,
     batch_size: int,
-    write_shard: Callable[[Path, list], Any],
-) -> Iterator[tuple[Path, int]]:
+    write_shard: Callable[[Path, list[Any]], Any],
+) -> Generator[tuple[Path, int], None, None]:
     """The rest of an indexable as directories, in the order of the indices, and how many samples are in each.
 
     Worker processes load the samples and write them; only counts come back.
@@ -250,7 +250,7 @@ def _write_shards(
 
 
 @contextmanager
-def _quiet(counts: Iterator) -> Iterator[Iterator]:
+def _quiet(counts: Any) -> Iterator[Iterator[Any]]:
     """Results of joblib, which warns of those that nobody asks for any more, as is right after an error."""
     try:
         yield counts
@@ -261,7 +261,11 @@ def _quiet(counts: Iterator) -> Iterator[Iterator]:
 
 
 def _write_shard(
-    indexable: Any, length: int | None, folder: Path, write_shard: Callable[[Path, list], Any], indices: range
+    indexable: Any,
+    length: int | None,
+    folder: Path,
+    write_shard: Callable[[Path, list[Any]], Any],
+    indices: range,
 ) -> int:
     """The number of samples that were there."""
     loaded = []

@@ -99,7 +99,7 @@ impl State {
 }
 
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
-#[pyclass(subclass, frozen, name = "Ragged", module = "mmap_ninja._core")]
+#[pyclass(subclass, frozen, generic, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
     state: Shown<State>,
     store: Turns<Ragged>,

@@ -43,8 +43,8 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments = parser().parse_args(argv)
     except SystemExit as end:
-        return end.code
-    return arguments.run(arguments)
+        return int(end.code or 0)
+    return int(arguments.run(arguments))
 
 
 def _in_one_line(error: Exception) -> str:

@@ -3,6 +3,8 @@
 import argparse
 from os import PathLike, fsdecode
 
+import numpy as np
+
 from mmap_ninja import open_existing
 from mmap_ninja._show import clean, count, size
 
@@ -12,8 +14,8 @@ def add_overwrite(parser: argparse.ArgumentParser, where: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help=f"replace a data set that is in {where}")
 
 
-def say_made(directory: str | PathLike) -> None:
+def say_made(directory: str | PathLike[str]) -> None:
     """Print what is in the new data set."""
     made = open_existing(directory, mode="r")
-    samples = made.shape[0] if getattr(made, "shape", None) else len(made)
+    samples = made.shape[0] if isinstance(made, np.memmap) else len(made)
     print(f"{clean(fsdecode(directory))}: {count(samples, 'sample')}, {size(made.nbytes)}")

@@ -38,7 +38,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (info, head, verify, repair, checksum, concat, convert):
         name = command.__name__.rpartition(".")[2]
-        summary, _, description = command.__doc__.partition("\n\n")
+        summary, _, description = str(command.__doc__).partition("\n\n")
         command_parser = commands.add_parser(
             name,
             help=summary[0].lower() + summary[1:].rstrip("."),

@@ -7,6 +7,7 @@ cut to the terminal; they are whole where the output goes elsewhere.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _png_file(text: str) -> Path:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    data = open_existing(arguments.dir, mode="r")
+    data: Any = open_existing(arguments.dir, mode="r")
     if isinstance(data, np.memmap):
         data = np.atleast_1d(data)
     first = range(min(arguments.n, len(data)))
@@ -66,7 +67,7 @@ def _array(array: np.ndarray) -> str:
     return f"{clean(str(array.dtype))} {array.shape}  {values(array)}"
 
 
-def _write_thumbnails(arguments: argparse.Namespace, data, first: range) -> int:
+def _write_thumbnails(arguments: argparse.Namespace, data: Any, first: range) -> int:
     samples = [] if isinstance(data, StringsMmap) else [np.asarray(data[index]) for index in first]
     images = [sample for sample in samples if is_image(sample)]
     if not images:

@@ -64,7 +64,7 @@ def _lengths(lengths: np.ndarray, unit: str) -> dict[str, Any]:
 
 def _shapes(data: RaggedMmap) -> list[dict[str, Any]]:
     """The smallest and the largest shape, axis by axis, for every number of axes."""
-    groups = dict(_by_axes(data)) if len(data) else {}
+    groups: dict[int, tuple[np.ndarray, Any]] = dict(_by_axes(data)) if len(data) else {}
     if 1 in groups:
         # A scalar is stored with the axis 0 and one element.
         shapes, lengths = groups[1]
@@ -80,11 +80,12 @@ def _shapes(data: RaggedMmap) -> list[dict[str, Any]]:
 def _by_axes(data: RaggedMmap) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
     """Stored shapes and numbers of elements of the samples with so many axes."""
     if data.shapes_are_flat:
-        yield 1, (data.shapes, data.lengths)
+        yield 1, (np.asarray(data.shapes), data.lengths)
         return
-    axes = data.shapes.lengths
+    shapes: Any = data.shapes
+    axes = shapes.lengths
     for n in map(int, np.unique(axes)):
-        yield n, (data.shapes.gather(axes == n)[0].reshape(-1, n), data.lengths[axes == n])
+        yield n, (shapes.gather(axes == n)[0].reshape(-1, n), data.lengths[axes == n])
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
@@ -135,7 +136,8 @@ def _range(group: dict[str, Any]) -> str:
     if not group["ndim"]:
         return "scalars"
     axes = zip(group["min"], group["max"], strict=True)
-    return "(" + ", ".join(_interval(low, high) for low, high in axes) + ("," * (group["ndim"] == 1)) + ")"
+    ranges = ", ".join(_interval(low, high) for low, high in axes)
+    return f"({ranges},)" if group["ndim"] == 1 else f"({ranges})"
 
 
 def _interval(low: int, high: int) -> str:
