@@ -302,7 +302,7 @@ impl PyRagged {
         self.change(py, Ragged::refresh)
     }
 
-    /// Let go of the files, after which the map raises a ValueError. Arrays that were read stay valid.
+    /// Let go of the files, after which the map raises `ValueError`. Arrays that were read stay valid.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();

@@ -182,7 +182,7 @@ impl PyStrings {
         self.change(py, Strings::refresh)
     }
 
-    /// Let go of the files, after which the map raises a ValueError.
+    /// Let go of the files, after which the map raises `ValueError`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();
