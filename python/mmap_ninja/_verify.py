@@ -22,9 +22,10 @@ def verify(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> 
         **keys: `starts_key`, `ends_key`, `shapes_key` and `flattened_shapes_key`, as for `RaggedMmap`.
 
     Returns:
-        A `Report`: `ok` is the verdict, `findings` is the damage, each with `file` (relative to `out_dir`), `offset` (in
-        bytes, or None), `samples` (a range of indices, or None) and `message`; `notes` is what is no damage, such as files
-        that are no part of the data set and samples without checksums. `str()` of it is for people. It has no truth value.
+        A `Report`, in which `ok` is the verdict, `findings` is the damage, each with `file` (relative to `out_dir`),
+        `offset` (in bytes, or None), `samples` (a range of indices, or None) and `message`; `notes` is what is no damage,
+        such as files that are no part of the data set and samples without checksums. `str()` of it is for people. It has
+        no truth value.
 
     Raises:
         FileNotFoundError: there is no such directory, or no data set in it. Damage raises nothing.
@@ -52,8 +53,8 @@ def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Re
         **keys: as for `verify`.
 
     Returns:
-        A `Repair`: `actions` and `problems` are findings as those of `verify`, the latter damage that stays; `ok` is whether
-        there are no problems; `kept` lists the directories with what was cut; `applied` is what was asked for.
+        A `Repair`, in which `actions` and `problems` are findings as those of `verify`, the latter damage that stays; `ok`
+        is whether there are no problems; `kept` lists the directories with what was cut; `applied` is what was asked for.
 
     Raises:
         FileNotFoundError: there is no such directory, or no data set in it.

@@ -192,6 +192,9 @@ def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:
         out_dir: the directory.
         mode: 'r' to read, 'r+' to assign to the file, 'c' to assign in memory only.
 
+    Returns:
+        The array, of its dtype and shape, on the mapped bytes.
+
     Raises:
         FileNotFoundError: there is no array.
         CorruptDatasetError: its files contradict each other.

@@ -94,7 +94,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     @property
     def data_file(self) -> Path:
-        """What the original calls the file of the elements."""
+        """What mmap_ninja 0.9 calls the file of the elements; they are in `data.ninja`."""
         return self.out_dir / "data"
 
     @property

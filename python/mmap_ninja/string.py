@@ -121,6 +121,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
     def append(self, string: str) -> None:
         """Store one more text.
 
+        Args:
+            string: any text that has a UTF-8 form; compressed if the others are.
+
         Raises:
             TypeError: it is no `str`; nothing was written.
             UnicodeEncodeError: it has no UTF-8 form; nothing was written.
@@ -184,6 +187,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
             overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
         For the others, see the class.
+
+        Returns:
+            The map, writable by default.
 
         Raises:
             TypeError: something is no `str`; nothing was written.

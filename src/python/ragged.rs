@@ -266,7 +266,7 @@ impl PyRagged {
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
     }
 
-    /// Elements of every sample, int64 of shape (n,): a view of the files that touches no sample.
+    /// Elements of every sample, int64 of shape (n,), as a view of the files that touches no sample.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state.load(py);
@@ -297,12 +297,12 @@ impl PyRagged {
         })
     }
 
-    /// Looks again at the files: what others have appended since is seen from now on.
+    /// Look at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Ragged::refresh)
     }
 
-    /// Lets go of the files. Arrays that were read stay valid.
+    /// Let go of the files, after which the map raises `ValueError`. Arrays that were read stay valid.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();

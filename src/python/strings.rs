@@ -157,7 +157,7 @@ impl PyStrings {
         self.view.load(py).codec.as_ref().map(|codec| codec.level())
     }
 
-    /// UTF-8 bytes of every text, int64 of shape (n,). The files have no such column: it is computed each time, and the
+    /// UTF-8 bytes of every text, int64 of shape (n,). The files have no such column, so it is computed each time, and the
     /// header of every compressed text is read for it.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
@@ -177,12 +177,12 @@ impl PyStrings {
         self.view.load(py).end()
     }
 
-    /// Looks again at the files: what others have appended since is seen from now on.
+    /// Look at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Strings::refresh)
     }
 
-    /// Lets go of the files.
+    /// Let go of the files, after which the map raises `ValueError`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();

@@ -102,6 +102,9 @@ def test_the_docstrings_have_examples():
     assert len(EXAMPLES) >= 8
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.* samples are safe in:RuntimeWarning"
+)  # a note, where there are none: Python 3.10
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -121,3 +124,9 @@ def test_the_reference_has_every_member(cls):
 def test_the_reference_has_every_name_of_the_package():
     reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
     assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!http)([^)#]+)", (pages.ROOT / "README.md").read_text("utf-8"))
+    assert len(links) > 10
+    assert not [link for link in links if not (pages.ROOT / link).exists()]

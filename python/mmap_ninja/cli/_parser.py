@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """The parser of all arguments; what it returns has the command as `run`."""
-    from mmap_ninja.cli import concat, convert, head, info
+    from mmap_ninja.cli import checksum, concat, convert, head, info, repair, verify
 
     top = Parser(
         prog="mmap-ninja",
@@ -36,7 +36,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"mmap-ninja {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (info, head, concat, convert):
+    for command in (info, head, verify, repair, checksum, concat, convert):
         name = command.__name__.rpartition(".")[2]
         summary, _, description = str(command.__doc__).partition("\n\n")
         command_parser = commands.add_parser(

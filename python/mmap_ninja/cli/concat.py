@@ -1,4 +1,4 @@
-"""Join data sets of one kind, sample after sample, into a new one.
+"""Join data sets of one kind, sample after sample.
 
 What is in OUT stays until the new data set is whole. The bytes are copied
 within the kernel, which shares them where the file system can.

@@ -1,15 +1,15 @@
-"""Make a data set of a folder of images or of text files, one sample a file.
+"""Make a data set of a folder of images or of text files.
 
-Images become uint8 arrays of shape (height, width) where they are grey, else
-(height, width, 3), or (height, width, 4) with transparency, upright as their
-EXIF says; of animations, the first frame. This needs Pillow. Texts are read as
-UTF-8 and stored as they are.
+Every file becomes a sample. Images become uint8 arrays of shape (height,
+width) where they are grey, else (height, width, 3), or (height, width, 4) with
+transparency, upright as their EXIF says; of animations, the first frame. This
+needs Pillow. Texts are read as UTF-8 and stored as they are.
 
 Files are taken from FOLDER and the folders in it, in natural order: 2.png
 comes before 10.png, and a/2.png before b/1.png. Hidden files are left out, and
 links to folders are not followed. Without --kind, the extension tells what a
-file is, and files with others are left out. DIR/names tells which file each
-sample was: a data set of texts, paths relative to FOLDER.
+file is, and files with others are left out. DIR/names is a data set of texts
+that tells which file each sample was, relative to FOLDER.
 
 If a file cannot be read, nothing is made, and the error names the file.
 """

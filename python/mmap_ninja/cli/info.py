@@ -1,4 +1,4 @@
-"""Show what a data set is: its kind, samples, dtype, sizes and lengths.
+"""Show the kind, samples, dtype, size, shapes and lengths.
 
 Lengths are elements of arrays and UTF-8 bytes of texts. The histogram shows
 them in equal steps, or in powers of two where they differ widely. The size is
