@@ -134,10 +134,10 @@ def kill_many(folder, kills, seed=0):
     """Kill writers at random moments, each going on where the last one was cut off; samples that are there."""
     rng, total = random.Random(seed), 0
     for begun in range(0, kills, ROUNDS_EACH):
+        counts = {}
         for number in range(begun, min(begun + ROUNDS_EACH, kills)):
             store = STORES[number % len(STORES)]
             path = Path(folder) / f"{begun} {store.name}"
-            counts = {} if number < begun + len(STORES) else counts
             least = kill_one(store, path, random.Random(rng.random()))
             counts[store] = check(store, path, max(least, counts.get(store, 0)), counts.get(store, 0))
         for store, count in counts.items():
