@@ -26,7 +26,7 @@ from mutations import Place, mutate
 WORKERS = 48
 MEMORY = 64 << 20
 NOBODY = 65534
-READERS = [stores.read_any, *stores.READERS.values()]
+READERS = [stores.read_any, stores.look_over, *stores.READERS.values()]
 MODES = ["r", "r", "r+", "c"]
 SLOW, HUNG = 1.0, 20.0
 MOST_DEATHS = 20
@@ -41,7 +41,7 @@ def read_one(place, seed):
         attempt(wrong, ask, place.path, mode)
     if rng.random() < 0.2:
         place.touch("")
-        attempt(wrong, stores.append_one, place.path)
+        attempt(wrong, rng.choice([stores.append_one, stores.append_one, stores.mend]), place.path)
     return done, wrong
 
 

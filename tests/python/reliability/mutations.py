@@ -127,6 +127,8 @@ class Place:
     def renew(self):
         """Put everything back."""
         remove(self.path)
+        for cut in self.path.parent.glob(f"{self.path.name}.cut-*"):  # What a repair has kept.
+            shutil.rmtree(cut)
         for name in self.folders:
             os.mkdir(self.path / name)
         for name, content in self.content.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import RaggedMmap, StringsMmap, open_existing, repair, verify
 from mmap_ninja import numpy as np_ninja
 
 FIELDS = np.dtype([("box", "<i2", (2, 2)), ("label", "S4"), ("inner", [("score", "<f4")])])
@@ -117,6 +117,19 @@ def read_any(path, mode="r"):
     with suppress(IndexError, *EXPECTED):
         if len(data) and data.lengths[0] < MOST:
             data[0]
+
+
+def look_over(path, mode="r"):
+    """`verify`, what `repair` would do, and the `repr` of what opens."""
+    report, proposal = verify(path), repair(path)
+    f"{report} {proposal} {open_existing(path, mode='r')!r}"
+
+
+def mend(path):
+    """Repair, and look at the outcome: what is said to be sound opens."""
+    repair(path, apply=True)
+    if verify(path).ok:
+        open_existing(path)
 
 
 def append_one(path):
