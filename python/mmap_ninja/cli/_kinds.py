@@ -28,7 +28,7 @@ class Kind:
 
     extensions: frozenset[str]
     read: Callable[[Path], Any]
-    create: Callable[[Path, list], Any]
+    create: Callable[[Path, list[Any]], Any]
 
     def is_likely(self, file: Path) -> bool:
         """Whether the extension is of this kind."""

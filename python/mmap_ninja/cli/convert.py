@@ -17,8 +17,8 @@ If a file cannot be read, nothing is made, and the error names the file.
 import argparse
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,9 @@ def _name(file: Path, folder: Path) -> str:
     return name
 
 
-def _loaded(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Iterator:
+def _loaded(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Generator[Any, None, None]:
     """The samples in order, while threads read those to come: Pillow decodes without the interpreter's lock."""
-    waiting = deque()
+    waiting: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for file in files:
