@@ -106,7 +106,8 @@ def test_the_program_is_installed_under_its_name():
     assert program.load() is main
 
 
-def test_help_names_every_command_and_has_examples(run):
+def test_help_names_every_command_and_has_examples(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, err = run("--help")
     assert (status, err) == (0, "")
     assert re.findall(r"^    (\w+)\b", out, re.MULTILINE) == COMMANDS
