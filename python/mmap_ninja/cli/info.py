@@ -64,14 +64,14 @@ def _lengths(lengths: np.ndarray, unit: str) -> dict[str, Any]:
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
-    columns = _terminal.width() or 80
+    columns = _terminal.width()
     for name, text in _rows(facts):
         yield _terminal.cut(f"{name:<8}  {clean(text)}", columns)
     if lengths := facts.get("lengths"):
         yield ""
         parts = lengths["histogram"]
-        labels = [_interval(part["from"], part["to"]) for part in parts]
-        for bar in _terminal.bars(labels, [part["samples"] for part in parts], columns):
+        labels = [_interval(part["from"], part["to"], ",") for part in parts]
+        for bar in _terminal.bars(labels, [part["samples"] for part in parts], columns or 80):
             yield _terminal.cut(bar, columns)
 
 
@@ -90,7 +90,7 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "shapes", f"{_range(group)}, {count(group['samples'], 'sample')}"
     if lengths := facts.get("lengths"):
         parts = (f"{name} {_number(lengths[name])}" for name in ("min", "median", "mean", "max"))
-        yield "lengths", f"{', '.join(parts)} {lengths['unit']}"
+        yield lengths["unit"], ", ".join(parts)
 
 
 def _size(n_bytes: int) -> str:
@@ -114,5 +114,5 @@ def _range(group: dict[str, Any]) -> str:
     return f"({axes},)" if group["ndim"] == 1 else f"({axes})"
 
 
-def _interval(low: int, high: int) -> str:
-    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+def _interval(low: int, high: int, separator: str = "") -> str:
+    return f"{low:{separator}}" if low == high else f"{low:{separator}}–{high:{separator}}"
