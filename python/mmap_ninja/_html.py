@@ -14,7 +14,7 @@ from mmap_ninja._show import LARGEST_VALUE, clean, count, values
 _IMAGES, _ROWS = 8, 5
 _SIDE, _CHARACTERS = 96, 200
 # Texts and images of more bytes than this are not read.
-_LARGEST = 16 << 20
+_LARGEST = 64 << 20
 
 # Colours are the notebook's own, so that this suits light and dark ones.
 _BOX = "font-size:13px;line-height:1.5"
