@@ -87,7 +87,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another writer holds the directory.
-    #[error("{}: another writer holds this data set (waited {} s); try again when it is done", path.display(), waited.as_secs())]
+    #[error("{}: another writer holds this data set (waited {:.1} s); try again when it is done", path.display(), waited.as_secs_f64())]
     Busy {
         /// The directory.
         path: PathBuf,

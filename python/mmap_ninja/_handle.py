@@ -104,7 +104,7 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         samples_from = partial(_build.rest, sample_generator)
-        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **_commit(kwargs)}
         is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
@@ -132,7 +132,7 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **_commit(kwargs)}
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
@@ -143,6 +143,11 @@ class Handle:
 
     def _join_shard(self, shard: Path) -> None:
         self._join(shard)
+
+
+def _commit(options: dict) -> dict:
+    """Those of the options that putting a build in place heeds as well."""
+    return {name: options[name] for name in ("durability", "timeout") if name in options}
 
 
 def member(memmap: Any, directory: Path, mode: str, rows: int) -> np.memmap:

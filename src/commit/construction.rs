@@ -37,6 +37,7 @@ use crate::storage::{Identity, kind_of};
 pub struct Construction {
     target: PathBuf,
     partial: PathBuf,
+    options: Options,
     _lock: Held,
 }
 
@@ -46,6 +47,14 @@ impl Construction {
     /// # Errors
     /// [`Error::Busy`] where another builder is at work; [`Error::Io`].
     pub fn begin(target: &Path, resume: bool) -> Result<Self> {
+        Self::begin_with(target, resume, Options::default())
+    }
+
+    /// The same with options, of which a build heeds the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Construction::begin`].
+    pub fn begin_with(target: &Path, resume: bool, options: Options) -> Result<Self> {
         let target = crate::absolute(target)?;
         let partial = partial_path(&target);
         loop {
@@ -60,10 +69,10 @@ impl Construction {
             }
             // The other builder may have put its directory in place since this one looked.
             if Identity::of(&path) == Some(Identity::from(&file.metadata().at(&path)?)) {
-                let begun = Self { target, partial, _lock: Held::new(file) };
+                let begun = Self { target, partial, options, _lock: Held::new(file) };
                 if !resume {
                     begun.clear()?;
-                } else if let Some(lock) = DirLock::acquire(&begun.partial, Options::default().timeout)? {
+                } else if let Some(lock) = DirLock::acquire(&begun.partial, begun.options.timeout)? {
                     recover(&begun.partial, &lock)?;
                 }
                 return Ok(begun);
@@ -87,10 +96,10 @@ impl Construction {
         }
         let mut build = Build::adopt(&self.partial, &self.target)?;
         remove_file(&build.dir().join(BUILDING))?;
-        let published = build.publish(&self.target, Options::default().timeout);
+        let published = build.publish(&self.target, &self.options);
         if published.is_err() {
-            // What was built is not lost: it goes back to where it can be resumed.
-            let _ = build.give_back(&self.partial);
+            // What was built is not lost: it goes back to where it can be resumed, marked as a build's again.
+            let _ = open_lock(&build.dir().join(BUILDING)).and_then(|_| build.give_back(&self.partial));
         }
         published
     }

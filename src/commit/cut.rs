@@ -5,11 +5,11 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::DirLock;
 use super::append::{data_path, put_back};
 use super::fs::{create_directories, create_new, remove_file, sync, sync_directory, truncate, write_at};
 use super::intent::{Entry, Intent};
 use super::recover::{MAX_INTENT, is_committed, rows_of};
+use super::{DirLock, Durability};
 use crate::error::{At, Result};
 use crate::format::{INTENT, SHAPE};
 use crate::storage::{open_member, read_at, read_optional, size_of_member, skip_hole};
@@ -60,7 +60,7 @@ pub(crate) fn cut(dir: &Path, _lock: &DirLock, cut: &Cut) -> Result<PathBuf> {
         keep(dir, &kept, name.as_ref(), 0..size)?;
     }
     sync_directory(&kept)?;
-    put_back(dir, &cut.entries)?;
+    put_back(dir, &cut.entries, Durability::Full)?;
     cut.files.iter().try_for_each(|name| remove_file(&dir.join(name)))?;
     Ok(kept)
 }

@@ -25,6 +25,8 @@ mod lock;
 mod recover;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace;
 
 use std::fs::File;
 use std::path::PathBuf;

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::DirLock;
-use super::append::{data_path, undo};
-use super::fs::remove_file;
+use super::append::{conclude, data_path, undo};
+use super::fs::{remove_file, sync};
 use super::intent::{Entry, Intent};
+use super::{DirLock, Durability};
 use crate::error::{Error, Result};
 use crate::format::{INTENT, SHAPE, parse_shape};
-use crate::storage::{read_optional, read_text, size_of_member};
+use crate::storage::{open_member, read_optional, read_text, size_of_member};
 
 /// Longer than any intent that this crate writes.
 pub(super) const MAX_INTENT: u64 = 1 << 20;
@@ -18,7 +18,8 @@ pub(crate) fn has_intent(dir: &Path) -> bool {
     dir.join(INTENT).symlink_metadata().is_ok()
 }
 
-/// Finishes or undoes an append that was cut off. An intent that is itself torn was never acted upon.
+/// Finishes or undoes an append that was cut off. An intent that is itself torn was never acted upon. This is rare, and
+/// always waits for the disk: the intent must not be gone before what it explains.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the files are in no state that the intent explains: then nothing is changed.
@@ -29,7 +30,18 @@ pub(crate) fn recover(dir: &Path, _lock: &DirLock) -> Result<()> {
     for entry in &intent.entries {
         check(dir, entry)?;
     }
-    if is_committed(dir, &intent)? { remove_file(&path) } else { undo(dir, &intent) }
+    if is_committed(dir, &intent)? { finish(dir, &intent) } else { undo(dir, &intent, Durability::Full) }
+}
+
+/// The writer that died may not have waited for the disk.
+fn finish(dir: &Path, intent: &Intent) -> Result<()> {
+    for Entry { member, rows, .. } in &intent.entries {
+        let shape = rows.map(|_| dir.join(member).join(SHAPE));
+        for path in shape.into_iter().chain([data_path(dir, member.as_ref())]) {
+            sync(&open_member(&path, false)?, &path)?;
+        }
+    }
+    conclude(dir, Durability::Full)
 }
 
 /// Whether the intent in `dir`, if there is one, explains the files or is itself torn.

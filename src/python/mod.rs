@@ -8,6 +8,7 @@ mod dense;
 mod dtype;
 mod error;
 mod index;
+mod iterator;
 mod mode;
 mod ragged;
 mod samples;
