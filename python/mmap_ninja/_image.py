@@ -23,9 +23,9 @@ def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
     A large image is read at every so many pixels; these are averaged.
     """
     pixels = image if image.ndim == 3 else image[..., np.newaxis]
-    scale = max(1.0, max(pixels.shape[:2]) / side)
-    step = max(1, int(scale / 4))
-    height, width = (max(1, int(length / scale)) for length in pixels.shape[:2])
+    longest = max(side, *pixels.shape[:2])
+    step = max(1, longest // (4 * side))
+    height, width = (max(1, length * side // longest) for length in pixels.shape[:2])
     return _averaged(_averaged(pixels[::step, ::step], height, 0), width, 1)
 
 
@@ -37,8 +37,8 @@ def _averaged(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:
     starts = np.arange(length) * before // length
     counts = np.diff(starts, append=before)
     sums = np.add.reduceat(pixels, starts, axis, dtype=np.uint32)
-    means: np.ndarray = sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))
-    return means.round().astype(np.uint8)
+    means = sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))
+    return np.asarray(means.round(), np.uint8)
 
 
 def sheet(images: Sequence[np.ndarray], side: int) -> np.ndarray:
@@ -60,7 +60,7 @@ def _on_white(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] < 4:
         return pixels
     opacity = pixels[..., 3:] / 255
-    return (pixels[..., :3] * opacity + 255 * (1 - opacity)).round().astype(np.uint8)
+    return np.asarray((pixels[..., :3] * opacity + 255 * (1 - opacity)).round(), np.uint8)
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import io
 import json
 import os
 import pty
@@ -11,12 +12,13 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import redirect_stderr, redirect_stdout
 
 import mmap_ninja
 import numpy as np
 import pytest
 from conftest import tree
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, StringsMmap, _core
 from mmap_ninja import numpy as np_ninja
@@ -104,7 +106,8 @@ def test_the_program_is_installed_under_its_name():
     assert program.load() is main
 
 
-def test_help_names_every_command_and_has_examples(run):
+def test_help_names_every_command_and_has_examples(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, err = run("--help")
     assert (status, err) == (0, "")
     assert re.findall(r"^    (\w+)\b", out, re.MULTILINE) == COMMANDS
@@ -741,3 +744,42 @@ def test_an_interrupted_conversion_is_forgotten(run, folder, out):
     _core.Construction(out, False)
     assert run("convert", folder, out)[0] == 0
     assert sorted(os.listdir(folder.parent)) == ["folder", "out"]
+
+
+# Whatever the files hold
+
+
+MAKERS = {
+    "images": lambda path: RaggedMmap.from_lists(path, [image(n + 1, 3, 3) for n in range(5)]),
+    "tokens": lambda path: RaggedMmap.from_lists(path, [np.arange(n) for n in range(5)]),
+    "texts": lambda path: StringsMmap.from_strings(path, ["one", "zwei", "três"] * 5),
+    "compressed": lambda path: StringsMmap.from_strings(path, ["one" * 9, "zwei"], zstd_level=1),
+    "dense": lambda path: np_ninja.from_ndarray(path, np.arange(12.0).reshape(6, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_damaged_files_are_an_answer_and_no_traceback(fresh, kind, data):
+    path = fresh()
+    MAKERS[kind](path)
+    file = data.draw(st.sampled_from(sorted(path.rglob("*.ninja"))))
+    content = bytearray(file.read_bytes())
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(content)))
+        content[place : place + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    file.write_bytes(content)
+    for argv in ["info"], ["info", "--json"], ["head"], ["verify"], ["repair"]:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            status = main([*argv, str(path)])
+        assert status in (0, 1)
+        assert (status == 0 or argv[0] in ("verify", "repair")) == (err.getvalue() == "")
+        assert err.getvalue().count("\n") <= 1
+    for make in RaggedMmap, StringsMmap:
+        try:
+            memmap = make(path)
+        except ValueError:
+            continue
+        assert memmap._repr_html_()

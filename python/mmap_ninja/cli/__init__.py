@@ -44,7 +44,8 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments = parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    return int(arguments.run(arguments))
+    status: int = arguments.run(arguments)
+    return status
 
 
 def _in_one_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ import argparse
 from typing import NoReturn
 
 from mmap_ninja._core import __version__
+from mmap_ninja._show import clean
 
 DESCRIPTION = "Look at data sets in memory-mapped files, check, join and make them."
 EPILOG = """\
@@ -21,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"mmap-ninja: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"mmap-ninja: {clean(message)}; see `{self.prog} --help`\n")
 
 
 def parser() -> Parser:
@@ -38,7 +39,8 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (info, head, verify, repair, checksum, concat, convert):
         name = command.__name__.rpartition(".")[2]
-        summary, _, description = str(command.__doc__).partition("\n\n")
+        # `python -OO` takes the docstrings away.
+        summary, _, description = (command.__doc__ or name).partition("\n\n")
         command_parser = commands.add_parser(
             name,
             help=summary[0].lower() + summary[1:].rstrip("."),

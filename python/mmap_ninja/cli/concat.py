@@ -5,6 +5,7 @@ within the kernel, which shares them where the file system can.
 """
 
 import argparse
+from pathlib import Path
 
 from mmap_ninja import concatenate
 from mmap_ninja.cli import _terminal
@@ -16,7 +17,7 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", metavar="OUT", help="the directory of the new data set")
+    parser.add_argument("out", metavar="OUT", type=Path, help="the directory of the new data set")
     parser.add_argument("dirs", metavar="DIR", nargs="+", help="the data sets, in their order")
     add_overwrite(parser, "OUT")
 
