@@ -20,7 +20,7 @@ import pytest
 from conftest import tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap, _core
+from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 from mmap_ninja.cli import _files, _lengths, _terminal, main
 from PIL import Image
@@ -741,9 +741,16 @@ def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):
 
 def test_an_interrupted_conversion_is_forgotten(run, folder, out):
     write("text", folder / "1.txt")
-    _core.Construction(out, False)
+    with pytest.raises(KeyboardInterrupt):
+        StringsMmap.from_generator(out, interrupted(), 1)
+    assert sorted(os.listdir(folder.parent)) == ["folder", "out.partial"]
     assert run("convert", folder, out)[0] == 0
     assert sorted(os.listdir(folder.parent)) == ["folder", "out"]
+
+
+def interrupted():
+    yield from "ab"
+    raise KeyboardInterrupt
 
 
 # Whatever the files hold
