@@ -203,7 +203,7 @@ impl Ragged {
         };
         writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, batch)?;
-        self.writer = Some((lock.identity(), writer));
+        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
 

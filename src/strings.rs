@@ -182,7 +182,7 @@ impl Strings {
         };
         writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, &ends)?;
-        self.writer = Some((lock.identity(), writer));
+        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
 

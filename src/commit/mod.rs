@@ -18,7 +18,7 @@ mod construction;
 mod create;
 mod cut;
 #[cfg(test)]
-mod fault;
+pub(crate) mod fault;
 mod fs;
 mod intent;
 mod lock;

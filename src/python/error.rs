@@ -71,10 +71,12 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EIO: i32 = 5;
     const EEXIST: i32 = 17;
     const ENOTDIR: i32 = 20;
+    const EINVAL: i32 = 22;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
         io::ErrorKind::AlreadyExists => EEXIST,
         io::ErrorKind::NotADirectory => ENOTDIR,
+        io::ErrorKind::InvalidInput => EINVAL,
         _ => EIO,
     }
 }

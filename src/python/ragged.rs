@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
 use super::batches::{self, Pair, addresses, extent, overlap};
-use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::dtype::{from_numpy, has_dtype, stored};
 use super::index::{self, Index};
 use super::iterator::Items;
 use super::mode;
@@ -52,7 +52,7 @@ impl State {
         let known = last.filter(|last| last.dtype() == view.header.as_ref().map(|header| &header.dtype));
         let descr = match (known.and_then(|last| last.descr.as_ref()), &view.header) {
             (Some(descr), _) => Some(descr.clone_ref(py)),
-            (None, Some(header)) => Some(to_numpy(py, &header.dtype)?.unbind()),
+            (None, Some(header)) => Some(stored(py, &view.dir, &header.dtype)?.unbind()),
             (None, None) => None,
         };
         let owner = match last {

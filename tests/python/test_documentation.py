@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import os
 import re
 
 import mmap_ninja
@@ -12,7 +13,18 @@ import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-MODULES = ["", "._show", ".base", ".cli._lengths", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
+MODULES = [
+    "",
+    "._show",
+    "._verify",
+    ".base",
+    ".cli._lengths",
+    ".generic",
+    ".numpy",
+    ".parallel",
+    ".ragged",
+    ".string",
+]
 EXAMPLES = [
     example
     for module in [importlib.import_module(f"mmap_ninja{name}") for name in MODULES]
@@ -80,7 +92,7 @@ def test_the_example_of_an_array_that_grows(tmp_path):
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    example.globs.update(np=np, out_dir=tmp_path / "out")
+    example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
     found = []
     doctest.DocTestRunner().run(example, out=found.append)
     assert not found, "".join(found)
