@@ -41,8 +41,8 @@ def session(shown: str) -> None:
     environment = os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"}
     for step in re.split(r"^\$ ", shown, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")
-        program, *arguments = shlex.split(command)
-        assert program == "mmap-ninja"
+        name, *arguments = shlex.split(command)
+        assert name == "mmap-ninja"
         done = subprocess.run(
             [sys.executable, "-m", "mmap_ninja", *arguments],
             check=False,
