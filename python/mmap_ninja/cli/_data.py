@@ -1,7 +1,7 @@
 """Data sets of any kind, as the commands look at them."""
 
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ Data: TypeAlias = RaggedMmap | StringsMmap | np.memmap
 
 def opened(directory: str | Path) -> Data:
     """The data set in a directory, to be read only."""
-    return cast("Data", open_existing(directory, mode="r"))
+    return open_existing(directory, mode="r")
 
 
 def samples_in(data: Data) -> int:
