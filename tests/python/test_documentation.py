@@ -5,6 +5,7 @@ import importlib
 import inspect
 import os
 import re
+from functools import reduce
 
 import mmap_ninja
 import numpy as np
@@ -124,6 +125,12 @@ def test_the_reference_has_every_member(cls):
 def test_the_reference_has_every_name_of_the_package():
     reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
     assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_the_names_that_a_page_links_to_exist(page):
+    for name in re.findall(r"`~mmap_ninja\.([\w.]+)`", page.read_text("utf-8")):
+        reduce(getattr, name.split("."), mmap_ninja)
 
 
 def test_the_links_of_the_readme_lead_somewhere():
