@@ -11,7 +11,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-torch soak bench docs
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-portable test-torch soak bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -56,6 +56,12 @@ test-rust:
 
 test-python: $(VENV)/.installed $(ORIGINAL)/.installed
 	$(BIN)/python -m pytest -q
+
+# What there is of the tests where the system is not a Unix.
+test-portable: $(VENV)/.installed
+	cargo test -q --test model
+	cargo test -q --doc
+	$(BIN)/python -m pytest -q tests/python/test_documentation.py
 
 soak:
 	SOAK=1 cargo test --release --lib -- --nocapture

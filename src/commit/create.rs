@@ -203,7 +203,9 @@ fn sync_tree(dir: &Path) -> Result<()> {
         if kind.is_dir() {
             sync_tree(&path)?;
         } else if kind.is_file() {
-            sync(&fs::File::open(&path).at(&path)?, &path)?;
+            // Windows flushes what is open for writing only.
+            let file = fs::File::options().read(true).write(cfg!(windows)).open(&path).at(&path)?;
+            sync(&file, &path)?;
         }
     }
     sync_directory(dir)
