@@ -218,7 +218,7 @@ def remove(file, _chosen):
 
 def link(file, chosen):
     remove(file, chosen)
-    file.symlink_to(chosen.choice(["/dev/zero", "/etc/passwd", "/", str(file), "nowhere"]))
+    file.symlink_to(chosen.choice(["/dev/zero", "/dev", str(file), "nowhere"]))
 
 
 def pipe(file, chosen):
