@@ -88,16 +88,30 @@ pub fn repair_with(dir: impl AsRef<Path>, layout: &Layout, apply: bool, progress
     let dir = crate::absolute(dir.as_ref())?;
     let lock = if apply { DirLock::acquire(&dir, Options::default().timeout)? } else { None };
     let mut done = Repair { is_applied: apply, ..Repair::default() };
+    let mut told = Vec::new();
     for _ in 0..ROUNDS {
         let report = verify_with(&dir, layout, &mut *progress)?;
         let plan = Plan::of(&dir, layout, &report)?;
-        done.problems = plan.problems;
+        done.problems = united(plan.problems, &told);
         let Some(wanted) = plan.cut else { return Ok(done) };
         done.actions.extend(actions(&wanted, report.samples));
         let Some(lock) = &lock else { return Ok(done) };
+        if wanted.files.contains(&CHECKSUMS) {
+            told.clone_from(&done.problems);
+        }
         done.kept.push(cut(&dir, lock, &wanted)?);
     }
     Ok(done)
+}
+
+/// What is found now, and what checksums have told that are gone now.
+fn united(mut found: Vec<Finding>, told: &[Finding]) -> Vec<Finding> {
+    for finding in told {
+        if !found.iter().any(|other| (&other.file, &other.samples) == (&finding.file, &finding.samples)) {
+            found.push(finding.clone());
+        }
+    }
+    found
 }
 
 /// What is to be done, and what stays as it is.
@@ -223,7 +237,7 @@ fn size_of(entry: &Entry) -> u64 {
 
 /// Damage within a sample that stays is nothing that cutting mends.
 fn is_in_a_sample(finding: &Finding, samples: u64) -> bool {
-    finding.samples.as_ref().is_some_and(|range| range.end <= samples)
+    finding.samples.as_ref().is_some_and(|range| range.start < samples)
 }
 
 /// Rows of a dense array that are there whole.

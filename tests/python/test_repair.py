@@ -238,6 +238,18 @@ def test_checksums_go_where_they_cover_what_was_cut_and_stay_elsewhere(tmp_path)
         assert verify(path).ok
 
 
+def test_what_checksums_tell_of_samples_that_stay_is_told_although_the_checksums_go(path):
+    RaggedMmap.from_lists(path, [np.full(1 << 16, i, np.uint8) for i in range(10)])
+    write_checksums(path)
+    flip(path / "data.ninja", 8 << 16)
+    os.truncate(path / "data.ninja", 9 << 16)
+    for apply in [False, True]:
+        done = repair(path, apply=apply)
+        assert [problem.samples for problem in done.problems] == [range(4)]
+    assert not (path / "checksums.json").exists()
+    assert len(RaggedMmap(path)) == 9
+
+
 def test_every_repair_keeps_in_a_directory_of_its_own(path):
     StringsMmap.from_strings(path, ["one", "two", "three"])
     for number, size in [(1, 6), (2, 3)]:
