@@ -21,7 +21,7 @@ help:
 	@echo "make lint    linters, types and the crate's documentation"
 	@echo "make wheel   a manylinux wheel and the sdist into dist/, checked; make test-wheel test-sdist tries them"
 	@echo "make package the crate as cargo would publish it, built without Python"
-	@echo "make soak    the tests with faults at every file operation, in full"
+	@echo "make soak    the tests of reliability in full; hours"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
 	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
@@ -63,8 +63,9 @@ test-portable: $(VENV)/.installed
 	cargo test -q --doc
 	$(BIN)/python -m pytest -q tests/python/test_documentation.py
 
-soak:
+soak: $(VENV)/.installed $(ORIGINAL)/.installed
 	SOAK=1 cargo test --release --lib -- --nocapture
+	SOAK=1 $(BIN)/python -m pytest -q tests/python/reliability
 
 # Needs Debian's python3-torch, which brings NumPy 1.24: apt-get install python3-torch python3-pytest python3-tqdm
 test-torch: $(VENV)/.tools

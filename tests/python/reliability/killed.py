@@ -5,14 +5,11 @@ import random
 import signal
 import struct
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
-
-warnings.filterwarnings("error")
 
 # Killed writers between which a data set is begun anew.
 ROUNDS_EACH = 40

@@ -145,6 +145,8 @@ def read_all(first, count, workers):
     with stores.memory_folder() as base:
         base.chmod(0o755)
         stores.create_all(base / "origins")
+        for path in (base / "origins").rglob("*"):  # A link that replaces a member may lead there.
+            path.chmod(0o555 if path.is_dir() else 0o444)
         return supervise(base, base / "origins", first, count, min(workers, count))
 
 

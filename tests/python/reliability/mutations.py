@@ -127,24 +127,39 @@ class Place:
     def renew(self):
         """Put everything back."""
         remove(self.path)
+        self.put_back("")
         for cut in self.path.parent.glob(f"{self.path.name}.cut-*"):  # What a repair has kept.
             shutil.rmtree(cut)
-        for name in self.folders:
-            os.mkdir(self.path / name)
-        for name, content in self.content.items():
-            (self.path / name).write_bytes(content)
         self.touched.clear()
 
     def restore(self):
         """Put back what was touched."""
-        if not self.touched <= self.content.keys():
+        if "" in self.touched:
             return self.renew()
-        for name in self.touched:
-            path = self.path / name
-            remove(path)
-            path.write_bytes(self.content[name])
+        for name in sorted(self.touched):
+            remove(self.path / name)
+            self.put_back(name)
         self.touched.clear()
         return None
+
+    def put_back(self, name):
+        """Write a member that is not there, or a directory with all that it holds; nothing if it was no member."""
+        if name in self.content:
+            write(f"{self.path}/{name}", self.content[name])
+        below = f"{name}/" if name else ""
+        for folder in self.folders:
+            if folder == name or folder.startswith(below):
+                os.mkdir(f"{self.path}/{folder}")
+        for file, content in self.content.items():
+            if file.startswith(below) and file != name:
+                write(f"{self.path}/{file}", content)
+
+
+def write(path, content):
+    """Create a file; faster than Python's own."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    os.write(file, content)
+    os.close(file)
 
 
 def remove(path):

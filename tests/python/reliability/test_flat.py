@@ -9,6 +9,8 @@ import resources
 import stores
 from scale import scaled
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
+
 TIMES = {
     "opening": 10_000,
     "failing": 10_000,

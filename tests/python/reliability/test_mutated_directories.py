@@ -5,7 +5,10 @@ import subprocess
 import sys
 
 import mutated
+import pytest
 from scale import scaled
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 DIRECTORIES = scaled(20_000, 1_000_000)
 AT_ONCE = 20_000

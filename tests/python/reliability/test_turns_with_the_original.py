@@ -11,9 +11,12 @@ ROUNDS = scaled(30, 1000)
 # Rounds between which a data set is begun anew, since every step reads all of it.
 ROUNDS_EACH = 25
 
+# The original appends wrongly to elements that are none at all: the first sample of a data set has some.
 SAMPLES = {
-    "flat": lambda rng, number: np.full(rng.integers(5), number, "int32"),
-    "images": lambda rng, number: np.full((*rng.integers(4, size=2), 3), number, "uint8"),
+    "flat": lambda rng, number: np.full(rng.integers(number % ROUNDS_EACH == 0, 5), number, "int32"),
+    "images": lambda rng, number: np.full(
+        (*rng.integers(number % ROUNDS_EACH == 0, 4, 2), 3), number % 256, "uint8"
+    ),
     "strings": lambda rng, number: f"{number} é" * rng.integers(1, 9),
     "frames": lambda rng, number: f"{number} zwei " * rng.integers(1, 9),
 }
