@@ -116,7 +116,9 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        # A dictionary is trained on a whole batch; anything else is decided by the first sample.
+        deciding = None if kwargs.get("zstd_train_dictionary_size") else parallel.LEAST
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, "deciding": deciding}
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
