@@ -2,7 +2,6 @@
 
 import pickle
 from contextlib import suppress
-from multiprocessing.pool import RemoteTraceback
 from traceback import format_exception
 from typing import Any
 
@@ -53,6 +52,8 @@ def _assembled(kind: type[Exception], args: tuple, attributes: dict[str, Any]) -
 
 
 def _received(data: bytes | None, text: str, name: str, place: str) -> Failure:
+    from multiprocessing.pool import RemoteTraceback
+
     error: Exception = RuntimeError(
         f"{place}: a worker process raised {name}, which cannot be shown as it is"
     )

@@ -180,7 +180,7 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 /// Renames `from` to `to` if nothing (or an empty directory) is there; `false` where something is.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
     pass(to)?;
-    match fs::rename(from, to).at(to) {
+    match fs::rename(from, to).map_err(explained).at(to) {
         Ok(()) => Ok(true),
         Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
         Err(error) => Err(error),
@@ -206,8 +206,18 @@ pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
     pass(right)?;
     match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => exchange_by_renames(left, right),
-        other => other.at(right),
+        other => other.map_err(|error| explained(error.into())).at(right),
     }
+}
+
+/// What the system calls a link across devices when it moves a directory within one.
+fn explained(error: std::io::Error) -> std::io::Error {
+    use std::io::ErrorKind::CrossesDevices;
+    if error.kind() != CrossesDevices {
+        return error;
+    }
+    let what = "a directory in a lower layer of the file system cannot be moved; put a copy in its place, or remove it";
+    std::io::Error::new(CrossesDevices, what)
 }
 
 #[cfg(not(target_os = "linux"))]

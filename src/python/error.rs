@@ -67,11 +67,13 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EIO: i32 = 5;
     const EBUSY: i32 = 16;
     const EEXIST: i32 = 17;
+    const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
         io::ErrorKind::ResourceBusy => EBUSY,
         io::ErrorKind::AlreadyExists => EEXIST,
+        io::ErrorKind::CrossesDevices => EXDEV,
         io::ErrorKind::NotADirectory => ENOTDIR,
         _ => EIO,
     }
