@@ -276,7 +276,10 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
     @staticmethod
     def _write_shard(memmap: "RaggedMmap") -> Callable[[Path, list], Any]:
         """What a worker process does with its samples."""
-        return partial(RaggedMmap.from_lists, dtype=memmap.dtype)
+        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
+        return partial(
+            RaggedMmap.from_lists, dtype=memmap.dtype, **{key: getattr(memmap, key) for key in keys}
+        )
 
     @classmethod
     def _opened(cls, out_dir: str | PathLike, dtype=None, mode: str = "r+", **kwargs) -> "RaggedMmap":

@@ -12,9 +12,10 @@ use super::fs::{
     sync_directory, truncate, write_at, write_chunks,
 };
 use super::leftovers::conclude_dead;
+use super::members::foreign;
 use super::{DirLock, place};
 use crate::error::{At, Result};
-use crate::format::{self, DATA};
+use crate::format::DATA;
 use crate::storage::{kind_of, open_member};
 
 /// One directory of a new data set.
@@ -121,11 +122,8 @@ impl Build {
 
 /// Gives what is in `old` and no data set's a second name in `new`.
 pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
-    for entry in fs::read_dir(old).at(old)? {
-        let name = entry.at(old)?.file_name();
-        if !is_ours(&name) {
-            link_or_copy(&old.join(&name), &new.join(&name))?;
-        }
+    for name in foreign(old)? {
+        link_or_copy(&old.join(&name), &new.join(&name))?;
     }
     Ok(())
 }
@@ -144,28 +142,6 @@ fn build_path(target: &Path) -> PathBuf {
     name.push(target.file_name().unwrap_or_default());
     name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     target.with_file_name(name)
-}
-
-/// Names that a data set uses by default.
-fn is_ours(name: &std::ffi::OsStr) -> bool {
-    let known = [
-        format::TYPE,
-        format::DTYPE,
-        format::SHAPE,
-        format::ORDER,
-        format::DATA,
-        format::SHAPES_ARE_FLAT,
-        format::ZSTD_LEVEL,
-        format::ZSTD_DICT,
-        format::INTENT,
-        BUILDING,
-        "checksums.json",
-        "starts",
-        "ends",
-        "shapes",
-        "flattened_shapes",
-    ];
-    known.iter().any(|ours| name == *ours)
 }
 
 /// A second name for a file, or the same for all that a directory holds. What is there already stays.

@@ -22,6 +22,7 @@ mod fs;
 mod intent;
 mod leftovers;
 mod lock;
+mod members;
 mod place;
 mod recover;
 #[cfg(test)]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -492,6 +493,35 @@ def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store
     built = store.generate("data", moving(), 2)
     assert store.items(path) == [plain(sample) for sample in store.samples(5)]
     assert len(built) == 5
+
+
+OTHER_KEYS = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
+
+
+@pytest.mark.parametrize("samples", [STORES["tokens"].samples(7), STORES["mixed"].samples(12)])
+@pytest.mark.parametrize("create", [RaggedMmap.from_lists, partial(RaggedMmap.from_generator, batch_size=5)])
+def test_what_is_replaced_goes_whole_and_what_else_is_there_stays(path, samples, create):
+    create(whole := path.parent / "whole", samples)
+    RaggedMmap.from_lists(path, samples, **OTHER_KEYS)
+    np_ninja.from_ndarray(path / "labels", np.arange(len(samples) + 1))
+    np_ninja.from_ndarray(path / "weights", np.ones(len(samples)))
+    (path / "README").write_text("mine")
+    (path / "checksums.json").write_text("of what was there")
+    create(path, samples)
+    assert len(np_ninja.open_existing(path / "labels")) == len(samples) + 1
+    for name in "labels", "weights":
+        shutil.move(path / name, path.parent)
+    assert (path / "README").read_text() == "mine"
+    (path / "README").unlink()
+    assert tree(path) == tree(whole)
+
+
+def test_what_may_be_the_users_own_stays(path):
+    """Five entries could be the four that go by other names."""
+    RaggedMmap.from_lists(path, [np.arange(3)] * 4, **OTHER_KEYS)
+    np_ninja.from_ndarray(path / "labels", np.arange(4))
+    RaggedMmap.from_lists(path, [np.arange(5)] * 2)
+    assert np_ninja.open_existing(path / "labels").tolist() == [0, 1, 2, 3]
 
 
 NO_PLACES = {
