@@ -98,6 +98,13 @@ impl Codec {
         texts
     }
 
+    /// Refuses a dictionary that zstd does not take.
+    pub fn check_dict(&self, dir: &Path) -> Result<()> {
+        let taken = Compressor::with_dictionary(self.level, &self.dict).map(drop);
+        let taken = taken.and_then(|()| Decompressor::with_dictionary(&self.dict).map(drop));
+        taken.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("no zstd dictionary: {error}")))
+    }
+
     /// One frame a string, on as many cores as there are.
     pub fn compress(&self, dir: &Path, strings: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
         if let Some(index) = strings.iter().position(|string| string.len() > MAX_STRING) {
@@ -115,6 +122,9 @@ impl Codec {
                 .map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
                 .collect()
         });
+        if compressed.is_err() {
+            self.check_dict(dir)?;
+        }
         Ok(compressed.at(dir)?.into_iter().flatten().collect())
     }
 
@@ -125,9 +135,14 @@ impl Codec {
         strings.iter().map(|string| compressor.compress(string)).collect()
     }
 
+    /// The size that the beginning of a frame states.
+    pub fn stated_size(frame: &[u8]) -> Option<usize> {
+        usize::try_from(get_frame_content_size(frame).ok()??).ok()
+    }
+
     /// The size that a frame states, if it can be true.
     pub fn size_of(frame: &[u8]) -> Option<usize> {
-        let size = usize::try_from(get_frame_content_size(frame).ok()??).ok()?;
+        let size = Self::stated_size(frame)?;
         (size <= MAX_STRING && size <= frame.len().saturating_mul(MAX_RATIO)).then_some(size)
     }
 

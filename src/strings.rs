@@ -79,16 +79,30 @@ impl Strings {
         compression: Option<Compression>,
         strings: &[S],
     ) -> Result<()> {
-        layout.check()?;
+        let options = Options { layout: layout.clone(), ..Options::default() };
+        Self::create_with(dir, &options, compression, strings)
+    }
+
+    /// The same with options, of which a new data set heeds the layout, the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Strings::create`]; [`Error::Busy`].
+    pub fn create_with<S: AsRef<str>>(
+        dir: impl AsRef<Path>,
+        options: &Options,
+        compression: Option<Compression>,
+        strings: &[S],
+    ) -> Result<()> {
+        options.layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;
         let build = Build::beside(&dir)?;
         // No strings are no data set yet, as in a directory that is not there.
         if !strings.is_empty() {
-            write_new(&build, &dir, layout, codec.as_ref(), &bytes)?;
+            write_new(&build, &dir, &options.layout, codec.as_ref(), &bytes)?;
         }
-        build.publish(&dir, Options::default().timeout)
+        build.publish(&dir, options)
     }
 
     /// Writes new strings as those of `other` are written: not at all compressed, or with its level and dictionary.
@@ -100,7 +114,7 @@ impl Strings {
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let build = Build::beside(&dir)?;
         write_new(&build, &dir, &other.options.layout, other.view.codec.as_deref(), &bytes)?;
-        build.publish(&dir, other.options.timeout)
+        build.publish(&dir, &other.options)
     }
 
     /// Appends strings, all of them or none.
@@ -124,7 +138,7 @@ impl Strings {
             }
             let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &bytes)?;
-            if build.publish_new(&dir)? {
+            if build.publish_new(&dir, self.options.durability)? {
                 return self.refresh();
             }
         }
@@ -143,7 +157,7 @@ impl Strings {
         if !view.exists {
             let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
-            build.replace(&dir, lock)?;
+            build.replace(&dir, lock, self.options.durability)?;
             return self.refresh();
         }
         self.grow(&view, payload, lock, None).map(drop)
@@ -180,7 +194,7 @@ impl Strings {
         if !self.view.exists && other.view.exists {
             let build = Build::beside(&self.view.dir)?;
             write_new::<&[u8]>(&build, &self.view.dir, &self.options.layout, other.view.codec.as_deref(), &[])?;
-            build.publish(&self.view.dir, self.options.timeout)?;
+            build.publish(&self.view.dir, &self.options)?;
             self.refresh()?;
         }
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {

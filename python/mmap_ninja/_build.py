@@ -158,6 +158,8 @@ def build(
     n: int | None = None,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> bool:
     """Build a map beside `out_dir` and put it in place; return whether there were samples.
 
@@ -167,7 +169,9 @@ def build(
         reopen: opens what an interrupted build has left; what it returns has `extend` and `len()`.
     """
     check_batch_size(batch_size)
-    with construction(out_dir, create, reopen, resume, overwrite) as built:
+    with construction(
+        out_dir, create, reopen, resume, overwrite, durability=durability, timeout=timeout
+    ) as built:
         samples = progress(samples_from(built.stored), verbose, n, built.stored)
         built.extend_all(samples, batch_size)
     return built.stored > 0
@@ -187,6 +191,8 @@ def construction(
     resume: bool = False,
     overwrite: bool = True,
     keep: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> Iterator[Build]:
     """A build that takes the place of `out_dir` at the end.
 
@@ -194,7 +200,7 @@ def construction(
     """
     if not overwrite:
         refuse_existing(out_dir)
-    work = _core.Construction(out_dir, resume)
+    work = _core.Construction(out_dir, resume, durability, timeout)
     built = Build(work.partial, create, work.scratch)
     try:
         if resume and _core.kind(built.partial) is not None:

@@ -201,6 +201,8 @@ def build(
     resume: bool = False,
     overwrite: bool = True,
     deciding: int | None = None,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> bool:
     """Build a map from an indexable beside `out_dir` and put it in place; return whether there were samples.
 
@@ -215,8 +217,11 @@ def build(
     length = length_of(indexable)
     if run is None:
         options = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
+        options |= {"durability": durability, "timeout": timeout}
         return _build.build(out_dir, partial(samples, indexable), batch_size, create, reopen, **options)
-    with _build.construction(out_dir, create, reopen, resume, overwrite) as built:
+    with _build.construction(
+        out_dir, create, reopen, resume, overwrite, durability=durability, timeout=timeout
+    ) as built:
         folder = built.scratch()
         if not built.stored:
             first = islice(samples(indexable), min(deciding or batch_size, batch_size))

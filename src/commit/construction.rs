@@ -16,11 +16,9 @@ use super::lock::Held;
 use super::recover::recover;
 use super::{DirLock, place};
 use crate::error::{At, Result};
+use crate::format::BUILDING;
 use crate::options::Options;
 use crate::storage::{kind_of, open_member};
-
-/// Locked by the builder as long as it lives. When a data set is replaced, it says which directory that was.
-pub(super) const BUILDING: &str = "building.ninja";
 
 /// A data set under construction, by one builder at a time.
 ///
@@ -44,6 +42,7 @@ pub struct Construction {
     partial: PathBuf,
     /// Directories above the target that came into being with the build, the lowest first.
     parents: Vec<PathBuf>,
+    options: Options,
     /// Goes with the build, however it ends.
     scratch: Option<Build>,
     _lock: Held,
@@ -55,6 +54,14 @@ impl Construction {
     /// # Errors
     /// [`Error::Busy`](crate::Error::Busy) where another builder is at work; [`Error::Io`](crate::Error::Io), also where no directory can be put at `target`.
     pub fn begin(target: &Path, resume: bool) -> Result<Self> {
+        Self::begin_with(target, resume, Options::default())
+    }
+
+    /// The same with options, of which a build heeds the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Construction::begin`].
+    pub fn begin_with(target: &Path, resume: bool, options: Options) -> Result<Self> {
         let target = crate::absolute(target)?;
         place::check(&target)?;
         let partial = partial_path(&target);
@@ -66,7 +73,7 @@ impl Construction {
             let path = partial.join(BUILDING);
             // The other builder may have put its directory in place since this one looked.
             if let Some(lock) = hold(open_lock(&path)?, &path, &target)? {
-                let begun = Self { target, partial, parents, scratch: None, _lock: lock };
+                let begun = Self { target, partial, parents, options, scratch: None, _lock: lock };
                 begun.prepare(resume)?;
                 return Ok(begun);
             }
@@ -78,7 +85,7 @@ impl Construction {
         if !resume {
             return self.clear();
         }
-        let lock = DirLock::acquire(&self.partial, Options::default().timeout)?;
+        let lock = DirLock::acquire(&self.partial, self.options.timeout)?;
         lock.map_or(Ok(()), |lock| recover(&self.partial, &lock))
     }
 
@@ -111,7 +118,7 @@ impl Construction {
             if rename_new(&self.partial, &self.target)? {
                 return self.settle(|| rename_new(&self.target, &self.partial).map(drop));
             }
-            if let Some(lock) = DirLock::acquire(&self.target, Options::default().timeout)? {
+            if let Some(lock) = DirLock::acquire(&self.target, self.options.timeout)? {
                 return self.replace(&lock);
             }
         }

@@ -4,18 +4,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use super::construction::BUILDING;
 use super::fs::{
     create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over, sync,
     sync_directory, truncate, write_at, write_chunks,
 };
 use super::leftovers::conclude_dead;
 use super::members::foreign;
-use super::{DirLock, place};
+use super::{DirLock, Durability, place};
 use crate::error::{At, Result};
-use crate::format::DATA;
+use crate::format::{BUILDING, DATA};
+use crate::options::Options;
 use crate::storage::{kind_of, open_member};
 
 /// One directory of a new data set.
@@ -76,27 +75,38 @@ impl Build {
     }
 
     /// Puts the directory at `target` if nothing, or an empty directory, is there.
-    pub fn publish_new(&self, target: &Path) -> Result<bool> {
-        rename_new(&self.dir, target)
+    pub fn publish_new(&self, target: &Path, durability: Durability) -> Result<bool> {
+        if durability == Durability::Process {
+            return rename_new(&self.dir, target);
+        }
+        sync_tree(&self.dir)?;
+        if !rename_new(&self.dir, target)? {
+            return Ok(false);
+        }
+        let synced = sync_parent(target);
+        if synced.is_err() {
+            rename_new(target, &self.dir)?;
+        }
+        synced.map(|()| true)
     }
 
     /// Puts the directory at `target`, in exchange for what is there.
-    pub fn publish(&self, target: &Path, timeout: Duration) -> Result<()> {
+    pub fn publish(&self, target: &Path, options: &Options) -> Result<()> {
         place::check(target)?;
         loop {
-            if self.publish_new(target)? {
+            if self.publish_new(target, options.durability)? {
                 return Ok(());
             }
-            if let Some(lock) = DirLock::acquire(target, timeout)? {
+            if let Some(lock) = DirLock::acquire(target, options.timeout)? {
                 conclude_dead(target)?;
-                return self.replace(target, &lock);
+                return self.replace(target, &lock, options.durability);
             }
         }
     }
 
     /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
     /// set stays on disk until the new one is; dropping the build removes it.
-    pub fn replace(&self, target: &Path, _lock: &DirLock) -> Result<()> {
+    pub fn replace(&self, target: &Path, _lock: &DirLock, durability: Durability) -> Result<()> {
         carry_over(target, &self.dir)?;
         let building = target.join(BUILDING);
         if building.symlink_metadata().is_ok() {
@@ -107,12 +117,12 @@ impl Build {
             return rename_over(&self.dir.join(BUILDING), &building);
         }
         // Nothing is lost with the power where there was no data set before.
-        if matches!(kind_of(target), Ok(None)) {
+        if durability == Durability::Process && matches!(kind_of(target), Ok(None)) {
             return exchange(&self.dir, target);
         }
         sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
-        let synced = target.parent().map_or(Ok(()), sync_directory);
+        let synced = sync_parent(target);
         if synced.is_err() {
             exchange(&self.dir, target)?;
         }
@@ -158,6 +168,10 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
         link_or_copy(&from.join(&name), &to.join(&name))?;
     }
     Ok(())
+}
+
+fn sync_parent(target: &Path) -> Result<()> {
+    target.parent().map_or(Ok(()), sync_directory)
 }
 
 /// Waits until all that a directory holds is on disk.

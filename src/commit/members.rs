@@ -5,7 +5,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 
-use super::construction::BUILDING;
 use crate::error::{At, Result};
 use crate::format::{self, Kind, parse_shape};
 use crate::storage::{kind_of, read_text};
@@ -21,8 +20,8 @@ const FILES: [&str; 11] = [
     format::ZSTD_LEVEL,
     format::ZSTD_DICT,
     format::INTENT,
-    BUILDING,
-    "checksums.json",
+    format::BUILDING,
+    format::CHECKSUMS,
 ];
 const DIRECTORIES: [&str; 4] = [STARTS, "ends", "shapes", "flattened_shapes"];
 
