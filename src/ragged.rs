@@ -306,6 +306,11 @@ impl Ragged {
     }
 
     #[cfg(feature = "python")]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.options.layout
+    }
+
+    #[cfg(feature = "python")]
     pub(crate) fn view(&self) -> &View {
         &self.view
     }

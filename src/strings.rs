@@ -113,7 +113,7 @@ impl Strings {
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let build = Build::beside(&dir)?;
-        write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes)?;
+        write_new(&build, &dir, &other.options.layout, other.view.codec.as_deref(), &bytes)?;
         build.publish(&dir, &other.options)
     }
 
@@ -312,6 +312,11 @@ impl Strings {
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
         self.writer = None;
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.options.layout
     }
 
     #[cfg(feature = "python")]

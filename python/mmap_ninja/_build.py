@@ -108,10 +108,17 @@ class Build:
         partial: the directory.
         memmap: the map; None until there are samples.
         stored: samples that are safe there.
+        scratch: gives a hidden directory that goes with the build.
     """
 
-    def __init__(self, partial: Path, create: Callable[[Path, list[Any]], Any] | None):
+    def __init__(
+        self,
+        partial: Path,
+        create: Callable[[Path, list[Any]], Any] | None,
+        scratch: Callable[[], Path] | None = None,
+    ):
         self.partial = partial
+        self.scratch = scratch
         self.memmap: Any = None
         self.stored = 0
         self._create: Any = create
@@ -197,7 +204,7 @@ def construction(
     if not overwrite:
         refuse_existing(out_dir)
     work = _core.Construction(out_dir, resume, durability, timeout)
-    built = Build(Path(work.partial), create)
+    built = Build(work.partial, create, work.scratch)
     try:
         if resume and reopen and _core.kind(built.partial) is not None:
             built.memmap = reopen(built.partial)
@@ -207,10 +214,20 @@ def construction(
             refuse_existing(out_dir)
     except BaseException as error:
         work.abandon(keep)
-        if built.stored and keep:
-            note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+        if keep:
+            note_safe(error, built)
         raise
-    work.finish()
+    try:
+        work.finish()
+    except BaseException as error:
+        note_safe(error, built)
+        raise
+
+
+def note_safe(error: BaseException, built: Build) -> None:
+    """Say what an interrupted build has left."""
+    if built.stored:
+        note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
 
 
 def rest(sample_generator: Iterable[Any], start: int) -> Iterable[Any]:

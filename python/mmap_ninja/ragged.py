@@ -306,7 +306,10 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     @staticmethod
     def _write_shard(memmap: "RaggedMmap[Any, Any]") -> Callable[[Path, list[Any]], Any]:
         """What a worker process does with its samples."""
-        return partial(RaggedMmap.from_lists, dtype=memmap.dtype)
+        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
+        return partial(
+            RaggedMmap.from_lists, dtype=memmap.dtype, **{key: getattr(memmap, key) for key in keys}
+        )
 
     @classmethod
     def _opened(

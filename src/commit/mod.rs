@@ -21,7 +21,10 @@ mod cut;
 pub(crate) mod fault;
 mod fs;
 mod intent;
+mod leftovers;
 mod lock;
+mod members;
+mod place;
 mod recover;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "what tests write is small")]
 
+mod builds;
 mod disk;
 mod faults;
 mod history;

@@ -231,7 +231,10 @@ impl PyRagged {
 
     /// Appends all samples of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
-        self.change(py, |store| store.join(&Ragged::open(source, Mode::ReadOnly)?))
+        self.change(py, |store| {
+            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            store.join(&Ragged::open_with(source, options)?)
+        })
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {

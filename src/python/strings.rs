@@ -18,7 +18,6 @@ use super::shown::Shown;
 use super::turn::Turns;
 use crate::compression::Compression;
 use crate::layout::Layout;
-use crate::mapping::Mode;
 use crate::options::Options;
 use crate::prefetch::When;
 use crate::strings::{Strings, View};
@@ -132,7 +131,10 @@ impl PyStrings {
 
     /// Appends all strings of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
-        self.change(py, |store| store.join(&Strings::open(source, Mode::ReadOnly)?))
+        self.change(py, |store| {
+            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            store.join(&Strings::open_with(source, options)?)
+        })
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
