@@ -19,8 +19,8 @@ use crate::storage::{read_optional, read_text};
 const MAX_STRING: usize = 1 << 30;
 /// No block of zstd expands further: 128 KiB out of 4 bytes.
 const MAX_RATIO: usize = 1 << 15;
-/// zstd's own bound of a dictionary is not tighter.
-const MAX_DICT: u64 = 1 << 30;
+/// No dictionary is larger: useful ones have some hundred KB.
+const MAX_DICT: usize = 16 << 20;
 /// Below this many bytes a second thread costs more than it brings.
 const MIN_PER_THREAD: usize = 64 * 1024;
 
@@ -50,7 +50,7 @@ impl Codec {
         };
         let level = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
         let level = level.ok_or_else(|| Error::corrupt(path, "no zstd level"))?;
-        let dict = read_optional(&dir.join(ZSTD_DICT), MAX_DICT)?.unwrap_or_default();
+        let dict = read_optional(&dir.join(ZSTD_DICT), MAX_DICT as u64)?.unwrap_or_default();
         Ok(Some(Self::new(level, dict)))
     }
 
@@ -63,6 +63,10 @@ impl Codec {
         }
         let dict = match compression.dict_size {
             None => Vec::new(),
+            Some(size) if size > MAX_DICT => {
+                let what = format!("{}: a dictionary has at most {MAX_DICT} bytes, not {size}", dir.display());
+                return Err(Error::Argument { what });
+            }
             Some(size) => zstd::dict::from_samples(strings, size).map_err(|error| Error::Argument {
                 what: format!(
                     "{}: no dictionary of {size} bytes could be trained on the first batch, of {} strings: {error}; \
@@ -98,6 +102,13 @@ impl Codec {
         texts
     }
 
+    /// Refuses a dictionary that zstd does not take.
+    pub fn check_dict(&self, dir: &Path) -> Result<()> {
+        let taken = Compressor::with_dictionary(self.level, &self.dict).map(drop);
+        let taken = taken.and_then(|()| Decompressor::with_dictionary(&self.dict).map(drop));
+        taken.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("no zstd dictionary: {error}")))
+    }
+
     /// One frame a string, on as many cores as there are.
     pub fn compress(&self, dir: &Path, strings: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
         if let Some(index) = strings.iter().position(|string| string.len() > MAX_STRING) {
@@ -115,6 +126,9 @@ impl Codec {
                 .map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
                 .collect()
         });
+        if compressed.is_err() {
+            self.check_dict(dir)?;
+        }
         Ok(compressed.at(dir)?.into_iter().flatten().collect())
     }
 
@@ -125,9 +139,14 @@ impl Codec {
         strings.iter().map(|string| compressor.compress(string)).collect()
     }
 
+    /// The size that the beginning of a frame states.
+    pub fn stated_size(frame: &[u8]) -> Option<usize> {
+        usize::try_from(get_frame_content_size(frame).ok()??).ok()
+    }
+
     /// The size that a frame states, if it can be true.
     pub fn size_of(frame: &[u8]) -> Option<usize> {
-        let size = usize::try_from(get_frame_content_size(frame).ok()??).ok()?;
+        let size = Self::stated_size(frame)?;
         (size <= MAX_STRING && size <= frame.len().saturating_mul(MAX_RATIO)).then_some(size)
     }
 

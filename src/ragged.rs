@@ -4,13 +4,13 @@ mod batches;
 mod view;
 
 pub use batches::{Gathered, Padded};
-pub(crate) use view::View;
+pub(crate) use view::{View, product};
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::batch::Batch;
-use crate::commit::{self, Build, DirLock, Durability, Writer};
+use crate::commit::{self, Build, DirLock, Writer};
 use crate::dense::typed;
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
@@ -92,12 +92,21 @@ impl Ragged {
     /// # Errors
     /// [`Error::Shape`] where a sample's bytes do not fit its shape; [`Error::Io`]. Then nothing has changed.
     pub fn create(dir: impl AsRef<Path>, layout: &Layout, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
-        layout.check()?;
+        let options = Options { layout: layout.clone(), ..Options::default() };
+        Self::create_with(dir, &options, dtype, samples)
+    }
+
+    /// The same with options, of which a new data set heeds the layout, the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Ragged::create`]; [`Error::Busy`].
+    pub fn create_with(dir: impl AsRef<Path>, options: &Options, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
+        options.layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let batch = Batch::encode(&dir, 0, dtype, samples)?;
-        let build = Build::beside(&dir, Durability::Process)?;
-        batch.create(&build, layout, dtype)?;
-        build.publish(&dir, Options::default().timeout)
+        let build = Build::beside(&dir)?;
+        batch.create(&build, &options.layout, dtype)?;
+        build.publish(&dir, options)
     }
 
     /// Appends samples, all of them or none.
@@ -118,7 +127,7 @@ impl Ragged {
     pub fn join(&mut self, other: &Self) -> Result<()> {
         let Some(dtype) = other.dtype() else { return Ok(()) };
         if self.view.header.is_none() {
-            Self::create(&self.view.dir, &self.options.layout, dtype, &[])?;
+            Self::create_with(&self.view.dir, &self.options, dtype, &[])?;
             self.refresh()?;
         }
         let data = open_member(&other.view.dir.join(DATA), false)?;
@@ -139,9 +148,9 @@ impl Ragged {
                 // Samples that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
-            let build = Build::beside(&dir, self.options.durability)?;
+            let build = Build::beside(&dir)?;
             batch.create(&build, &self.options.layout, dtype)?;
-            if build.publish_new(&dir)? {
+            if build.publish_new(&dir, self.options.durability)? {
                 return self.refresh();
             }
         }
@@ -158,9 +167,9 @@ impl Ragged {
         commit::recover(&dir, lock)?;
         let view = View::open(&dir, &self.options)?;
         let Some(header) = &view.header else {
-            let build = Build::beside(&dir, self.options.durability)?;
+            let build = Build::beside(&dir)?;
             batch.create(&build, &self.options.layout, dtype)?;
-            build.replace(&dir, lock)?;
+            build.replace(&dir, lock, self.options.durability)?;
             return self.refresh();
         };
         check_dtype(&dir, &header.dtype, dtype)?;
@@ -194,16 +203,16 @@ impl Ragged {
         };
         writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, batch)?;
-        self.writer = Some((lock.identity(), writer));
+        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
 
     /// The first N-D sample of a 1-D data set: the directory is exchanged for one with the same files but for the
     /// shapes.
     fn widen(&self, view: &View, lock: &DirLock) -> Result<()> {
-        let build = Build::beside(&view.dir, self.options.durability)?;
+        let build = Build::beside(&view.dir)?;
         crate::batch::widen(&build, &view.dir, &self.options.layout, view.flat_shapes())?;
-        build.replace(&view.dir, lock)
+        build.replace(&view.dir, lock, self.options.durability)
     }
 
     /// Reads again what is there, with what others have appended since.
@@ -294,6 +303,11 @@ impl Ragged {
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
         self.writer = None;
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.options.layout
     }
 
     #[cfg(feature = "python")]

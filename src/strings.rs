@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
 use crate::column;
-use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Source, Writer};
+use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
@@ -79,16 +79,30 @@ impl Strings {
         compression: Option<Compression>,
         strings: &[S],
     ) -> Result<()> {
-        layout.check()?;
+        let options = Options { layout: layout.clone(), ..Options::default() };
+        Self::create_with(dir, &options, compression, strings)
+    }
+
+    /// The same with options, of which a new data set heeds the layout, the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Strings::create`]; [`Error::Busy`].
+    pub fn create_with<S: AsRef<str>>(
+        dir: impl AsRef<Path>,
+        options: &Options,
+        compression: Option<Compression>,
+        strings: &[S],
+    ) -> Result<()> {
+        options.layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;
-        let build = Build::beside(&dir, Durability::Process)?;
+        let build = Build::beside(&dir)?;
         // No strings are no data set yet, as in a directory that is not there.
         if !strings.is_empty() {
-            write_new(&build, &dir, layout, codec.as_ref(), &bytes)?;
+            write_new(&build, &dir, &options.layout, codec.as_ref(), &bytes)?;
         }
-        build.publish(&dir, Options::default().timeout)
+        build.publish(&dir, options)
     }
 
     /// Writes new strings as those of `other` are written: not at all compressed, or with its level and dictionary.
@@ -98,9 +112,9 @@ impl Strings {
     pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
         let dir = crate::absolute(dir.as_ref())?;
         let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
-        let build = Build::beside(&dir, other.options.durability)?;
-        write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes)?;
-        build.publish(&dir, other.options.timeout)
+        let build = Build::beside(&dir)?;
+        write_new(&build, &dir, &other.options.layout, other.view.codec.as_deref(), &bytes)?;
+        build.publish(&dir, &other.options)
     }
 
     /// Appends strings, all of them or none.
@@ -122,9 +136,9 @@ impl Strings {
                 // Strings that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
-            let build = Build::beside(&dir, self.options.durability)?;
+            let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &bytes)?;
-            if build.publish_new(&dir)? {
+            if build.publish_new(&dir, self.options.durability)? {
                 return self.refresh();
             }
         }
@@ -141,9 +155,9 @@ impl Strings {
         commit::recover(&dir, lock)?;
         let view = View::open(&dir, &self.options)?;
         if !view.exists {
-            let build = Build::beside(&dir, self.options.durability)?;
+            let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
-            build.replace(&dir, lock)?;
+            build.replace(&dir, lock, self.options.durability)?;
             return self.refresh();
         }
         self.grow(&view, payload, lock, None).map(drop)
@@ -168,7 +182,7 @@ impl Strings {
         };
         writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, &ends)?;
-        self.writer = Some((lock.identity(), writer));
+        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
 
@@ -178,9 +192,9 @@ impl Strings {
     /// As [`Strings::append`]. Strings that were appended before the error stay.
     pub fn join(&mut self, other: &Self) -> Result<()> {
         if !self.view.exists && other.view.exists {
-            let build = Build::beside(&self.view.dir, self.options.durability)?;
+            let build = Build::beside(&self.view.dir)?;
             write_new::<&[u8]>(&build, &self.view.dir, &self.options.layout, other.view.codec.as_deref(), &[])?;
-            build.publish(&self.view.dir, self.options.timeout)?;
+            build.publish(&self.view.dir, &self.options)?;
             self.refresh()?;
         }
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
@@ -298,6 +312,11 @@ impl Strings {
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
         self.writer = None;
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.options.layout
     }
 
     #[cfg(feature = "python")]

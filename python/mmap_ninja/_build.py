@@ -20,7 +20,7 @@ from mmap_ninja import _core
 AT_ONCE = 32 << 20
 
 
-def progress(samples: Iterable, verbose: bool, total: int | None = None, initial: int = 0) -> Iterable:
+def progress(samples: Iterable[Any], verbose: bool, total: int | None = None, initial: int = 0) -> Any:
     """Show a bar while `samples` are iterated over, if `verbose`."""
     if not verbose:
         return samples
@@ -39,23 +39,23 @@ def counter(verbose: bool, total: int | None, initial: int = 0) -> Any:
     return tqdm(total=total, initial=initial, unit=" samples")
 
 
-class _Silent(AbstractContextManager):
+class _Silent(AbstractContextManager[Any]):
     """Takes a bar's place."""
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         pass
 
     def update(self, n: int) -> None:
         pass
 
 
-def show_written(samples: Iterable, size: int) -> None:
+def show_written(samples: Iterable[Any], size: int) -> None:
     """Show the bytes that were written, where `samples` are shown by a bar."""
     if hasattr(samples, "set_postfix_str"):
         samples.set_postfix_str(f"{size / 1e6:.1f} MB written", refresh=False)
 
 
-def batches(samples: Iterable, batch_size: int) -> Iterator[list]:
+def batches(samples: Iterable[Any], batch_size: int) -> Iterator[list[Any]]:
     """Lists of `batch_size` samples; the last may be shorter."""
     check_batch_size(batch_size)
     iterator = iter(samples)
@@ -69,7 +69,7 @@ def check_batch_size(batch_size: int) -> None:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
 
-def bounded(samples: Iterable, batch_size: int) -> Iterator[tuple[list, int]]:
+def bounded(samples: Iterable[Any], batch_size: int) -> Iterator[tuple[list[Any], int]]:
     """Batches and their sizes in bytes: the first of `batch_size` samples, the others cut where they grow large."""
     check_batch_size(batch_size)
     batch, size, is_first = [], 0, True
@@ -108,15 +108,22 @@ class Build:
         partial: the directory.
         memmap: the map; None until there are samples.
         stored: samples that are safe there.
+        scratch: gives a hidden directory that goes with the build.
     """
 
-    def __init__(self, partial: Path, create: Callable[[Path, list], Any]):
+    def __init__(
+        self,
+        partial: Path,
+        create: Callable[[Path, list[Any]], Any] | None,
+        scratch: Callable[[], Path] | None = None,
+    ):
         self.partial = partial
+        self.scratch = scratch
         self.memmap: Any = None
         self.stored = 0
-        self._create = create
+        self._create: Any = create
 
-    def extend(self, samples: list) -> None:
+    def extend(self, samples: list[Any]) -> None:
         """Write a batch."""
         if self.memmap is None:
             self.memmap = self._create(self.partial, samples)
@@ -124,7 +131,7 @@ class Build:
             self.memmap.extend(samples)
         self.stored += len(samples)
 
-    def extend_all(self, samples: Iterable, batch_size: int) -> None:
+    def extend_all(self, samples: Iterable[Any], batch_size: int) -> None:
         """Write all samples, each batch while the next one is being made."""
         from concurrent.futures import ThreadPoolExecutor
 
@@ -144,16 +151,18 @@ class Build:
 
 
 def build(
-    out_dir: str | PathLike,
-    samples_from: Callable[[int], Iterable],
+    out_dir: str | PathLike[str],
+    samples_from: Callable[[int], Iterable[Any]],
     batch_size: int,
-    create: Callable[[Path, list], Any],
+    create: Callable[[Path, list[Any]], Any],
     reopen: Callable[[Path], Any],
     *,
     verbose: bool = False,
     n: int | None = None,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> bool:
     """Build a map beside `out_dir` and put it in place; return whether there were samples.
 
@@ -163,13 +172,15 @@ def build(
         reopen: opens what an interrupted build has left; what it returns has `extend` and `len()`.
     """
     check_batch_size(batch_size)
-    with construction(out_dir, create, reopen, resume, overwrite) as built:
+    with construction(
+        out_dir, create, reopen, resume, overwrite, durability=durability, timeout=timeout
+    ) as built:
         samples = progress(samples_from(built.stored), verbose, n, built.stored)
         built.extend_all(samples, batch_size)
     return built.stored > 0
 
 
-def same_place(out_dir: str | PathLike) -> Callable[[], str | PathLike]:
+def same_place(out_dir: str | PathLike[str]) -> Callable[[], str | PathLike[str]]:
     """What `out_dir` is called later: absolute, if the working directory has changed since."""
     before = os.path.abspath(out_dir)
     return lambda: out_dir if os.path.abspath(out_dir) == before else before
@@ -177,12 +188,14 @@ def same_place(out_dir: str | PathLike) -> Callable[[], str | PathLike]:
 
 @contextmanager
 def construction(
-    out_dir: str | PathLike,
-    create: Callable[[Path, list], Any],
-    reopen: Callable[[Path], Any],
+    out_dir: str | PathLike[str],
+    create: Callable[[Path, list[Any]], Any] | None,
+    reopen: Callable[[Path], Any] | None,
     resume: bool = False,
     overwrite: bool = True,
     keep: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> Iterator[Build]:
     """A build that takes the place of `out_dir` at the end.
 
@@ -190,10 +203,10 @@ def construction(
     """
     if not overwrite:
         refuse_existing(out_dir)
-    work = _core.Construction(out_dir, resume)
-    built = Build(Path(work.partial), create)
+    work = _core.Construction(out_dir, resume, durability, timeout)
+    built = Build(work.partial, create, work.scratch)
     try:
-        if resume and _core.kind(built.partial) is not None:
+        if resume and reopen and _core.kind(built.partial) is not None:
             built.memmap = reopen(built.partial)
             built.stored = len(built.memmap)
         yield built
@@ -201,13 +214,23 @@ def construction(
             refuse_existing(out_dir)
     except BaseException as error:
         work.abandon(keep)
-        if built.stored and keep:
-            note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+        if keep:
+            note_safe(error, built)
         raise
-    work.finish()
+    try:
+        work.finish()
+    except BaseException as error:
+        note_safe(error, built)
+        raise
 
 
-def rest(sample_generator: Iterable, start: int) -> Iterable:
+def note_safe(error: BaseException, built: Build) -> None:
+    """Say what an interrupted build has left."""
+    if built.stored:
+        note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+
+
+def rest(sample_generator: Iterable[Any], start: int) -> Iterable[Any]:
     """The items of a generator after the first `start`, which an interrupted build has stored."""
     if not start:
         return sample_generator
@@ -220,7 +243,7 @@ def rest(sample_generator: Iterable, start: int) -> Iterable:
     return iterator
 
 
-def check_same(out_dir: str | PathLike, what: str, asked: Any, stored: Any) -> None:
+def check_same(out_dir: str | PathLike[str], what: str, asked: Any, stored: Any) -> None:
     """Refuse to resume a build with other options."""
     if asked != stored:
         raise ValueError(
@@ -228,7 +251,7 @@ def check_same(out_dir: str | PathLike, what: str, asked: Any, stored: Any) -> N
         )
 
 
-def refuse_existing(out_dir: str | PathLike) -> None:
+def refuse_existing(out_dir: str | PathLike[str]) -> None:
     """Raise FileExistsError where there is a data set."""
     if _core.kind(out_dir) is not None:
         raise FileExistsError(EEXIST, "A data set is there already", fspath(out_dir))

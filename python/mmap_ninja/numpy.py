@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,43 +25,56 @@ class NumpyBytesSlices:
     shapes: list[tuple[int, ...]]
 
 
-def _empty(out_dir: str | PathLike, dtype: str | np.dtype, shape: Sequence[int], order: str) -> np.memmap:
+def _empty(
+    out_dir: str | PathLike[str], dtype: str | np.dtype, shape: Sequence[int], order: str
+) -> np.memmap:
     """Create an array of zeros to be filled in place; returned writable."""
     _core.create_zeros(out_dir, dtype, shape, order)
     return open_existing(out_dir, mode="r+")
 
 
-def from_ndarray(out_dir: str | PathLike, arr: np.ndarray, overwrite: bool = True) -> np.memmap:
+def from_ndarray(
+    out_dir: str | PathLike[str],
+    arr: np.ndarray,
+    overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
+) -> np.memmap:
     """Store an array in `out_dir`, in place of whatever data set is there.
 
     Args:
         out_dir: the directory; parents are created.
         arr: an array of any shape and of any dtype but object.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
 
     Returns:
-        The stored array, writable: what is assigned to it reaches the disk.
+        The stored array, writable, so that what is assigned to it reaches the disk.
 
     Raises:
         TypeError: the dtype cannot be stored.
+        TimeoutError: another writer held the directory all the time; nothing was written.
 
     >>> from_ndarray(out_dir, np.arange(6).reshape(3, 2))[1]
     memmap([2, 3])
     """
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, np.asarray(arr))
+    _core.create_dense(out_dir, np.asarray(arr), durability, timeout)
     return open_existing(out_dir, mode="r+")
 
 
 def from_generator(
-    out_dir: str | PathLike,
-    sample_generator: Iterable,
+    out_dir: str | PathLike[str],
+    sample_generator: Iterable[Any],
     batch_size: int,
     verbose: bool = False,
     n: int | None = None,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> np.memmap | None:
     """Stack samples of one shape along a new first axis, batch by batch.
 
@@ -74,6 +87,8 @@ def from_generator(
         resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
             the generator.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
 
     Returns:
         The stored array of shape (samples, ...), writable; None where there were no samples.
@@ -83,22 +98,23 @@ def from_generator(
         TypeError, OverflowError: a sample's values do not survive the cast to the dtype of the first batch.
     """
 
-    options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-    place = _build.same_place(out_dir)
-    is_built = _build.build(
-        out_dir, partial(_build.rest, sample_generator), batch_size, _Stack.create, _Stack, **options
-    )
+    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
+    options: dict[str, Any] = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **commit}
+    place, samples_from = _build.same_place(out_dir), partial(_build.rest, sample_generator)
+    is_built = _build.build(out_dir, samples_from, batch_size, *_Stack.stages(**commit), **options)
     return open_existing(place(), mode="r+") if is_built else None
 
 
 def from_indexable(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     indexable: Any,
     batch_size: int,
     n_jobs: int | None = None,
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> np.memmap | None:
     """Stack the samples of anything that can be indexed along a new first axis, batch by batch.
 
@@ -109,8 +125,9 @@ def from_indexable(
 
     For the others, and what is returned, see `from_generator`.
     """
-    options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
-    stages = (_Stack.create, _Stack, _Stack.write_shard, _Stack.join_shard)
+    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
+    options: dict[str, Any] = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **commit}
+    stages = (*_Stack.stages(**commit), _Stack.write_shard, _Stack.join_shard)
     place = _build.same_place(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
     return open_existing(place(), mode="r+") if is_built else None
@@ -119,34 +136,40 @@ def from_indexable(
 class _Stack:
     """An array that grows by lists of samples."""
 
-    def __init__(self, out_dir: Path):
+    def __init__(self, out_dir: Path, durability: str, timeout: float):
         if _core.kind(out_dir) != "numpy":
             raise ValueError(
                 f"{out_dir}: the interrupted build is of kind '{_core.kind(out_dir)}', not 'numpy'"
             )
         self.out_dir = out_dir
+        self.commit = durability, timeout
         self.dtype, self.shape, self.order = _core.read_dense(out_dir)
 
     @classmethod
-    def create(cls, out_dir: Path, samples: list) -> "_Stack":
-        _core.create_dense(out_dir, cls._stacked(out_dir, samples))
-        return cls(out_dir)
+    def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """How a build creates its array, and how it opens the one that an interrupted build has left."""
+        return partial(cls.create, **commit), partial(cls, **commit)
+
+    @classmethod
+    def create(cls, out_dir: Path, samples: list[Any], durability: str, timeout: float) -> "_Stack":
+        _core.create_dense(out_dir, cls._stacked(out_dir, samples), durability, timeout)
+        return cls(out_dir, durability, timeout)
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def extend(self, samples: list) -> None:
-        _core.extend_dense(self.out_dir, self._stacked(self.out_dir, samples))
+    def extend(self, samples: list[Any]) -> None:
+        _core.extend_dense(self.out_dir, self._stacked(self.out_dir, samples), *self.commit)
 
-    def write_shard(self) -> Callable[[Path, list], None]:
+    def write_shard(self) -> Callable[[Path, list[Any]], None]:
         """What a worker process does with its samples."""
-        return partial(_write_stack, self.dtype, self.order)
+        return partial(_write_stack, self.dtype, self.order, self.commit)
 
     def join_shard(self, shard: Path) -> None:
         _core.join_dense(self.out_dir, shard)
 
     @staticmethod
-    def _stacked(out_dir: Path, samples: list) -> np.ndarray:
+    def _stacked(out_dir: Path, samples: list[Any]) -> np.ndarray:
         arrays = [np.asarray(sample) for sample in samples]
         for place, array in enumerate(arrays):
             if array.shape != arrays[0].shape:
@@ -155,56 +178,69 @@ class _Stack:
         return np.stack(arrays)
 
 
-def _write_stack(dtype: np.dtype, order: str, out_dir: Path, samples: list) -> None:
+def _write_stack(
+    dtype: np.dtype, order: Literal["C", "F"], commit: tuple[str, float], out_dir: Path, samples: list[Any]
+) -> None:
     stacked = cast(_Stack._stacked(out_dir, samples), dtype, str(out_dir))
-    _core.create_dense(out_dir, np.asarray(stacked, order=order))
+    _core.create_dense(out_dir, np.asarray(stacked, order=order), *commit)
 
 
-def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:
+def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:
     """Open the array in `out_dir`.
 
     Args:
         out_dir: the directory.
         mode: 'r' to read, 'r+' to assign to the file, 'c' to assign in memory only.
 
+    Returns:
+        The array, of its dtype and shape, on the mapped bytes.
+
     Raises:
         FileNotFoundError: there is no array.
         CorruptDatasetError: its files contradict each other.
         ValueError: the mode is unknown, or would erase the array.
     """
-    mode = _core.numpy_mode(mode)
+    array_mode = _core.numpy_mode(mode)
     dtype, shape, order = _core.read_dense(out_dir)
-    return np.memmap(os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=mode, shape=shape, order=order)
+    return np.memmap(
+        os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=array_mode, shape=shape, order=order
+    )
 
 
-def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:
+def extend_dir(
+    out_dir: str | PathLike[str], arr: np.ndarray, durability: str = "process", timeout: float = 60.0
+) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
     Args:
         arr: an array of the stored one's shape but for the first axis.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
 
     Raises:
         FileNotFoundError: there is no array.
         ValueError: the shape does not fit.
         TypeError, OverflowError: the values do not survive the cast to the stored dtype.
+        TimeoutError: another writer held the directory all the time; nothing was written.
     """
-    _core.extend_dense(out_dir, np.asarray(arr))
+    _core.extend_dense(out_dir, np.asarray(arr), durability, timeout)
 
 
-def extend(np_mmap: np.memmap, arr: np.ndarray) -> None:
+def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
     """Append rows to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
     For the arguments and errors, see `extend_dir`.
     """
-    extend_dir(Path(np_mmap.filename).parent, arr)
+    directory = Path(np_mmap.filename).parent  # type: ignore[arg-type]  # None is refused
+    extend_dir(directory, arr, durability, timeout)
 
 
-def append(np_mmap: np.memmap, arr: np.ndarray) -> None:
+def append(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
     """Append one row to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
     Args:
         arr: an array of the shape of one row.
 
-    For the errors, see `extend_dir`.
+    For the others, and the errors, see `extend_dir`.
     """
-    extend(np_mmap, np.asarray(arr)[np.newaxis])
+    extend(np_mmap, np.asarray(arr)[np.newaxis], durability, timeout)

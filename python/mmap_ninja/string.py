@@ -5,12 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mmap_ninja import _build, _core, _handle
+from mmap_ninja import _build, _core, _handle, _show
 from mmap_ninja.base import BytesSlices
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mmap_ninja._typing import Indices
 
 __all__ = ["BytesSlices", "StringsMmap"]
 
@@ -27,10 +33,13 @@ class StringsMmap(_handle.Handle, _core.Strings):
         starts_key, ends_key: names of the sub-directories.
         access: 'random' or 'sequential' tells the kernel how texts will be read from a file larger than memory:
             'random' suits single texts (batches announce themselves), 'sequential' a pass in order.
+        durability: 'process' lets an append survive a killed process; 'full' also a power failure: each step of it
+            waits for the disk.
+        timeout: seconds that writing waits while another writer is at work; infinity waits as long as that takes.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of data set, or the mode is unknown.
+        ValueError: the directory holds another kind of data set, or an option is unknown.
 
     >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
     >>> texts.append("três")
@@ -38,51 +47,64 @@ class StringsMmap(_handle.Handle, _core.Strings):
     ['zwei', 'três']
     """
 
+    _ITEM = "text"
     # What the constructor sets again where a pickle is opened.
-    _ATTRIBUTES = frozenset(("out_dir", "data_file", "mode", "starts_key", "ends_key", "access", "_members"))
+    _ATTRIBUTES = frozenset(
+        ("out_dir", "mode", "starts_key", "ends_key", "access", "durability", "timeout", "_members")
+    )
 
     def __init__(
         self,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         mode: str = "r+b",
         starts_key: str = "starts",
         ends_key: str = "ends",
         access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
     ):
-        self._open(out_dir, mode, starts_key, ends_key, access)
+        self._open(out_dir, mode, starts_key, ends_key, access, durability, timeout)
         self.out_dir = Path(out_dir)
-        self.data_file = self.out_dir / "data.ninja"
         self.mode = mode
         self.starts_key, self.ends_key = starts_key, ends_key
         self.access = access
+        self.durability, self.timeout = durability, timeout
 
     @property
-    def starts(self) -> np.memmap:
+    def data_file(self) -> Path:
+        """The file of the texts' bytes."""
+        return self.out_dir / "data.ninja"
+
+    @property
+    def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """The byte at which each stored text starts, int64 of shape (n,)."""
         return _handle.member(self, self.out_dir / self.starts_key, "r", len(self))
 
     @property
-    def ends(self) -> np.memmap:
+    def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """One past the byte at which each stored text ends, int64 of shape (n,)."""
         return _handle.member(self, self.out_dir / self.ends_key, "r", len(self))
 
-    def __contains__(self, text) -> bool:
+    def __contains__(self, text: object) -> bool:
         return any(text == ours for ours in self)
 
-    def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def gather(self, indices: "Indices") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The UTF-8 bytes of texts one after another, and where each begins and ends.
 
         Args:
             indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
 
         Returns:
-            values: uint8 of shape (bytes,); text k of the batch is `values[offsets[k]:offsets[k + 1]]`.
-            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's large strings.
+            Two arrays, in the layout of Arrow's large strings.
+
+            - The values, uint8 of shape (bytes,): text k of the batch is `values[offsets[k] : offsets[k + 1]]`.
+            - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: there is no such text.
 
-        >>> values, offsets = StringsMmap.from_strings(out_dir, ["one", "zwei"]).gather([1, 0])
+        >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
+        >>> values, offsets = texts.gather([1, 0])
         >>> values.tobytes(), offsets.tolist()
         (b'zweione', [0, 4, 7])
         """
@@ -92,12 +114,15 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """Overwrite the text at `idx` by one of as many bytes; the same as `self[idx] = new_value`."""
         self[idx] = new_value
 
-    def set_multiple(self, key: slice | Sequence[int], value: Sequence[str]) -> None:
+    def set_multiple(self, key: "Indices", value: Sequence[str]) -> None:
         """Overwrite the texts at the indices `key`; the same as `self[key] = value`."""
         self[key] = value
 
     def append(self, string: str) -> None:
         """Store one more text.
+
+        Args:
+            string: any text that has a UTF-8 form; compressed if the others are.
 
         Raises:
             TypeError: it is no `str`; nothing was written.
@@ -117,23 +142,26 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """
         self._extend(_build.progress(list_of_strings, verbose))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.out_dir}', {len(self)} texts, mode='{self.mode}')"
+    def _facts(self) -> list[str]:
+        zstd = [] if self.zstd_level is None else [f"zstd level {self.zstd_level}"]
+        return [*zstd, _show.size(self.nbytes)]
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         options = {
             "out_dir": os.path.abspath(self.out_dir),
             "mode": self.mode,
             "starts_key": self.starts_key,
             "ends_key": self.ends_key,
             "access": self.access,
+            "durability": self.durability,
+            "timeout": self.timeout,
         }
         return _handle.reopen, (type(self), StringsMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
     @classmethod
     def from_strings(
         cls,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         strings: Iterable[str],
         mode: str = "r+b",
         starts_key: str = "starts",
@@ -143,7 +171,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
         zstd_train_dictionary_size: int | None = None,
         access: str = "normal",
         overwrite: bool = True,
-    ) -> "StringsMmap":
+        durability: str = "process",
+        timeout: float = 60.0,
+    ) -> "Self":
         """Store texts that are in memory, in place of whatever data set is in `out_dir`.
 
         Args:
@@ -158,30 +188,35 @@ class StringsMmap(_handle.Handle, _core.Strings):
 
         For the others, see the class.
 
+        Returns:
+            The map, writable by default.
+
         Raises:
             TypeError: something is no `str`; nothing was written.
             UnicodeEncodeError: a text has no UTF-8 form; nothing was written.
             ValueError: no dictionary could be trained on so few texts; nothing was written.
+            TimeoutError: another writer held the directory all the time; nothing was written.
         """
         texts = _build.progress(strings, verbose)
-        _core.check_options(mode, access)
+        _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        _core.create_strings(out_dir, texts, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
-        return cls(out_dir, mode, starts_key, ends_key, access)
+        compression = zstd_level, zstd_train_dictionary_size
+        _core.create_strings(out_dir, texts, starts_key, ends_key, *compression, durability, timeout)
+        return cls(out_dir, mode, starts_key, ends_key, access, durability, timeout)
 
     @classmethod
-    def _create(cls, out_dir: Path, samples: list, **options) -> "StringsMmap":
+    def _create(cls, out_dir: Path, samples: list[Any], **options: Any) -> "Self":
         return cls.from_strings(out_dir, samples, **options)
 
     @classmethod
-    def _reopened(cls, out_dir: Path, zstd_level: int | None = None, **options) -> "StringsMmap":
+    def _reopened(cls, out_dir: Path, zstd_level: int | None = None, **options: Any) -> "Self":
         memmap = cls._opened(out_dir, **options)
         _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
         return memmap
 
     @staticmethod
-    def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list], Any]:
+    def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list[Any]], Any]:
         """What a worker process does with its texts."""
         keys = {"starts_key": memmap.starts_key, "ends_key": memmap.ends_key}
         return partial(_core.create_strings_like, like=memmap.out_dir, **keys)
@@ -189,9 +224,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
     @classmethod
     def _opened(
         cls,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
-        **kwargs,
-    ) -> "StringsMmap":
+        **kwargs: Any,
+    ) -> "Self":
         return cls(out_dir, **kwargs)

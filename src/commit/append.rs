@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fs::{
     copy_range, create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks,
@@ -11,6 +12,10 @@ use super::{DirLock, Durability, Growth, has_intent};
 use crate::error::{Error, Result};
 use crate::format::{DATA, INTENT, SHAPE};
 use crate::storage::open_member;
+
+/// Writers that keep their files open at once: each has up to 18, and a process may have no more than some hundred.
+const MOST_OPEN: usize = 16;
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Appends to the data set in one directory. Its files stay open between appends, as long as the directory is the
 /// same and nobody else has written to it.
@@ -37,7 +42,14 @@ impl Writer {
             let shape = growth.rows.map(|_| open_member(&path.join(SHAPE), true)).transpose()?;
             Ok(OpenMember { path, data, shape })
         };
-        Ok(Self { dir: dir.to_owned(), members: growths.iter().map(member).collect::<Result<_>>()? })
+        let members = growths.iter().map(member).collect::<Result<_>>()?;
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { dir: dir.to_owned(), members })
+    }
+
+    /// The same for the next append, unless too many others are open.
+    pub fn kept(self) -> Option<Self> {
+        (OPEN.load(Ordering::Relaxed) <= MOST_OPEN).then_some(self)
     }
 
     /// Whether the commit point and every size are what `growths` start from, and no append is unfinished.
@@ -104,6 +116,12 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl OpenMember {
     /// Adds the new bytes at the committed end.
     fn write(&self, growth: &Growth) -> Result<()> {
@@ -123,22 +141,9 @@ impl OpenMember {
     }
 }
 
-/// Puts counts, the commit point first, and then sizes back to what they were, and removes the intent.
+/// Puts counts and sizes back to what they were, and removes the intent.
 pub(super) fn undo(dir: &Path, intent: &Intent, durability: Durability) -> Result<()> {
-    for entry in intent.entries.iter().rev() {
-        if let Some([old, _]) = entry.rows {
-            let path = dir.join(&entry.member);
-            write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, durability)?;
-        }
-    }
-    for entry in &intent.entries {
-        let path = data_path(dir, entry.member.as_ref());
-        let file = open_member(&path, true)?;
-        restore_size(&file, &path, entry)?;
-        if durability == Durability::Full {
-            sync(&file, &path)?;
-        }
-    }
+    put_back(dir, &intent.entries, durability)?;
     conclude(dir, durability)
 }
 
@@ -146,6 +151,25 @@ pub(super) fn undo(dir: &Path, intent: &Intent, durability: Durability) -> Resul
 pub(super) fn conclude(dir: &Path, durability: Durability) -> Result<()> {
     remove_file(&dir.join(INTENT))?;
     if durability == Durability::Full { sync_directory(dir) } else { Ok(()) }
+}
+
+/// Puts counts, the commit point first, and then sizes to what they were before.
+pub(super) fn put_back(dir: &Path, entries: &[Entry], durability: Durability) -> Result<()> {
+    for entry in entries.iter().rev() {
+        if let Some([old, _]) = entry.rows {
+            let path = dir.join(&entry.member);
+            write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, durability)?;
+        }
+    }
+    for entry in entries {
+        let path = data_path(dir, entry.member.as_ref());
+        let file = open_member(&path, true)?;
+        restore_size(&file, &path, entry)?;
+        if durability == Durability::Full {
+            sync(&file, &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// A member of no bytes that counts its rows keeps one zero byte, since NumPy cannot map an empty file.

@@ -6,20 +6,18 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::create::{Build, carry_over, missing_parents, settle, sync_tree};
+use super::create::{Build, carry_over, missing_parents, sync_parents, sync_tree};
 use super::fs::{
     create_directories, exchange, open_lock, remove_directory, remove_file, remove_tree, rename_new, truncate, write_at,
 };
 use super::leftovers::{conclude, hold, sweep};
 use super::lock::Held;
 use super::recover::recover;
-use super::{DirLock, Durability, place};
+use super::{DirLock, place};
 use crate::error::{At, Result};
+use crate::format::BUILDING;
 use crate::options::Options;
 use crate::storage::{kind_of, open_member};
-
-/// Locked by the builder as long as it lives. When a data set is replaced, it says which directory that was.
-pub(super) const BUILDING: &str = "building.ninja";
 
 /// A data set under construction, by one builder at a time.
 ///
@@ -43,6 +41,7 @@ pub struct Construction {
     partial: PathBuf,
     /// Directories above the target that came into being with the build, the lowest first.
     parents: Vec<PathBuf>,
+    options: Options,
     /// Goes with the build, however it ends.
     scratch: Option<Build>,
     _lock: Held,
@@ -54,6 +53,14 @@ impl Construction {
     /// # Errors
     /// [`Error::Busy`](crate::Error::Busy) where another builder is at work; [`Error::Io`](crate::Error::Io), also where no directory can be put at `target`.
     pub fn begin(target: &Path, resume: bool) -> Result<Self> {
+        Self::begin_with(target, resume, Options::default())
+    }
+
+    /// The same with options, of which a build heeds the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Construction::begin`].
+    pub fn begin_with(target: &Path, resume: bool, options: Options) -> Result<Self> {
         let target = crate::absolute(target)?;
         place::check(&target)?;
         let partial = partial_path(&target);
@@ -65,7 +72,7 @@ impl Construction {
             let path = partial.join(BUILDING);
             // The other builder may have put its directory in place since this one looked.
             if let Some(lock) = hold(open_lock(&path)?, &path, &target)? {
-                let begun = Self { target, partial, parents, scratch: None, _lock: lock };
+                let begun = Self { target, partial, parents, options, scratch: None, _lock: lock };
                 begun.prepare(resume)?;
                 return Ok(begun);
             }
@@ -77,7 +84,7 @@ impl Construction {
         if !resume {
             return self.clear();
         }
-        let lock = DirLock::acquire(&self.partial, Options::default().timeout)?;
+        let lock = DirLock::acquire(&self.partial, self.options.timeout)?;
         lock.map_or(Ok(()), |lock| recover(&self.partial, &lock))
     }
 
@@ -92,7 +99,7 @@ impl Construction {
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).
     pub fn scratch(&mut self) -> Result<&Path> {
-        let scratch = self.scratch.take().map_or_else(|| Build::beside(&self.partial, Durability::Process), Ok)?;
+        let scratch = self.scratch.take().map_or_else(|| Build::beside(&self.partial), Ok)?;
         Ok(self.scratch.insert(scratch).dir())
     }
 
@@ -110,7 +117,7 @@ impl Construction {
             if rename_new(&self.partial, &self.target)? {
                 return self.settle(|| rename_new(&self.target, &self.partial).map(drop));
             }
-            if let Some(lock) = DirLock::acquire(&self.target, Options::default().timeout)? {
+            if let Some(lock) = DirLock::acquire(&self.target, self.options.timeout)? {
                 return self.replace(&lock);
             }
         }
@@ -131,7 +138,10 @@ impl Construction {
 
     /// Lets the new place be durable, or goes back.
     fn settle(&self, back: impl FnOnce() -> Result<()>) -> Result<()> {
-        settle(&self.target, &self.parents, back)?;
+        if let Err(error) = sync_parents(&self.target, &self.parents) {
+            back()?;
+            return Err(error);
+        }
         // The build is done. What cannot be removed now is removed by the next writer.
         let _ = remove_tree(&self.partial).and_then(|()| remove_file(&self.target.join(BUILDING)));
         Ok(())

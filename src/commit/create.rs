@@ -2,21 +2,21 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::construction::BUILDING;
 use super::fs::{
     create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over, sync,
     sync_directory, truncate, write_at, write_chunks,
 };
 use super::leftovers::conclude_dead;
+use super::members::foreign;
 use super::{DirLock, Durability, place};
 use crate::error::{At, Result};
-use crate::format::{self, DATA};
-use crate::storage::open_member;
+use crate::format::{BUILDING, DATA};
+use crate::options::Options;
+use crate::storage::{kind_of, open_member};
 
 /// One directory of a new data set.
 pub(crate) struct NewMember<'a> {
@@ -36,18 +36,17 @@ pub(crate) struct Build {
     dir: PathBuf,
     /// Directories above it that came into being with it, the lowest first.
     parents: Vec<PathBuf>,
-    durability: Durability,
     /// Says that the builder lives, where the file system has locks.
     _alive: Option<DirLock>,
 }
 
 impl Build {
     /// A hidden directory beside `target`, whose parents are created.
-    pub fn beside(target: &Path, durability: Durability) -> Result<Self> {
+    pub fn beside(target: &Path) -> Result<Self> {
         let (dir, parents) = (build_path(target), missing_parents(target));
         create_directories(&dir)?;
         let alive = DirLock::acquire(&dir, Duration::ZERO).ok().flatten();
-        Ok(Self { dir, parents, durability, _alive: alive })
+        Ok(Self { dir, parents, _alive: alive })
     }
 
     /// Where it stands.
@@ -79,35 +78,38 @@ impl Build {
     }
 
     /// Puts the directory at `target` if nothing, or an empty directory, is there.
-    pub fn publish_new(&self, target: &Path) -> Result<bool> {
-        if self.durability == Durability::Process {
+    pub fn publish_new(&self, target: &Path, durability: Durability) -> Result<bool> {
+        if durability == Durability::Process {
             return rename_new(&self.dir, target);
         }
         sync_tree(&self.dir)?;
-        let is_there = rename_new(&self.dir, target)?;
-        if is_there {
-            settle(target, &self.parents, || rename_new(target, &self.dir).map(drop))?;
+        if !rename_new(&self.dir, target)? {
+            return Ok(false);
         }
-        Ok(is_there)
+        let synced = sync_parents(target, &self.parents);
+        if synced.is_err() {
+            rename_new(target, &self.dir)?;
+        }
+        synced.map(|()| true)
     }
 
     /// Puts the directory at `target`, in exchange for what is there.
-    pub fn publish(&self, target: &Path, timeout: Duration) -> Result<()> {
+    pub fn publish(&self, target: &Path, options: &Options) -> Result<()> {
         place::check(target)?;
         loop {
-            if self.publish_new(target)? {
+            if self.publish_new(target, options.durability)? {
                 return Ok(());
             }
-            if let Some(lock) = DirLock::acquire(target, timeout)? {
+            if let Some(lock) = DirLock::acquire(target, options.timeout)? {
                 conclude_dead(target)?;
-                return self.replace(target, &lock);
+                return self.replace(target, &lock, options.durability);
             }
         }
     }
 
     /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
     /// set stays on disk until the new one is; dropping the build removes it.
-    pub fn replace(&self, target: &Path, _lock: &DirLock) -> Result<()> {
+    pub fn replace(&self, target: &Path, _lock: &DirLock, durability: Durability) -> Result<()> {
         carry_over(target, &self.dir)?;
         let building = target.join(BUILDING);
         if building.symlink_metadata().is_ok() {
@@ -117,38 +119,24 @@ impl Build {
             // Its lock is on this very file, of which there may be a copy only.
             return rename_over(&self.dir.join(BUILDING), &building);
         }
-        // Nothing is lost with the power where nothing was before.
-        if self.durability == Durability::Process && fs::read_dir(target).at(target)?.next().is_none() {
+        // Nothing is lost with the power where there was no data set before.
+        if durability == Durability::Process && matches!(kind_of(target), Ok(None)) {
             return exchange(&self.dir, target);
         }
         sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
-        settle(target, &self.parents, || exchange(&self.dir, target))
+        let synced = sync_parents(target, &self.parents);
+        if synced.is_err() {
+            exchange(&self.dir, target)?;
+        }
+        synced
     }
-}
-
-/// Lets the new place of a directory be durable, and those of `parents` that came into being with it, or goes back.
-pub(super) fn settle(target: &Path, parents: &[PathBuf], back: impl FnOnce() -> Result<()>) -> Result<()> {
-    let created = parents.iter().map(PathBuf::as_path);
-    let synced = iter::once(target).chain(created).filter_map(Path::parent).try_for_each(sync_directory);
-    if synced.is_err() {
-        back()?;
-    }
-    synced
-}
-
-/// Directories above `target` that are not there, the lowest first.
-pub(super) fn missing_parents(target: &Path) -> Vec<PathBuf> {
-    target.ancestors().skip(1).take_while(|parent| !parent.exists()).map(Path::to_owned).collect()
 }
 
 /// Gives what is in `old` and no data set's a second name in `new`.
 pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
-    for entry in fs::read_dir(old).at(old)? {
-        let name = entry.at(old)?.file_name();
-        if !is_ours(&name) {
-            link_or_copy(&old.join(&name), &new.join(&name))?;
-        }
+    for name in foreign(old)? {
+        link_or_copy(&old.join(&name), &new.join(&name))?;
     }
     Ok(())
 }
@@ -169,28 +157,6 @@ fn build_path(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
-/// Names that a data set uses by default.
-fn is_ours(name: &std::ffi::OsStr) -> bool {
-    let known = [
-        format::TYPE,
-        format::DTYPE,
-        format::SHAPE,
-        format::ORDER,
-        format::DATA,
-        format::SHAPES_ARE_FLAT,
-        format::ZSTD_LEVEL,
-        format::ZSTD_DICT,
-        format::INTENT,
-        BUILDING,
-        "checksums.json",
-        "starts",
-        "ends",
-        "shapes",
-        "flattened_shapes",
-    ];
-    known.iter().any(|ours| name == *ours)
-}
-
 /// A second name for a file, or the same for all that a directory holds. What is there already stays.
 pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     if to.symlink_metadata().is_ok() {
@@ -207,6 +173,17 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the place of a directory durable, and those of `parents` that came into being with it.
+pub(super) fn sync_parents(target: &Path, parents: &[PathBuf]) -> Result<()> {
+    let created = parents.iter().map(PathBuf::as_path);
+    std::iter::once(target).chain(created).filter_map(Path::parent).try_for_each(sync_directory)
+}
+
+/// Directories above `target` that are not there, the lowest first.
+pub(super) fn missing_parents(target: &Path) -> Vec<PathBuf> {
+    target.ancestors().skip(1).take_while(|parent| !parent.exists()).map(Path::to_owned).collect()
+}
+
 /// Waits until all that a directory holds is on disk.
 pub(super) fn sync_tree(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).at(dir)? {
@@ -215,7 +192,9 @@ pub(super) fn sync_tree(dir: &Path) -> Result<()> {
         if kind.is_dir() {
             sync_tree(&path)?;
         } else if kind.is_file() {
-            sync(&fs::File::open(&path).at(&path)?, &path)?;
+            // Windows flushes what is open for writing only.
+            let file = fs::File::options().read(true).write(cfg!(windows)).open(&path).at(&path)?;
+            sync(&file, &path)?;
         }
     }
     sync_directory(dir)

@@ -127,6 +127,23 @@ pub(super) fn create_new(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Puts a file of `bytes` in the place of `path`, in one step and safe from a loss of power.
+pub(crate) fn write_whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let written = create_new(&beside).and_then(|file| {
+        write_at(&file, &beside, 0, bytes)?;
+        sync(&file, &beside)?;
+        pass(path)?;
+        fs::rename(&beside, path).at(path)
+    });
+    if written.is_err() {
+        let _ = remove_file(&beside);
+    }
+    written?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
 pub(super) fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
     pass(path)?;
     file.set_len(len).at(path)?;
@@ -220,7 +237,7 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 /// Renames `from` to `to` if nothing (or an empty directory) is there; `false` where something is.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
     pass(to)?;
-    match fs::rename(from, to).at(to) {
+    match fs::rename(from, to).map_err(explained).at(to) {
         Ok(()) => {
             #[cfg(test)]
             trace::renamed(from, to);
@@ -253,11 +270,21 @@ pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
     pass(right)?;
     match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => return exchange_by_renames(left, right),
-        other => other.at(right)?,
+        other => other.map_err(|error| explained(error.into())).at(right)?,
     }
     #[cfg(test)]
     trace::exchanged(left, right);
     Ok(())
+}
+
+/// What the system calls a link across devices when it moves a directory within one.
+fn explained(error: std::io::Error) -> std::io::Error {
+    use std::io::ErrorKind::CrossesDevices;
+    if error.kind() != CrossesDevices {
+        return error;
+    }
+    let what = "a directory in a lower layer of the file system cannot be moved; put a copy in its place, or remove it";
+    std::io::Error::new(CrossesDevices, what)
 }
 
 #[cfg(not(target_os = "linux"))]

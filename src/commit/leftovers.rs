@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::DirLock;
-use super::construction::{BUILDING, partial_path};
+use super::construction::partial_path;
 use super::fs::{remove_file, remove_tree};
 use super::lock::Held;
 use crate::error::{At, Error, Result};
+use crate::format::BUILDING;
 use crate::storage::{Identity, open_member, read_text};
 
 /// Takes the lock of the builder of `target`, in the file at `path`; `None` if that file has been moved meanwhile.

@@ -12,7 +12,7 @@ use crate::format::{INTENT, SHAPE, parse_shape};
 use crate::storage::{open_member, read_optional, read_text, size_of_member};
 
 /// Longer than any intent that this crate writes.
-const MAX_INTENT: u64 = 1 << 20;
+pub(super) const MAX_INTENT: u64 = 1 << 20;
 
 /// Whether an append is under way, or was cut off.
 pub(crate) fn has_intent(dir: &Path) -> bool {
@@ -46,8 +46,17 @@ fn finish(dir: &Path, intent: &Intent) -> Result<()> {
     conclude(dir, Durability::Full)
 }
 
+/// Whether the intent in `dir`, if there is one, explains the files or is itself torn.
+///
+/// # Errors
+/// [`Error::Corrupt`] where it does not.
+pub(crate) fn check_intent(dir: &Path) -> Result<()> {
+    let intent = read_optional(&dir.join(INTENT), MAX_INTENT)?.and_then(|text| Intent::parse(&text));
+    intent.map_or(Ok(()), |intent| intent.entries.iter().try_for_each(|entry| check(dir, entry)))
+}
+
 /// The commit point holds the new count.
-fn is_committed(dir: &Path, intent: &Intent) -> Result<bool> {
+pub(super) fn is_committed(dir: &Path, intent: &Intent) -> Result<bool> {
     let Some(Entry { member, rows: Some([_, new]), .. }) = intent.entries.last() else { return Ok(false) };
     Ok(rows_of(dir, member)? == *new)
 }
@@ -72,7 +81,7 @@ fn check(dir: &Path, entry: &Entry) -> Result<()> {
     Err(Error::corrupt(path, format!("an interrupted append expects {} or {} rows, found {found}", rows[0], rows[1])))
 }
 
-fn rows_of(dir: &Path, member: &str) -> Result<u64> {
+pub(super) fn rows_of(dir: &Path, member: &str) -> Result<u64> {
     let path = dir.join(member).join(SHAPE);
     let shape = parse_shape(&read_text(&path)?);
     let rows = shape.and_then(|shape| shape.first().copied());

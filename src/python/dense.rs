@@ -8,12 +8,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
-use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::dtype::{from_numpy, has_dtype, stored};
+use super::mode::parse_commit;
 use super::samples::{bytes, cast, contiguous};
 use crate::dense::{self, Dense};
 use crate::format::Order;
 use crate::mapping::Mode;
-use crate::options::Options;
 use crate::storage;
 
 /// The kind of data set in `out_dir`: "numpy", "ragged" or "string"; None where there is none.
@@ -29,18 +29,25 @@ pub fn read_dense(
     out_dir: PathBuf,
 ) -> PyResult<(Bound<'_, PyArrayDescr>, Bound<'_, PyTuple>, &'static str)> {
     let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
-    Ok((to_numpy(py, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
+    Ok((stored(py, &out_dir, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
 }
 
 /// Writes `array` to `out_dir`, in place of whatever data set is there.
 #[pyfunction]
-pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
+pub fn create_dense(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    array: Bound<'_, PyUntypedArray>,
+    durability: &str,
+    timeout: f64,
+) -> PyResult<()> {
+    let options = parse_commit(durability, timeout)?;
     let dtype = from_numpy(&array.dtype())?;
     let is_f = array.is_fortran_contiguous() && !array.is_c_contiguous();
     let array = if is_f { array } else { contiguous(array)? };
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let (bytes, order) = (bytes(&array), if is_f { Order::F } else { Order::C });
-    Ok(py.detach(|| Dense::create(&out_dir, &dtype, &shape, order, bytes))?)
+    Ok(py.detach(|| Dense::create_with(&out_dir, &options, &dtype, &shape, order, bytes))?)
 }
 
 /// Writes zeros to `out_dir`, in place of whatever data set is there.
@@ -60,14 +67,21 @@ pub fn create_zeros(
 
 /// Appends the rows of `array` to the array in `out_dir`.
 #[pyfunction]
-pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
+pub fn extend_dense(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    array: Bound<'_, PyUntypedArray>,
+    durability: &str,
+    timeout: f64,
+) -> PyResult<()> {
+    let options = parse_commit(durability, timeout)?;
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
-    let descr = to_numpy(py, present.dtype())?;
+    let descr = stored(py, &out_dir, present.dtype())?;
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let (dtype, bytes) = (present.dtype(), bytes(&array));
-    Ok(py.detach(|| dense::extend(&out_dir, &Options::default(), dtype, &shape, bytes, None))?)
+    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, None, &options))?)
 }
 
 /// The same values, laid out as the array that they are appended to.

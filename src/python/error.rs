@@ -40,7 +40,7 @@ impl From<Error> for PyErr {
 }
 
 thread_local! {
-    /// What a signal handler raised while this thread waited.
+    /// What a signal handler, or a progress bar, raised while this thread waited.
     static SIGNALLED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
@@ -50,6 +50,11 @@ pub fn is_signalled() -> bool {
     let is_raised = raised.is_some();
     SIGNALLED.set(raised);
     is_raised
+}
+
+/// What is raised where the crate says that it was interrupted.
+pub fn interrupt_with(raised: PyErr) {
+    SIGNALLED.set(Some(raised));
 }
 
 /// What the system calls the error, without the number that Python adds by itself.
@@ -67,12 +72,16 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EIO: i32 = 5;
     const EBUSY: i32 = 16;
     const EEXIST: i32 = 17;
+    const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
+    const EINVAL: i32 = 22;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
         io::ErrorKind::ResourceBusy => EBUSY,
         io::ErrorKind::AlreadyExists => EEXIST,
+        io::ErrorKind::CrossesDevices => EXDEV,
         io::ErrorKind::NotADirectory => ENOTDIR,
+        io::ErrorKind::InvalidInput => EINVAL,
         _ => EIO,
     }
 }

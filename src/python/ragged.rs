@@ -11,8 +11,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
 use super::batches::{self, Pair, addresses, extent, overlap};
-use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::dtype::{from_numpy, has_dtype, stored};
 use super::index::{self, Index};
+use super::iterator::Items;
 use super::mode;
 use super::samples::{Arrays, cast, place, to_array};
 use super::shown::Shown;
@@ -51,7 +52,7 @@ impl State {
         let known = last.filter(|last| last.dtype() == view.header.as_ref().map(|header| &header.dtype));
         let descr = match (known.and_then(|last| last.descr.as_ref()), &view.header) {
             (Some(descr), _) => Some(descr.clone_ref(py)),
-            (None, Some(header)) => Some(to_numpy(py, &header.dtype)?.unbind()),
+            (None, Some(header)) => Some(stored(py, &view.dir, &header.dtype)?.unbind()),
             (None, None) => None,
         };
         let owner = match last {
@@ -98,7 +99,7 @@ impl State {
 }
 
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
-#[pyclass(subclass, frozen, name = "Ragged", module = "mmap_ninja._core")]
+#[pyclass(subclass, frozen, generic, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
     state: Shown<State>,
     store: Turns<Ragged>,
@@ -120,6 +121,15 @@ impl PyRagged {
         };
         self.state.store(py, turn, state);
         Ok(outcome)
+    }
+
+    /// The item at `index`; `None` past the end.
+    pub fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let state = self.state.load(py);
+        if index < state.view.len {
+            return state.item(py, index).map(Some);
+        }
+        Ok(state.view.check_open().map(|()| None)?)
     }
 
     fn dir(&self, py: Python<'_>) -> PathBuf {
@@ -150,11 +160,14 @@ impl PyRagged {
         flattened_shapes_key: String,
         copy_before_wrapper_fn: bool,
         access: &str,
+        durability: &str,
+        timeout: f64,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let layout =
             Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-        let options = Options { mode, layout, access: mode::parse_access(access)?, ..Options::default() };
+        let access = mode::parse_access(access)?;
+        let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
@@ -176,6 +189,10 @@ impl PyRagged {
                 Ok(state.items(py, &indices)?.into_any())
             }
         }
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::ragged(slf)
     }
 
     /// Checks every value of the assignment before it writes the first.
@@ -214,7 +231,10 @@ impl PyRagged {
 
     /// Appends all samples of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
-        self.change(py, |store| store.join(&Ragged::open(source, Mode::ReadOnly)?))
+        self.change(py, |store| {
+            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            store.join(&Ragged::open_with(source, options)?)
+        })
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
@@ -249,7 +269,7 @@ impl PyRagged {
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
     }
 
-    /// Elements of every sample, int64 of shape (n,): a view of the files that touches no sample.
+    /// Elements of every sample, int64 of shape (n,), as a view of the files that touches no sample.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state.load(py);
@@ -261,6 +281,17 @@ impl PyRagged {
         view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
     }
 
+    /// The sample at `index` as it is stored: read-only, and not passed through the wrapper.
+    fn _stored<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.state.load(py).array(py, index, false)
+    }
+
+    /// Bytes of the elements of all samples.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> usize {
+        self.state.load(py).view.data.bytes().len()
+    }
+
     /// Shows no more than the first `len` samples.
     fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
         self.change(py, |store| {
@@ -269,12 +300,12 @@ impl PyRagged {
         })
     }
 
-    /// Looks again at the files: what others have appended since is seen from now on.
+    /// Look at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Ragged::refresh)
     }
 
-    /// Lets go of the files. Arrays that were read stay valid.
+    /// Let go of the files, after which the map raises `ValueError`. Arrays that were read stay valid.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();
@@ -282,11 +313,13 @@ impl PyRagged {
         })
     }
 
+    /// The dtype of all samples; None where there is nothing yet.
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {
         self.state.load(py).descr.as_ref().map(|descr| descr.bind(py).clone())
     }
 
+    /// Whether every sample is a scalar or has one axis.
     #[getter]
     fn shapes_are_flat(&self, py: Python<'_>) -> bool {
         self.state.load(py).view.is_flat()
@@ -309,6 +342,7 @@ impl PyRagged {
         Ok(())
     }
 
+    /// What each item passes through; None for nothing. It can be set.
     #[getter]
     fn wrapper_fn(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.state.load(py).wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
@@ -361,9 +395,12 @@ pub fn create_ragged(
     ends_key: String,
     shapes_key: String,
     flattened_shapes_key: String,
+    durability: &str,
+    timeout: f64,
 ) -> PyResult<()> {
     let layout =
         Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
+    let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
     let samples = arrays.samples();
@@ -372,5 +409,5 @@ pub fn create_ragged(
         return Err(PyValueError::new_err(what));
     };
     let dtype = from_numpy(descr)?;
-    Ok(py.detach(|| Ragged::create(&out_dir, &layout, &dtype, &samples))?)
+    Ok(py.detach(|| Ragged::create_with(&out_dir, &options, &dtype, &samples))?)
 }

@@ -2,13 +2,30 @@
 
 import doctest
 import importlib
+import inspect
+import os
+import re
+from functools import reduce
 
+import mmap_ninja
 import numpy as np
+import pages
 import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-MODULES = ["", ".base", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
+MODULES = [
+    "",
+    "._show",
+    "._verify",
+    ".base",
+    ".cli._lengths",
+    ".generic",
+    ".numpy",
+    ".parallel",
+    ".ragged",
+    ".string",
+]
 EXAMPLES = [
     example
     for module in [importlib.import_module(f"mmap_ninja{name}") for name in MODULES]
@@ -76,7 +93,7 @@ def test_the_example_of_an_array_that_grows(tmp_path):
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    example.globs.update(np=np, out_dir=tmp_path / "out")
+    example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
     found = []
     doctest.DocTestRunner().run(example, out=found.append)
     assert not found, "".join(found)
@@ -84,3 +101,39 @@ def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
 
 def test_the_docstrings_have_examples():
     assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.* samples are safe in:RuntimeWarning"
+)  # a note, where there are none: Python 3.10
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if missing := pages.run(page):
+        pytest.skip(f"what needs {missing} was not run: it is not installed")
+
+
+@pytest.mark.parametrize("cls", [RaggedMmap, StringsMmap])
+def test_the_reference_has_every_member(cls):
+    reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
+    section = reference.partition(f"autoclass:: {cls.__name__}\n")[2].partition("```")[0]
+    listed = set(re.findall(r"auto\w+:: (\w+)", section)) - {"__getitems__"}
+    assert listed == {name for name in dir(cls) if not name.startswith("_")}
+    assert all(inspect.getdoc(getattr(cls, name)) for name in listed)
+
+
+def test_the_reference_has_every_name_of_the_package():
+    reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
+    assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_the_names_that_a_page_links_to_exist(page):
+    for name in re.findall(r"`~mmap_ninja\.([\w.]+)`", page.read_text("utf-8")):
+        reduce(getattr, name.split("."), mmap_ninja)
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!http)([^)#]+)", (pages.ROOT / "README.md").read_text("utf-8"))
+    assert len(links) > 10
+    assert not [link for link in links if not (pages.ROOT / link).exists()]
