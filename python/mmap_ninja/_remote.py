@@ -2,7 +2,7 @@
 
 import pickle
 from contextlib import suppress
-from traceback import format_exception
+from traceback import format_exception, format_exception_only
 from typing import Any
 
 
@@ -20,7 +20,8 @@ class Failure:
 
     def __reduce__(self):
         text = "".join(format_exception(self.error))
-        return _received, (_packed(self.error), text, type(self.error).__qualname__, self.place)
+        what = f"{self.place}: a worker process raised {format_exception_only(self.error)[0].strip()}"
+        return _received, (_packed(self.error), text, what, self.place)
 
 
 def _packed(error: Exception) -> bytes | None:
@@ -51,12 +52,10 @@ def _assembled(kind: type[Exception], args: tuple, attributes: dict[str, Any]) -
     return error
 
 
-def _received(data: bytes | None, text: str, name: str, place: str) -> Failure:
+def _received(data: bytes | None, text: str, what: str, place: str) -> Failure:
     from multiprocessing.pool import RemoteTraceback
 
-    error: Exception = RuntimeError(
-        f"{place}: a worker process raised {name}, which cannot be shown as it is"
-    )
+    error: Exception = RuntimeError(what)
     with suppress(Exception):
         if data is not None:
             error = pickle.loads(data)

@@ -291,6 +291,29 @@ def test_an_error_of_the_loader_reaches_the_caller_with_the_index(path, kind, n_
         assert set(names(path.parent)) <= {"data", "data.partial"}
 
 
+class Locked(Exception):
+    """One that cannot be sent at all."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+        self.lock = threading.Lock()
+
+
+def test_an_error_that_cannot_be_sent_is_described(path):
+    load = breaking_at(7, np.arange, lambda: Locked("broken", 2))
+    with pytest.raises(RuntimeError, match=r"index 7: .*Locked: broken and 2") as caught:
+        RaggedMmap.from_indexable(path, sized(load, 12), 3, n_jobs=2)
+    assert "in load" in str(caught.value.__cause__)
+    assert names(path.parent) == ["data.partial"]
+
+
+@pytest.mark.parametrize("n_jobs", [0, 0.0])
+def test_no_jobs_are_refused_before_anything_is_written(path, store, n_jobs):
+    with pytest.raises(ValueError, match="n_jobs"):
+        store.index(path, sized(None, 9), 2, n_jobs=n_jobs)
+    assert names(path.parent) == []
+
+
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize("name", ["texts", "dense"])
 def test_only_an_index_error_ends_an_indexable_without_length(path, name, n_jobs):
