@@ -37,6 +37,8 @@ mod python;
 mod ragged;
 mod settle;
 mod storage;
+#[cfg(feature = "python")]
+mod stream;
 mod strings;
 
 use std::path::{Path, PathBuf};

@@ -80,15 +80,7 @@ impl Strings {
         strings: &[S],
     ) -> Result<()> {
         layout.check()?;
-        let dir = crate::absolute(dir.as_ref())?;
-        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
-        let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;
-        let build = Build::beside(&dir)?;
-        // No strings are no data set yet, as in a directory that is not there.
-        if !strings.is_empty() {
-            write_new(&build, &dir, layout, codec.as_ref(), &bytes)?;
-        }
-        build.publish(&dir, Options::default().timeout)
+        create(&crate::absolute(dir.as_ref())?, layout, compression, &bytes_of(strings))
     }
 
     /// Writes new strings as those of `other` are written: not at all compressed, or with its level and dictionary.
@@ -97,9 +89,8 @@ impl Strings {
     /// [`Error::Io`]. Then nothing has changed.
     pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
         let dir = crate::absolute(dir.as_ref())?;
-        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let build = Build::beside(&dir)?;
-        write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes)?;
+        write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes_of(strings))?;
         build.publish(&dir, other.options.timeout)
     }
 
@@ -109,25 +100,36 @@ impl Strings {
     /// [`Error::Busy`], [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
         self.view.check_open()?;
-        if strings.is_empty() {
-            return Ok(());
-        }
+        if strings.is_empty() { Ok(()) } else { self.append_bytes(&bytes_of(strings)) }
+    }
+
+    /// The same for UTF-8.
+    fn append_bytes(&mut self, strings: &[&[u8]]) -> Result<()> {
         let dir = self.view.dir.clone();
-        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
-                return self.append_locked(&Payload::Strings(&bytes), &lock);
+                return self.append_locked(&Payload::Strings(strings), &lock);
             }
             if self.view.exists {
                 // Strings that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
             let build = Build::beside(&dir)?;
-            write_new(&build, &dir, &self.options.layout, None, &bytes)?;
+            write_new(&build, &dir, &self.options.layout, None, strings)?;
             if build.publish_new(&dir)? {
                 return self.refresh();
             }
         }
+    }
+
+    /// The same for the strings in a batch of a long build, the first of which settles how all are compressed.
+    #[cfg(feature = "python")]
+    pub(crate) fn append_batch(&mut self, compression: Option<Compression>, strings: &[&[u8]]) -> Result<()> {
+        if self.view.exists {
+            return self.append_bytes(strings);
+        }
+        create(&self.view.dir, &self.options.layout, compression, strings)?;
+        self.refresh()
     }
 
     fn append_locked(&mut self, payload: &Payload, lock: &DirLock) -> Result<()> {
@@ -359,6 +361,21 @@ fn compress<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<
 
 fn lengths(frames: &[Cow<[u8]>]) -> Vec<i64> {
     frames.iter().map(|frame| frame.len() as i64).collect()
+}
+
+fn bytes_of<S: AsRef<str>>(strings: &[S]) -> Vec<&[u8]> {
+    strings.iter().map(|string| string.as_ref().as_bytes()).collect()
+}
+
+/// Writes new strings in place of whatever data set is in `dir`.
+fn create(dir: &Path, layout: &Layout, compression: Option<Compression>, strings: &[&[u8]]) -> Result<()> {
+    let codec = compression.map(|wanted| Codec::train(dir, wanted, strings)).transpose()?;
+    let build = Build::beside(dir)?;
+    // No strings are no data set yet, as in a directory that is not there.
+    if !strings.is_empty() {
+        write_new(&build, dir, layout, codec.as_ref(), strings)?;
+    }
+    build.publish(dir, Options::default().timeout)
 }
 
 /// Writes a data set that holds these strings alone.

@@ -83,6 +83,32 @@ class Construction:
     def finish(self) -> None: ...
     def abandon(self, keep: bool) -> None: ...
 
+class Stream:
+    """A data set that grows by what an iterator yields."""
+
+    @staticmethod
+    def ragged(
+        out_dir: str | PathLike[str],
+        dtype: Any,
+        starts_key: str,
+        ends_key: str,
+        shapes_key: str,
+        flattened_shapes_key: str,
+    ) -> Stream: ...
+    @staticmethod
+    def strings(
+        out_dir: str | PathLike[str],
+        starts_key: str,
+        ends_key: str,
+        zstd_level: int | None,
+        zstd_train_dictionary_size: int | None,
+    ) -> Stream: ...
+    @staticmethod
+    def dense(out_dir: str | PathLike[str]) -> Stream: ...
+    @property
+    def stored(self) -> int: ...
+    def extend(self, samples: Iterable[Any], batch_size: int) -> None: ...
+
 def create_ragged(
     out_dir: str | PathLike[str],
     samples: Iterable[Any],

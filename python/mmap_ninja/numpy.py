@@ -86,7 +86,7 @@ def from_generator(
     options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
     place = _build.same_place(out_dir)
     is_built = _build.build(
-        out_dir, partial(_build.rest, sample_generator), batch_size, _Stack.create, _Stack, **options
+        out_dir, partial(_build.rest, sample_generator), batch_size, _core.Stream.dense, _Stack, **options
     )
     return open_existing(place(), mode="r+") if is_built else None
 
@@ -110,14 +110,14 @@ def from_indexable(
     For the others, and what is returned, see `from_generator`.
     """
     options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
-    stages = (_Stack.create, _Stack, _Stack.write_shard, _Stack.join_shard)
+    stages = (_core.Stream.dense, _Stack, _Stack.write_shard, _Stack.join_shard)
     place = _build.same_place(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
     return open_existing(place(), mode="r+") if is_built else None
 
 
 class _Stack:
-    """An array that grows by lists of samples."""
+    """An array that grows by parts."""
 
     def __init__(self, out_dir: Path):
         if _core.kind(out_dir) != "numpy":
@@ -127,16 +127,8 @@ class _Stack:
         self.out_dir = out_dir
         self.dtype, self.shape, self.order = _core.read_dense(out_dir)
 
-    @classmethod
-    def create(cls, out_dir: Path, samples: list) -> "_Stack":
-        _core.create_dense(out_dir, cls._stacked(out_dir, samples))
-        return cls(out_dir)
-
     def __len__(self) -> int:
         return self.shape[0]
-
-    def extend(self, samples: list) -> None:
-        _core.extend_dense(self.out_dir, self._stacked(self.out_dir, samples))
 
     def write_shard(self) -> Callable[[Path, list], None]:
         """What a worker process does with its samples."""
@@ -145,19 +137,19 @@ class _Stack:
     def join_shard(self, shard: Path) -> None:
         _core.join_dense(self.out_dir, shard)
 
-    @staticmethod
-    def _stacked(out_dir: Path, samples: list) -> np.ndarray:
-        arrays = [np.asarray(sample) for sample in samples]
-        for place, array in enumerate(arrays):
-            if array.shape != arrays[0].shape:
-                what = f"sample {place} of the batch has the shape {array.shape}, the first one has {arrays[0].shape}"
-                raise ValueError(f"{out_dir}: {what}")
-        return np.stack(arrays)
-
 
 def _write_stack(dtype: np.dtype, order: str, out_dir: Path, samples: list) -> None:
-    stacked = cast(_Stack._stacked(out_dir, samples), dtype, str(out_dir))
+    stacked = cast(_stacked(out_dir, samples), dtype, str(out_dir))
     _core.create_dense(out_dir, np.asarray(stacked, order=order))
+
+
+def _stacked(out_dir: Path, samples: list) -> np.ndarray:
+    arrays = [np.asarray(sample) for sample in samples]
+    for place, array in enumerate(arrays):
+        if array.shape != arrays[0].shape:
+            what = f"sample {place} of the batch has the shape {array.shape}, the first one has {arrays[0].shape}"
+            raise ValueError(f"{out_dir}: {what}")
+    return np.stack(arrays)
 
 
 def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:

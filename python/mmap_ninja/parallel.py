@@ -46,7 +46,7 @@ class ParallelBatchCollector:
         self._parallel = self.begin(n_jobs, **kwargs)
         self._ranges = ranges(0, self._length, batch_size)
         self._exhausted = False
-        self._bar = _build.counter(verbose, self._length)
+        self._bar = _build.Counter(verbose, self._length)
 
     @staticmethod
     def verify(indexable, batch_size: int) -> None:
@@ -176,7 +176,7 @@ def build(
     indexable: Any,
     batch_size: int,
     n_jobs: int | None,
-    create: Callable[[Path, list], Any],
+    stream: Callable[[Path], Any],
     reopen: Callable[[Path], Any],
     write_shard: Callable[[Any], Callable[[Path, list], Any]],
     join_shard: Callable[[Any, Path], Any],
@@ -188,7 +188,7 @@ def build(
     """Build a map from an indexable beside `out_dir` and put it in place; return whether there were samples.
 
     Args:
-        create, reopen: see `_build.build`.
+        stream, reopen: see `_build.build`.
         write_shard: makes, of the map, what a worker does with a directory and its samples.
         join_shard: appends such a directory to the map.
     """
@@ -197,18 +197,19 @@ def build(
     length = length_of(indexable)
     if run is None:
         options = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
-        return _build.build(out_dir, partial(samples, indexable), batch_size, create, reopen, **options)
-    with _build.construction(out_dir, create, reopen, resume, overwrite) as built:
+        return _build.build(out_dir, partial(samples, indexable), batch_size, stream, reopen, **options)
+    with _build.construction(out_dir, stream, reopen, resume, overwrite) as built:
         if not built.stored:
             # The first batch settles the dtype and the dictionary for all.
-            built.extend_all(islice(samples(indexable), batch_size), batch_size)
+            built.extend(islice(samples(indexable), batch_size), batch_size)
         if built.stored:
             work = _write_shards(run, built, indexable, batch_size, write_shard(built.memmap))
-            with closing(work) as shards, _build.counter(verbose, length, built.stored) as bar:
+            with closing(work) as shards, _build.Counter(verbose, length, built.stored) as bar:
                 for shard, stored in shards:
                     join_shard(built.memmap, shard)
                     built.stored += stored
                     bar.update(stored)
+                bar.show_written(built.partial)
     return built.stored > 0
 
 

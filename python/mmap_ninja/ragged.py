@@ -263,8 +263,21 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
 
     @classmethod
-    def _create(cls, out_dir: Path, samples: list, **options) -> "RaggedMmap":
-        return cls.from_lists(out_dir, samples, **options)
+    def _stream(
+        cls,
+        out_dir: Path,
+        dtype: DTypeLike | None = None,
+        mode: str = "r+",
+        wrapper_fn: Callable | None = None,
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+        access: str = "normal",
+    ) -> _core.Stream:
+        _core.check_options(mode, access)
+        return _core.Stream.ragged(out_dir, dtype, starts_key, ends_key, shapes_key, flattened_shapes_key)
 
     @classmethod
     def _reopened(cls, out_dir: Path, dtype=None, **options) -> "RaggedMmap":

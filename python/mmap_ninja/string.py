@@ -171,13 +171,32 @@ class StringsMmap(_handle.Handle, _core.Strings):
         return cls(out_dir, mode, starts_key, ends_key, access)
 
     @classmethod
-    def _create(cls, out_dir: Path, samples: list, **options) -> "StringsMmap":
-        return cls.from_strings(out_dir, samples, **options)
+    def _stream(
+        cls,
+        out_dir: Path,
+        mode: str = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        access: str = "normal",
+    ) -> _core.Stream:
+        _core.check_options(mode, access)
+        return _core.Stream.strings(out_dir, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
 
     @classmethod
-    def _reopened(cls, out_dir: Path, zstd_level: int | None = None, **options) -> "StringsMmap":
+    def _reopened(
+        cls,
+        out_dir: Path,
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        **options,
+    ) -> "StringsMmap":
         memmap = cls._opened(out_dir, **options)
         _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
+        is_trained = zstd_level is not None and zstd_train_dictionary_size is not None
+        has_dictionary = (out_dir / "zstd_dict.ninja").exists()
+        _build.check_same(out_dir, "a zstd dictionary:", is_trained, has_dictionary)
         return memmap
 
     @staticmethod

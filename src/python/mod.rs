@@ -12,6 +12,7 @@ mod mode;
 mod ragged;
 mod samples;
 mod shown;
+mod stream;
 mod strings;
 mod turn;
 
@@ -41,6 +42,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(mode::numpy_mode, m)?)?;
     m.add_function(wrap_pyfunction!(mode::check_options, m)?)?;
     m.add_class::<construction::PyConstruction>()?;
+    m.add_class::<stream::PyStream>()?;
     m.add_function(wrap_pyfunction!(construction::join_dense, m)?)?;
     Ok(())
 }

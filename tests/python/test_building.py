@@ -12,6 +12,7 @@ from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 
+import building_workers
 import numpy as np
 import pytest
 from building_workers import DICTIONARY, STORES, in_memory, interrupted, plain, sized
@@ -212,6 +213,17 @@ BAD = {
     "packed": ("\ud800", UnicodeEncodeError),
     "dense": (np.ones((3, 3)), ValueError),
 }
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("position", range(1, 8))
+def test_a_sample_that_cannot_be_stored_is_named(path, name, position):
+    store, (bad, error) = STORES[name], BAD[name]
+    samples = [*store.samples(position), bad, *store.samples(20, position + 1)]
+    store.create(path, store.samples(3))
+    with unchanged(path), pytest.raises(error, match=rf"(sample|string) {position}\b") as caught:
+        store.generate(path, iter(samples), 3)
+    assert str(path) in str(caught.value)
 
 
 # Errors on the way
@@ -601,7 +613,23 @@ REUSED = {
 }
 
 
-def test_a_generator_may_fill_its_lists_again_after_every_batch(path):
+@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("kind", REUSED)
+def test_a_generator_may_fill_its_buffer_again_at_once(path, kind, batch_size):
+
+    def reusing():
+        buffer = np.zeros(20_000)
+        for number in range(30):
+            buffer[:] = number
+            yield REUSED[kind](buffer)
+
+    for home in RaggedMmap, np_ninja:
+        built = home.from_generator(path, reusing(), batch_size)
+        wrong = [number for number in range(30) if not np.all(built[number] == number)]
+        assert wrong == []
+
+
+def test_a_generator_may_fill_its_lists_again_at_once(path):
     def reusing():
         rows = [[0] * 100 for _ in range(100)]
         for number in range(30):
@@ -610,7 +638,7 @@ def test_a_generator_may_fill_its_lists_again_after_every_batch(path):
             yield rows
 
     for home in RaggedMmap, np_ninja:
-        built = home.from_generator(path, reusing(), 1)
+        built = home.from_generator(path, reusing(), 7)
         wrong = [number for number in range(30) if not np.all(built[number] == number)]
         assert wrong == []
 
@@ -631,6 +659,29 @@ def test_a_sample_may_be_larger_than_what_is_in_memory_at_once(path, position):
         assert built[position][-1] == convert(samples[position])[-1]
         del built
         shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch_size"),
+    [("arrays", 10), ("texts", 1000), ("lists", 1000), ("strided", 1000), ("rows", 1000)],
+)
+def test_memory_is_bounded_by_a_batch_and_64_mb(tmp_path, kind, batch_size):
+    """Samples take 100 kB."""
+    command = [
+        sys.executable,
+        building_workers.__file__,
+        "measure",
+        kind,
+        tmp_path / "data",
+        str(batch_size),
+        "2000",
+    ]
+    try:
+        growth = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    finally:
+        shutil.rmtree(tmp_path, ignore_errors=True)
+    slack = 32
+    assert growth < batch_size * 0.1 + 64 + slack
 
 
 # Progress
@@ -677,6 +728,22 @@ def test_progress_of_a_resumed_build_counts_what_is_there(path, store, capfd, to
     shown = capfd.readouterr().err.split("\r")
     assert "30/50" in shown[0] + shown[1]
     assert "50/50" in shown[-1]
+
+
+def test_progress_of_a_resumed_build_without_a_length_has_no_total(path, store, capfd):
+    interrupted(store, path, store.samples(33), 10)
+    store.generate(path, (sample for sample in store.samples(50)), 10, verbose=True, resume=True)
+    assert "%" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("count", [3, 30])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_progress_ends_with_all_bytes_that_were_written(path, capfd, count, n_jobs):
+    """Samples of 100 kB in batches of ten."""
+    RaggedMmap.from_indexable(
+        path, sized(lambda index: np.zeros(12_500), count), 10, n_jobs=n_jobs, verbose=True
+    )
+    assert f"{count / 10:.1f} MB" in capfd.readouterr().err.split("\r")[-1]
 
 
 def test_progress_of_an_error_is_not_shown_if_not_asked_for(path, store, capfd):
