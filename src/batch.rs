@@ -53,6 +53,14 @@ impl Shapes {
         &self.elements
     }
 
+    /// More samples.
+    #[cfg(feature = "python")]
+    fn extend(&mut self, others: &Self) {
+        self.elements.extend_from_slice(&others.elements);
+        self.axes.extend_from_slice(&others.axes);
+        self.ranks.extend_from_slice(&others.ranks);
+    }
+
     /// Forgets all samples, and keeps the memory for others.
     #[cfg(feature = "python")]
     pub fn clear(&mut self) {
@@ -82,10 +90,12 @@ impl<'a> Batch<'a> {
         Ok(Self { data, source: None, shapes: Cow::Owned(shapes) })
     }
 
-    /// Samples that lie one after another.
+    /// Samples that lie one after another in pieces, with the shapes of those in each.
     #[cfg(feature = "python")]
-    pub fn packed(bytes: &'a [u8], shapes: &'a Shapes) -> Self {
-        Self { data: vec![bytes], source: None, shapes: Cow::Borrowed(shapes) }
+    pub fn packed(data: Vec<&'a [u8]>, mut shapes: impl Iterator<Item = &'a Shapes>) -> Self {
+        let mut all = shapes.next().map_or_else(Cow::default, Cow::Borrowed);
+        shapes.for_each(|more| all.to_mut().extend(more));
+        Self { data, source: None, shapes: all }
     }
 
     /// Samples of another data set, whose `data.ninja` is open in `file`.

@@ -132,7 +132,6 @@ impl Dense {
     /// [`Error::Shape`] where `bytes` does not have the size that `shape` asks for; [`Error::Io`].
     pub fn create(dir: impl AsRef<Path>, dtype: &Dtype, shape: &[u64], order: Order, bytes: &[u8]) -> Result<()> {
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
-        check_fit(dir.as_ref(), &header, bytes)?;
         create(dir.as_ref(), &header, vec![bytes])
     }
 
@@ -156,7 +155,8 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        extend(&self.dir, dtype, shape, bytes, None)?;
+        let rows = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
+        extend(&self.dir, &rows, vec![bytes], None)?;
         *self = Self::open(&self.dir, self.mode)?;
         Ok(())
     }
@@ -173,7 +173,7 @@ impl Dense {
         }
         let file = open_member(&other.dir.join(format::DATA), false)?;
         let source = Some(Source { file: &file, offset: 0 });
-        extend(&self.dir, other.dtype(), other.shape(), other.bytes(), source)?;
+        extend(&self.dir, &other.header, vec![other.bytes()], source)?;
         *self = Self::open(&self.dir, self.mode)?;
         Ok(())
     }
@@ -242,31 +242,32 @@ fn read_settled(dir: &Path) -> Result<Header> {
     })
 }
 
-fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
+/// Writes a new array, whose elements lie in `chunks` one after another.
+pub(crate) fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
     let dir = crate::absolute(dir)?;
+    check_fit(&dir, header, &chunks)?;
     let build = Build::beside(&dir)?;
     build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
     build.publish(&dir, Options::default().timeout)
 }
 
-/// Appends rows to the array in `dir`.
-pub(crate) fn extend(dir: &Path, dtype: &Dtype, shape: &[u64], bytes: &[u8], source: Option<Source>) -> Result<()> {
+/// Appends rows, which lie in `chunks` one after another, to the array in `dir`, whose order they have.
+pub(crate) fn extend(dir: &Path, added: &Header, chunks: Vec<&[u8]>, source: Option<Source>) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let lock = DirLock::acquire(&dir, Options::default().timeout)?;
     let Some(lock) = lock else { return Err(missing(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
     check_size(&dir, &old, true)?;
-    check_same(&dir, &old, dtype, shape)?;
-    let added = Header { shape: shape.to_vec(), ..old.clone() };
-    check_fit(&dir, &added, bytes)?;
-    let rows = old.rows().checked_add(added.rows()).ok_or_else(|| too_large(&dir, shape))?;
+    check_same(&dir, &old, added)?;
+    check_fit(&dir, added, &chunks)?;
+    let rows = old.rows().checked_add(added.rows()).ok_or_else(|| too_large(&dir, &added.shape))?;
     let new = old.with_rows(rows);
-    let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, shape)) };
+    let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, &added.shape)) };
     if old.order == Order::F && old.shape.len() > 1 {
-        return interleave(&dir, &lock, &old, &new, bytes);
+        return interleave(&dir, &lock, &old, &new, &chunks.concat());
     }
-    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes], source };
+    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks, source };
     let growths = [growth];
     Writer::open(&dir, &growths)?.append(&lock, &growths, Options::default().durability)
 }
@@ -292,9 +293,10 @@ fn chunks_of(bytes: &[u8], step: usize) -> Box<dyn Iterator<Item = &[u8]> + '_> 
     if step == 0 { Box::new(std::iter::repeat(&[][..])) } else { Box::new(bytes.chunks_exact(step)) }
 }
 
-fn check_same(dir: &Path, old: &Header, dtype: &Dtype, shape: &[u64]) -> Result<()> {
-    if old.dtype != *dtype {
-        let (found, expected) = (dtype.text(), old.dtype.text());
+fn check_same(dir: &Path, old: &Header, added: &Header) -> Result<()> {
+    let shape = &added.shape;
+    if old.dtype != added.dtype {
+        let (found, expected) = (added.dtype.text(), old.dtype.text());
         return Err(Error::Dtype { what: format!("{}: elements are {expected}, not {found}", dir.display()) });
     }
     if old.shape.is_empty() || shape.len() != old.shape.len() || shape[1..] != old.shape[1..] {
@@ -304,11 +306,12 @@ fn check_same(dir: &Path, old: &Header, dtype: &Dtype, shape: &[u64]) -> Result<
     Ok(())
 }
 
-fn check_fit(dir: &Path, header: &Header, bytes: &[u8]) -> Result<()> {
-    if header.bytes() == Some(bytes.len() as u64) {
+fn check_fit(dir: &Path, header: &Header, chunks: &[&[u8]]) -> Result<()> {
+    let found: usize = chunks.iter().map(|chunk| chunk.len()).sum();
+    if header.bytes() == Some(found as u64) {
         return Ok(());
     }
-    let what = format!("{}: {} bytes do not fill the shape {:?}", dir.display(), bytes.len(), header.shape);
+    let what = format!("{}: {found} bytes do not fill the shape {:?}", dir.display(), header.shape);
     Err(Error::Shape { what })
 }
 

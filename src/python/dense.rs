@@ -10,7 +10,7 @@ use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::samples::{bytes, cast, contiguous};
-use crate::dense::{self, Dense};
+use crate::dense::{self, Dense, Header};
 use crate::format::Order;
 use crate::mapping::Mode;
 use crate::storage;
@@ -65,8 +65,9 @@ pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntyped
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
-    let (dtype, bytes) = (present.dtype(), bytes(&array));
-    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, None))?)
+    let rows = Header { dtype: present.dtype().clone(), shape, order: present.order() };
+    let bytes = bytes(&array);
+    Ok(py.detach(|| dense::extend(&out_dir, &rows, vec![bytes], None))?)
 }
 
 /// The same values, laid out as the array that they are appended to.

@@ -2,10 +2,12 @@
 
 use std::collections::TryReserveError;
 
-use crate::batch::{Batch, Shapes};
+use crate::batch::Shapes;
 
-/// A block with so many bytes is full: one is being filled while another is being written.
-const FULL: usize = 32 << 20;
+/// A block of so many bytes is full. A few of them fit into the processor's cache.
+const FULL: usize = 4 << 20;
+/// What the vectors of a block take beside the samples.
+const PER_BLOCK: usize = 512;
 /// What the shape and the offsets of a sample take beside its bytes.
 const PER_SAMPLE: usize = 64;
 
@@ -30,10 +32,14 @@ impl Block {
         self.shapes.len()
     }
 
+    /// Bytes of memory.
+    pub fn size(&self) -> usize {
+        PER_BLOCK + self.bytes.len() + self.len() * PER_SAMPLE
+    }
+
     /// Whether a sample of so many bytes may be added. One that is larger than any block has a block of its own.
     pub fn has_room(&self, bytes: usize) -> bool {
-        let taken = self.bytes.len() + self.len() * PER_SAMPLE;
-        self.len() == 0 || taken.saturating_add(bytes) <= FULL
+        self.len() == 0 || self.size().saturating_add(bytes) <= FULL
     }
 
     /// The bytes of all samples.
@@ -57,9 +63,9 @@ impl Block {
         self.shapes.elements().iter().map_while(cut).collect()
     }
 
-    /// All samples as a batch.
-    pub fn batch(&self) -> Batch<'_> {
-        Batch::packed(&self.bytes, &self.shapes)
+    /// What a batch of the samples is made of.
+    pub fn shapes(&self) -> &Shapes {
+        &self.shapes
     }
 
     /// Forgets the samples. Memory beyond that of a full block is given back.

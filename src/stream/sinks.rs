@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::Block;
+use crate::batch::Batch;
 use crate::compression::Compression;
-use crate::dense::{self, Dense};
+use crate::dense::{self, Header};
 use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::format::Order;
@@ -13,8 +14,8 @@ use crate::strings::Strings;
 
 /// What stores blocks.
 pub(crate) trait Sink: Send {
-    /// Stores all samples of a block or none.
-    fn write(&mut self, block: &Block) -> Result<()>;
+    /// Stores all samples of the blocks or none.
+    fn write(&mut self, blocks: &[Block]) -> Result<()>;
 }
 
 /// Samples of any shape.
@@ -24,8 +25,9 @@ pub(crate) struct Arrays {
 }
 
 impl Sink for Arrays {
-    fn write(&mut self, block: &Block) -> Result<()> {
-        self.store.append_batch(&self.dtype, &block.batch())
+    fn write(&mut self, blocks: &[Block]) -> Result<()> {
+        let batch = Batch::packed(bytes_of(blocks), blocks.iter().map(Block::shapes));
+        self.store.append_batch(&self.dtype, &batch)
     }
 }
 
@@ -36,8 +38,9 @@ pub(crate) struct Texts {
 }
 
 impl Sink for Texts {
-    fn write(&mut self, block: &Block) -> Result<()> {
-        self.store.append_batch(self.compression, &block.parts())
+    fn write(&mut self, blocks: &[Block]) -> Result<()> {
+        let strings: Vec<&[u8]> = blocks.iter().flat_map(Block::parts).collect();
+        self.store.append_batch(self.compression, &strings)
     }
 }
 
@@ -52,13 +55,19 @@ pub(crate) struct Rows {
 }
 
 impl Sink for Rows {
-    fn write(&mut self, block: &Block) -> Result<()> {
-        let shape: Vec<u64> = std::iter::once(block.len() as u64).chain(self.shape.iter().copied()).collect();
+    fn write(&mut self, blocks: &[Block]) -> Result<()> {
+        let rows = blocks.iter().map(|block| block.len() as u64).sum();
+        let shape = std::iter::once(rows).chain(self.shape.iter().copied()).collect();
+        let rows = Header { dtype: self.dtype.clone(), shape, order: Order::C };
         if self.exists {
-            return dense::extend(&self.dir, &self.dtype, &shape, block.bytes(), None);
+            return dense::extend(&self.dir, &rows, bytes_of(blocks), None);
         }
-        Dense::create(&self.dir, &self.dtype, &shape, Order::C, block.bytes())?;
+        dense::create(&self.dir, &rows, bytes_of(blocks))?;
         self.exists = true;
         Ok(())
     }
+}
+
+fn bytes_of(blocks: &[Block]) -> Vec<&[u8]> {
+    blocks.iter().map(Block::bytes).collect()
 }

@@ -78,10 +78,11 @@ impl PyStream {
     fn extend(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, batch_size: usize) -> PyResult<()> {
         let intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
         let intake = intake.ok_or_else(ended)?;
-        let mut flow = Flow::new(intake, batch_size, &self.stored);
+        let mut flow = Flow::new(intake, batch_size);
         let taken = flow.take_all(py, samples);
-        let settled = flow.settle(py);
-        taken.and(settled)
+        let written = flow.finish(py);
+        self.stored.fetch_add(flow.background.as_ref().map_or(0, Background::stored), Ordering::Relaxed);
+        taken.and(written)
     }
 }
 
@@ -92,23 +93,21 @@ impl PyStream {
     }
 }
 
-/// Samples on their way: one block is being filled, another one written.
-struct Flow<'a> {
+/// Samples on their way.
+struct Flow {
     intake: Box<dyn Intake>,
     batch_size: usize,
-    stored: &'a AtomicUsize,
     /// The index of the next sample.
     next: usize,
+    /// What is being filled.
     block: Block,
-    spare: Block,
     background: Option<Background>,
 }
 
-impl<'a> Flow<'a> {
-    fn new(intake: Box<dyn Intake>, batch_size: usize, stored: &'a AtomicUsize) -> Self {
+impl Flow {
+    fn new(intake: Box<dyn Intake>, batch_size: usize) -> Self {
         let next = intake.stored();
-        let (block, spare) = (Block::default(), Block::default());
-        Self { intake, batch_size, stored, next, block, spare, background: None }
+        Self { intake, batch_size, next, block: Block::default(), background: None }
     }
 
     fn take_all(&mut self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -141,35 +140,37 @@ impl<'a> Flow<'a> {
         self.background.is_none() && self.intake.learns_from_first()
     }
 
-    /// Has the block written, and takes the other one to be filled.
+    /// Has the block written, and takes another one to be filled.
     fn pass_on(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.settle(py)?;
         let background = if let Some(background) = &mut self.background {
             background
         } else {
             let sink = self.intake.sink(py, &mut self.block)?;
             self.background.insert(Background::start(self.intake.dir(), sink)?)
         };
-        let full = std::mem::replace(&mut self.block, std::mem::take(&mut self.spare));
-        Ok(background.send(full)?)
+        self.block = background.send(std::mem::take(&mut self.block))?;
+        self.wait(py)
     }
 
-    /// Waits until nothing is being written any more.
-    fn settle(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Some(background) = self.background.as_mut().filter(|background| background.is_writing()) else {
-            return Ok(());
-        };
-        let (mut block, outcome) = loop {
-            match py.detach(|| background.wait(PATIENCE))? {
-                Some(back) => break back,
-                None => py.check_signals()?,
-            }
-        };
-        outcome?;
-        self.stored.fetch_add(block.len(), Ordering::Relaxed);
-        block.clear();
-        self.spare = block;
+    /// Waits until there is room for more.
+    fn wait(&mut self, py: Python<'_>) -> PyResult<()> {
+        let Some(background) = &mut self.background else { return Ok(()) };
+        while background.is_behind() {
+            py.detach(|| background.wait(PATIENCE))?;
+            py.check_signals()?;
+        }
         Ok(())
+    }
+
+    /// Waits until nothing is being written any more, even if a signal handler raises an exception meanwhile.
+    fn finish(&mut self, py: Python<'_>) -> PyResult<()> {
+        let Some(background) = &mut self.background else { return Ok(()) };
+        let mut signalled = Ok(());
+        while background.is_writing() {
+            py.detach(|| background.wait(PATIENCE))?;
+            signalled = signalled.and_then(|()| py.check_signals());
+        }
+        signalled
     }
 }
 
