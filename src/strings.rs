@@ -100,35 +100,35 @@ impl Strings {
     /// [`Error::Busy`], [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
         self.view.check_open()?;
-        if strings.is_empty() { Ok(()) } else { self.append_bytes(&bytes_of(strings)) }
+        if strings.is_empty() { Ok(()) } else { self.append_payload(&Payload::Strings(&bytes_of(strings))) }
     }
 
-    /// The same for UTF-8.
-    fn append_bytes(&mut self, strings: &[&[u8]]) -> Result<()> {
+    fn append_payload(&mut self, payload: &Payload) -> Result<()> {
         let dir = self.view.dir.clone();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
-                return self.append_locked(&Payload::Strings(strings), &lock);
+                return self.append_locked(payload, &lock);
             }
             if self.view.exists {
                 // Strings that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
             let build = Build::beside(&dir)?;
-            write_new(&build, &dir, &self.options.layout, None, strings)?;
+            write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
             if build.publish_new(&dir)? {
                 return self.refresh();
             }
         }
     }
 
-    /// The same for the strings in a batch of a long build, the first of which settles how all are compressed.
+    /// Appends a part of a long build, of which the first one settles how all are compressed.
     #[cfg(feature = "python")]
-    pub(crate) fn append_batch(&mut self, compression: Option<Compression>, strings: &[&[u8]]) -> Result<()> {
+    pub(crate) fn append_part(&mut self, compression: Option<Compression>, part: &[Packed]) -> Result<()> {
         if self.view.exists {
-            return self.append_bytes(strings);
+            return self.append_payload(&Payload::Packed(part));
         }
-        create(&self.view.dir, &self.options.layout, compression, strings)?;
+        let strings: Vec<&[u8]> = part.iter().flat_map(Packed::strings).collect();
+        create(&self.view.dir, &self.options.layout, compression, &strings)?;
         self.refresh()
     }
 
@@ -154,10 +154,10 @@ impl Strings {
     /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
     /// if somebody has.
     fn grow(&mut self, view: &View, payload: &Payload, lock: &DirLock, writer: Option<Writer>) -> Result<bool> {
-        let (frames, source) = payload.frames(view)?;
-        let (starts, ends) = offsets(view.end(), &lengths(&frames));
+        let Frames { bytes, lengths, source } = payload.frames(view)?;
+        let (starts, ends) = offsets(view.end(), &lengths);
         let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
-        let chunks = frames.iter().map(AsRef::as_ref).collect();
+        let chunks = bytes.iter().map(AsRef::as_ref).collect();
         let growths = [
             Growth { member: PathBuf::new(), rows: None, offset, chunks, source },
             column::growth(self.options.layout.ends.clone().into(), rows, &ends),
@@ -308,13 +308,48 @@ impl Strings {
     }
 }
 
-/// What is stored of each string, and where it lies already if it does.
-type Frames<'a> = (Vec<Cow<'a, [u8]>>, Option<Source<'a>>);
+/// What is stored of strings.
+struct Frames<'a> {
+    /// One after another, in pieces of any size.
+    bytes: Vec<Cow<'a, [u8]>>,
+    lengths: Vec<i64>,
+    /// Where all of them lie already, if they do.
+    source: Option<Source<'a>>,
+}
+
+impl<'a> From<Vec<Cow<'a, [u8]>>> for Frames<'a> {
+    /// One piece a string.
+    fn from(bytes: Vec<Cow<'a, [u8]>>) -> Self {
+        let lengths = lengths(&bytes);
+        Self { bytes, lengths, source: None }
+    }
+}
+
+/// UTF-8 strings one after another.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed<'a> {
+    pub bytes: &'a [u8],
+    pub lengths: &'a [i64],
+}
+
+impl<'a> Packed<'a> {
+    fn strings(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.bytes;
+        self.lengths.iter().map_while(move |&len| {
+            let (string, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+            rest = after;
+            Some(string)
+        })
+    }
+}
 
 /// Strings to append.
 enum Payload<'a> {
     /// As they are.
     Strings(&'a [&'a [u8]]),
+    /// Some after others.
+    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "long builds are made by the bindings"))]
+    Packed(&'a [Packed<'a>]),
     /// Those of another data set, whose `data.ninja` is open in `file`.
     Stored { view: &'a View, indices: &'a [usize], file: &'a File },
 }
@@ -324,23 +359,28 @@ impl Payload<'_> {
     fn strings(&self) -> Result<Vec<Cow<'_, [u8]>>> {
         match self {
             Self::Strings(strings) => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
+            Self::Packed(parts) => Ok(parts.iter().flat_map(Packed::strings).map(Cow::Borrowed).collect()),
             Self::Stored { view, indices, .. } => view.gather(indices),
         }
     }
 
-    /// What is to be stored beside the strings that `target` shows, and where it lies already if it does.
+    /// What is to be stored beside the strings that `target` shows.
     fn frames(&self, target: &View) -> Result<Frames<'_>> {
         if let Self::Stored { view, indices, file } = self
             && view.is_stored_like(target)
         {
             let stored = view.batch(indices, When::IfCold)?;
             let source = view.contiguous(indices).map(|offset| Source { file, offset });
-            return Ok((stored.into_iter().map(Cow::Borrowed).collect(), source));
+            return Ok(Frames { source, ..Frames::from(stored.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()) });
         }
-        let strings = self.strings()?;
-        match target.codec.as_deref() {
-            None => Ok((strings, None)),
-            Some(codec) => Ok((compress(codec, &target.dir, &strings)?, None)),
+        match (target.codec.as_deref(), self) {
+            (Some(codec), _) => Ok(compress(codec, &target.dir, &self.strings()?)?.into()),
+            (None, Self::Packed(parts)) => Ok(Frames {
+                bytes: parts.iter().map(|part| Cow::Borrowed(part.bytes)).collect(),
+                lengths: parts.iter().flat_map(|part| part.lengths).copied().collect(),
+                source: None,
+            }),
+            (None, _) => Ok(self.strings()?.into()),
         }
     }
 }

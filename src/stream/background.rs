@@ -12,7 +12,7 @@ use super::{Block, Sink};
 use crate::error::{At, Error, Result};
 
 /// So many bytes may wait to be written. Their maker waits where there are more.
-const IN_FLIGHT: usize = 32 << 20;
+const IN_FLIGHT: usize = 16 << 20;
 
 /// A thread that writes blocks while its owner fills others. It takes all that wait at once, and never waits for a lock
 /// of its owner's.

@@ -52,18 +52,7 @@ impl Block {
         self.bytes = bytes;
     }
 
-    /// The bytes of each sample, whose elements are bytes.
-    pub fn parts(&self) -> Vec<&[u8]> {
-        let mut rest = self.bytes();
-        let cut = |&len: &i64| {
-            let (part, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-            rest = after;
-            Some(part)
-        };
-        self.shapes.elements().iter().map_while(cut).collect()
-    }
-
-    /// What a batch of the samples is made of.
+    /// The shapes of all samples.
     pub fn shapes(&self) -> &Shapes {
         &self.shapes
     }

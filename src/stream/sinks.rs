@@ -10,7 +10,7 @@ use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::format::Order;
 use crate::ragged::Ragged;
-use crate::strings::Strings;
+use crate::strings::{Packed, Strings};
 
 /// What stores blocks.
 pub(crate) trait Sink: Send {
@@ -39,8 +39,8 @@ pub(crate) struct Texts {
 
 impl Sink for Texts {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
-        let strings: Vec<&[u8]> = blocks.iter().flat_map(Block::parts).collect();
-        self.store.append_batch(self.compression, &strings)
+        let part = |block| Packed { bytes: Block::bytes(block), lengths: block.shapes().elements() };
+        self.store.append_part(self.compression, &blocks.iter().map(part).collect::<Vec<_>>())
     }
 }
 
