@@ -320,8 +320,16 @@ struct Frames<'a> {
 impl<'a> From<Vec<Cow<'a, [u8]>>> for Frames<'a> {
     /// One piece a string.
     fn from(bytes: Vec<Cow<'a, [u8]>>) -> Self {
-        let lengths = lengths(&bytes);
-        Self { bytes, lengths, source: None }
+        Self { lengths: bytes.iter().map(|frame| frame.len() as i64).collect(), bytes, source: None }
+    }
+}
+
+impl Frames<'_> {
+    fn compressed<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<Self> {
+        let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+        let parts = codec.compress(dir, &strings)?;
+        let lengths = parts.iter().flat_map(|part| &part.lengths).copied().collect();
+        Ok(Self { bytes: parts.into_iter().map(|part| Cow::Owned(part.bytes)).collect(), lengths, source: None })
     }
 }
 
@@ -374,7 +382,7 @@ impl Payload<'_> {
             return Ok(Frames { source, ..Frames::from(stored.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()) });
         }
         match (target.codec.as_deref(), self) {
-            (Some(codec), _) => Ok(compress(codec, &target.dir, &self.strings()?)?.into()),
+            (Some(codec), _) => Frames::compressed(codec, &target.dir, &self.strings()?),
             (None, Self::Packed(parts)) => Ok(Frames {
                 bytes: parts.iter().map(|part| Cow::Borrowed(part.bytes)).collect(),
                 lengths: parts.iter().flat_map(|part| part.lengths).copied().collect(),
@@ -391,16 +399,6 @@ fn check_size(dir: &Path, index: usize, expected: usize, found: usize) -> Result
     }
     let what = format!("{}: string {index} has {expected} bytes, the new one has {found}", dir.display());
     Err(Error::Shape { what })
-}
-
-/// A frame of each string.
-fn compress<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<Vec<Cow<'static, [u8]>>> {
-    let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
-    Ok(codec.compress(dir, &strings)?.into_iter().map(Cow::Owned).collect())
-}
-
-fn lengths(frames: &[Cow<[u8]>]) -> Vec<i64> {
-    frames.iter().map(|frame| frame.len() as i64).collect()
 }
 
 fn bytes_of<S: AsRef<str>>(strings: &[S]) -> Vec<&[u8]> {
@@ -426,14 +424,14 @@ fn write_new<S: AsRef<[u8]>>(
     codec: Option<&Codec>,
     strings: &[S],
 ) -> Result<()> {
-    let frames: Vec<Cow<[u8]>> = match codec {
-        None => strings.iter().map(|string| Cow::Borrowed(string.as_ref())).collect(),
-        Some(codec) => compress(codec, dir, strings)?,
+    let frames = match codec {
+        None => strings.iter().map(|string| Cow::Borrowed(string.as_ref())).collect::<Vec<_>>().into(),
+        Some(codec) => Frames::compressed(codec, dir, strings)?,
     };
-    let (starts, ends) = offsets(0, &lengths(&frames));
+    let (starts, ends) = offsets(0, &frames.lengths);
     let mut texts = vec![(TYPE, Kind::String.name().into())];
     texts.extend(codec.into_iter().flat_map(Codec::texts));
-    let data = Some(frames.iter().map(AsRef::as_ref).collect());
+    let data = Some(frames.bytes.iter().map(AsRef::as_ref).collect());
     build.write(&NewMember { path: PathBuf::new(), texts, data, padded: false })?;
     build.write(&column::create(layout.starts.clone().into(), &starts, false))?;
     build.write(&column::create(layout.ends.clone().into(), &ends, false))
