@@ -2,20 +2,28 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
 ORIGINAL := build/original
 TORCH := build/torch
-TORCH_PYTHON ?= /usr/bin/python3
+WHEEL := build/wheel
+SYSTEM_PYTHON ?= /usr/bin/python3
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint test-rust test-python test-torch soak bench clean
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-torch soak bench docs
+.PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
 	@echo "make demo    convert real photographs and texts, read them back, print a table, draw it"
 	@echo "             (IMAGES=folder TEXTS=folder for your own)"
 	@echo "make test    linters, the tests of the Rust crate, the tests of the Python package"
+	@echo "make lint    linters, types and the crate's documentation"
+	@echo "make wheel   a manylinux wheel and the sdist into dist/, checked; make test-wheel test-sdist tries them"
+	@echo "make package the crate as cargo would publish it, built without Python"
 	@echo "make soak    the tests with faults at every file operation, in full"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
+	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
 
 demo: $(VENV)/.installed
@@ -24,12 +32,21 @@ demo: $(VENV)/.installed
 
 test: lint test-rust test-python
 
-lint: $(VENV)/.tools
+lint: lint-rust lint-python lint-workflows
+
+lint-rust: $(VENV)/.tools
 	cargo fmt --check
 	cargo clippy -q --all-targets -- -D warnings
-	cargo clippy -q --all-targets --features python -- -D warnings
+	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy -q --all-targets --features python -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
+
+lint-python: $(VENV)/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-workflows: $(VENV)/.tools
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor -q --offline .github/workflows
 
 test-rust:
 	cargo test -q
@@ -46,17 +63,70 @@ test-torch: $(VENV)/.tools
 	rm -rf $(TORCH)
 	$(BIN)/maturin build -q --release -o $(TORCH)/wheels
 	$(BIN)/pip install -q --no-deps --target $(TORCH)/site $(TORCH)/wheels/mmap_ninja-*.whl
-	PYTHONPATH=$(abspath $(TORCH)/site) $(TORCH_PYTHON) -m pytest -q -p no:cacheprovider tests/torch
+	PYTHONPATH=$(abspath $(TORCH)/site) $(SYSTEM_PYTHON) -m pytest -q -p no:cacheprovider tests/torch
+
+# One wheel for every Python from 3.10 on, for Linux with glibc 2.17 or later; zig is the linker that makes it so.
+wheel: $(VENV)/.tools sdist
+	$(BIN)/pip install -q --group wheel
+	rm -f dist/*.whl
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build -q --release --zig --compatibility manylinux2014 -o dist
+	$(BIN)/auditwheel show dist/*.whl
+	$(BIN)/abi3audit --strict --summary dist/*.whl
+	find dist -name '*.whl' -size -2048k | grep .
+
+sdist: $(VENV)/.tools
+	rm -f dist/*.tar.gz
+	$(BIN)/maturin sdist -o dist
+
+# The wheel of `make wheel`, installed alone, then tested: with the newest NumPy, with the oldest, and by the system's
+# Python with the packages of the distribution.
+test-wheel: test-wheel-newest test-wheel-oldest test-wheel-system
+
+test-wheel-newest: wheel_numpy := numpy
+test-wheel-oldest: wheel_numpy := numpy==1.24.*
+test-wheel-system: wheel_python := $(SYSTEM_PYTHON)
+test-wheel-system: wheel_options := --system-site-packages
+test-wheel-%: wheel_python = $(BIN)/python
+test-wheel-%: $(VENV)/.tools $(ORIGINAL)/.installed
+	rm -rf $(WHEEL)/$*
+	$(wheel_python) -m venv --without-pip $(wheel_options) $(WHEEL)/$*
+	$(BIN)/pip --python $(WHEEL)/$* install -q dist/*.whl $(wheel_numpy)
+	$(WHEEL)/$*/bin/python -c "import mmap_ninja, numpy; print(mmap_ninja.__file__, numpy.__version__)"
+	$(BIN)/pip --python $(WHEEL)/$* install -q --group test $(wheel_numpy)
+	$(WHEEL)/$*/bin/python -m pytest -q -p no:cacheprovider
+
+# What the sdist makes must be what the clone makes.
+test-sdist: $(VENV)/.tools
+	rm -rf $(WHEEL)/sdist
+	$(BIN)/pip wheel -q --no-deps -w $(WHEEL)/sdist dist/*.tar.gz
+
+package:
+	cargo package --allow-dirty
+
+# With the oldest Rust that Cargo.toml promises.
+test-msrv:
+	rustup toolchain install --profile minimal $(MSRV)
+	cargo +$(MSRV) test -q
+	cargo +$(MSRV) check -q --all-targets --features python
+
+version:
+	@cargo pkgid | sed 's/.*[@#]//'
 
 # Measures everything beside the original and its peers; QUICK=1 with little data.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
+# Warnings are errors. The examples run here with all that they need but TensorFlow and PyTorch.
+docs: $(VENV)/.installed
+	$(BIN)/pip install -q --group docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	$(BIN)/python -m pytest -q tests/python/test_documentation.py
+
 # The environment with the tools and the tests' packages.
 $(VENV)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q --group test
+	$(BIN)/pip install -q --group dev
 	@touch $@
 
 # The library, built for release and installed in that environment.
@@ -68,8 +138,8 @@ $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
 # The original, for the tests that compare with it. Its import name is the same, so it lives by itself.
 $(ORIGINAL)/.installed:
 	$(PYTHON) -m venv $(ORIGINAL)
-	$(ORIGINAL)/bin/pip install -q mmap_ninja==0.9.0 zstandard ml_dtypes
+	$(ORIGINAL)/$(SCRIPTS)/pip install -q mmap_ninja==0.9.0 zstandard ml_dtypes
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build target
+	rm -rf $(VENV) build dist target

@@ -101,7 +101,7 @@ impl<'a> Batch<'a> {
     /// Samples of another data set, whose `data.ninja` is open in `file`.
     pub fn of(view: &'a View, range: Range<usize>, file: &'a File) -> Result<Self> {
         let (mut data, mut source, mut shapes) = (Vec::with_capacity(range.len()), None, Shapes::default());
-        let size = view.item_size() as i64;
+        let size = view.item_size as i64;
         for index in range.clone() {
             let sample = view.get(index)?;
             data.push(sample.bytes);
@@ -144,7 +144,7 @@ impl<'a> Batch<'a> {
     /// What the samples add to each member of `view`'s data set.
     pub fn growths(&'a self, layout: &Layout, view: &View, offsets: &'a Offsets) -> Vec<Growth<'a>> {
         let rows = view.len as u64;
-        let size = view.item_size() as u64;
+        let size = view.item_size as u64;
         let (old, added) = (view.elements().cast_unsigned(), self.elements().cast_unsigned());
         let data = self.data.clone();
         let mut growths = vec![Growth {

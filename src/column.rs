@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::commit::{Growth, NewMember};
-use crate::dense::{Header, check_size, new_member, read_shape};
+use crate::dense::{Header, check_size, new_member, read_dtype, read_shape};
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::format::{DATA, DTYPE, Kind, Order, SHAPE};
 use crate::mapping::{Mode, Region};
-use crate::storage::check_directory;
+use crate::storage::{Member, check_directory};
 
 /// The header of a column of `rows`; `wide` for the shape (rows, 1) instead of (rows,).
 pub(crate) fn header(rows: u64, wide: bool) -> Header {
@@ -29,21 +29,32 @@ impl Column {
         Self { region: Region::empty() }
     }
 
-    /// Maps the first `rows` values of the member in `dir`. `at_rest`: it has no others.
+    /// The first `rows` values of the member in `dir`. `at_rest`: it has no others.
     pub fn open(dir: &Path, rows: u64, wide: bool, at_rest: bool) -> Result<Self> {
+        Self::of(dir, &read_shape(dir)?, rows, wide, at_rest)
+    }
+
+    /// The same for a member whose shape is known, and which counts the rows.
+    pub fn counting(dir: &Path, shape: &[u64], at_rest: bool) -> Result<Self> {
+        Self::of(dir, shape, shape.first().copied().unwrap_or(0), false, at_rest)
+    }
+
+    fn of(dir: &Path, shape: &[u64], rows: u64, wide: bool, at_rest: bool) -> Result<Self> {
         check_directory(dir)?;
-        let found = Header::read(dir)?;
-        if found.dtype.item_size() != 8 || !found.dtype.is::<i64>() {
-            return Err(Error::corrupt(dir.join(DTYPE), format!("offsets are int64, not {}", found.dtype.text())));
+        // The order is not asked for: that of one axis is the same, C or F.
+        let dtype = read_dtype(dir)?;
+        if !dtype.is::<i64>() {
+            return Err(Error::corrupt(dir.join(DTYPE), format!("offsets are int64, not {}", dtype.text())));
         }
-        let wanted = header(rows, wide);
-        if found.with_rows(rows).shape != wanted.shape || found.rows() < rows || (at_rest && found.rows() != rows) {
-            let what = format!("the shape is {:?}, {:?} is expected for {rows} samples", found.shape, wanted.shape);
+        let (wanted, found) = (header(rows, wide), header(shape.first().copied().unwrap_or(0), wide));
+        if shape != found.shape || found.rows() < rows || (at_rest && found.rows() != rows) {
+            let what = format!("the shape is {shape:?}, {:?} is expected for {rows} samples", wanted.shape);
             return Err(Error::corrupt(dir.join(SHAPE), what));
         }
-        check_size(dir, &found, at_rest)?;
-        let len = check_size(dir, &wanted, false)?;
-        Ok(Self { region: Region::open(&dir.join(DATA), Mode::ReadOnly, len)? })
+        let data = Member::open(&dir.join(DATA), false)?;
+        check_size(&data, &found, at_rest)?;
+        let len = check_size(&data, &wanted, false)?;
+        Ok(Self { region: Region::read(&data, len)? })
     }
 
     /// The values.
@@ -67,12 +78,6 @@ impl Column {
 /// Where the value of row `index` lies among the bytes of a column.
 pub(crate) fn place(index: usize) -> Range<usize> {
     index * 8..index * 8 + 8
-}
-
-/// Rows that the member in `dir` counts.
-pub(crate) fn rows_of(dir: &Path) -> Result<u64> {
-    let rows = read_shape(dir)?.first().copied();
-    rows.ok_or_else(|| Error::corrupt(dir.join(SHAPE), "an array without axes counts no samples"))
 }
 
 /// What appending `values` after `rows` others adds.

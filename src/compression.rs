@@ -123,6 +123,13 @@ impl Codec {
         texts
     }
 
+    /// Refuses a dictionary that zstd does not take.
+    pub fn check_dict(&self, dir: &Path) -> Result<()> {
+        let taken = Compressor::with_dictionary(self.level, &self.dict).map(drop);
+        let taken = taken.and_then(|()| Decompressor::with_dictionary(&self.dict).map(drop));
+        taken.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("no zstd dictionary: {error}")))
+    }
+
     /// One frame a string, on as many cores as there are: what each of them made.
     pub fn compress(&self, dir: &Path, strings: &[&[u8]]) -> Result<Vec<Compressed>> {
         if let Some(index) = strings.iter().position(|string| string.len() > MAX_STRING) {
@@ -130,11 +137,11 @@ impl Codec {
             return Err(Error::Argument { what });
         }
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total(strings) / MIN_PER_THREAD + 1);
-        if threads == 1 {
-            return Ok(vec![self.compress_part(strings).at(dir)?]);
-        }
         let share = strings.len().div_ceil(threads).max(1);
         let compressed: io::Result<_> = thread::scope(|scope| {
+            if threads == 1 {
+                return Ok(vec![self.compress_part(strings)?]);
+            }
             let workers: Vec<_> =
                 strings.chunks(share).map(|part| scope.spawn(move || self.compress_part(part))).collect();
             workers
@@ -142,6 +149,9 @@ impl Codec {
                 .map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
                 .collect()
         });
+        if compressed.is_err() {
+            self.check_dict(dir)?;
+        }
         compressed.at(dir)
     }
 
@@ -166,9 +176,14 @@ impl Codec {
         Ok(compressor)
     }
 
+    /// The size that the beginning of a frame states.
+    pub fn stated_size(frame: &[u8]) -> Option<usize> {
+        usize::try_from(get_frame_content_size(frame).ok()??).ok()
+    }
+
     /// The size that a frame states, if it can be true.
     pub fn size_of(frame: &[u8]) -> Option<usize> {
-        let size = usize::try_from(get_frame_content_size(frame).ok()??).ok()?;
+        let size = Self::stated_size(frame)?;
         (size <= MAX_STRING && size <= frame.len().saturating_mul(MAX_RATIO)).then_some(size)
     }
 

@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
+use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Source, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
-use crate::format::{self, Kind, Order, element_count, encode_shape, parse_shape};
+use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible, parse_shape};
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
-use crate::storage::{kind_of, open_member, read_text, size_of_member};
+use crate::storage::{Member, kind_of, open_member, read_text};
 
 /// What the text files of a dense member state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +23,20 @@ pub(crate) struct Header {
 impl Header {
     /// Reads a member's texts.
     pub fn read(dir: &Path) -> Result<Self> {
-        let shape = read_shape(dir)?;
-        let path = dir.join(format::DTYPE);
-        let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
-        let dtype = Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))?;
-        let path = dir.join(format::ORDER);
-        let order = Order::parse(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither C nor F"))?;
+        Self::of(dir, read_shape(dir)?)
+    }
+
+    /// Reads a member's texts but for its shape, which is known.
+    fn of(dir: &Path, shape: Vec<u64>) -> Result<Self> {
+        let (dtype, order) = (read_dtype(dir)?, read_order(dir)?);
         Ok(Self { dtype, shape, order })
     }
 
-    /// Bytes of all elements; `None` where no file could have so many.
+    /// Bytes of all elements; `None` where no file could have so many, or NumPy has no array of that shape.
     pub fn bytes(&self) -> Option<u64> {
-        let bytes = element_count(&self.shape)?.checked_mul(self.dtype.item_size() as u64)?;
-        i64::try_from(bytes).ok().map(|_| bytes)
+        let item_size = self.dtype.item_size() as u64;
+        let is_possible = is_possible(self.shape.iter().copied(), item_size);
+        element_count(&self.shape).filter(|_| is_possible).map(|count| count * item_size)
     }
 
     /// Elements along the first axis; 1 for a 0-D array.
@@ -69,14 +70,27 @@ pub(crate) fn read_shape(dir: &Path) -> Result<Vec<u64>> {
     parse_shape(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "no sequence of axes"))
 }
 
+/// What a member's `dtype.ninja` states.
+pub(crate) fn read_dtype(dir: &Path) -> Result<Dtype> {
+    let path = dir.join(format::DTYPE);
+    let text = String::from_utf8(read_text(&path)?).map_err(|_| Error::corrupt(&path, "the dtype is not text"))?;
+    Dtype::parse(text.trim()).map_err(|error| Error::corrupt(&path, error.to_string()))
+}
+
+/// What a member's `order.ninja` states.
+pub(crate) fn read_order(dir: &Path) -> Result<Order> {
+    let path = dir.join(format::ORDER);
+    Order::parse(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither C nor F"))
+}
+
 /// The bytes that must be in `data.ninja` for `header`, after a check that they are. `at_rest`: no others either,
 /// but for the one byte that stands for none.
-pub(crate) fn check_size(dir: &Path, header: &Header, at_rest: bool) -> Result<usize> {
-    let path = dir.join(format::DATA);
-    let needed = header.bytes().ok_or_else(|| Error::corrupt(dir.join(format::SHAPE), "too many elements"))?;
-    let size = size_of_member(&path)?;
-    let surplus = size > needed && !(needed == 0 && size == 1);
-    if size < needed || (at_rest && surplus) {
+pub(crate) fn check_size(data: &Member, header: &Header, at_rest: bool) -> Result<usize> {
+    let Member { path, size, .. } = data;
+    let needed =
+        header.bytes().ok_or_else(|| Error::corrupt(path.with_file_name(format::SHAPE), "too many elements"))?;
+    let surplus = *size > needed && !(needed == 0 && *size == 1);
+    if *size < needed || (at_rest && surplus) {
         return Err(Error::corrupt(path, format!("the file has {size} bytes, its shape and dtype ask for {needed}")));
     }
     usize::try_from(needed).map_err(|_| Error::corrupt(path, "too large for this machine's address space"))
@@ -103,7 +117,7 @@ pub(crate) fn new_member<'a>(path: PathBuf, kind: Kind, header: &Header, chunks:
 #[derive(Clone, Debug)]
 pub struct Dense {
     dir: PathBuf,
-    mode: Mode,
+    options: Options,
     header: Header,
     data: Region,
 }
@@ -114,16 +128,28 @@ impl Dense {
     /// # Errors
     /// [`Error::Io`] where there is none, [`Error::Corrupt`] where the files contradict each other.
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
+        Self::open_with(dir, Options::from(mode))
+    }
+
+    /// The same with options, of which an array heeds all but the layout.
+    ///
+    /// # Errors
+    /// As [`Dense::open`].
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = crate::absolute(dir.as_ref())?;
         match kind_of(&dir)? {
             Some(Kind::Numpy | Kind::Ragged) => {}
             Some(found) => return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found }),
             None => return Err(missing(&dir)),
         }
-        let header = read_settled(&dir)?;
-        let len = check_size(&dir, &header, false)?;
-        let data = Region::open(&dir.join(format::DATA), mode, len)?;
-        Ok(Self { dir, mode, header, data })
+        let (header, data) = settle(&dir, &dir, |shape, at_rest| {
+            let header = Header::of(&dir, shape.to_vec())?;
+            let data = options.mode.open(&dir.join(format::DATA))?;
+            let len = check_size(&data, &header, at_rest)?;
+            Ok((header, Region::open(&data, options.mode, len)?))
+        })?;
+        data.advise(options.access);
+        Ok(Self { dir, options, header, data })
     }
 
     /// Writes a new array, in place of whatever data set is in `dir`. `bytes` holds the elements in `order`.
@@ -131,8 +157,23 @@ impl Dense {
     /// # Errors
     /// [`Error::Shape`] where `bytes` does not have the size that `shape` asks for; [`Error::Io`].
     pub fn create(dir: impl AsRef<Path>, dtype: &Dtype, shape: &[u64], order: Order, bytes: &[u8]) -> Result<()> {
+        Self::create_with(dir, &Options::default(), dtype, shape, order, bytes)
+    }
+
+    /// The same with options, of which a new array heeds the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Dense::create`]; [`Error::Busy`].
+    pub fn create_with(
+        dir: impl AsRef<Path>,
+        options: &Options,
+        dtype: &Dtype,
+        shape: &[u64],
+        order: Order,
+        bytes: &[u8],
+    ) -> Result<()> {
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
-        create(dir.as_ref(), &header, vec![bytes])
+        create(dir.as_ref(), &header, vec![bytes], options)
     }
 
     /// Writes a new array of zeros, which take no space on disk until they are assigned to.
@@ -146,7 +187,7 @@ impl Dense {
         let build = Build::beside(&dir)?;
         build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![]))?;
         build.stretch(size)?;
-        build.publish(&dir, Options::default().timeout)
+        build.publish(&dir, &Options::default())
     }
 
     /// Appends rows: `bytes` holds an array of the same shape but for the first axis, in this array's order.
@@ -156,9 +197,8 @@ impl Dense {
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
         let rows = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
-        extend(&self.dir, &rows, vec![bytes], None)?;
-        *self = Self::open(&self.dir, self.mode)?;
-        Ok(())
+        extend(&self.dir, &rows, vec![bytes], None, &self.options)?;
+        self.refresh()
     }
 
     /// Appends the rows of `other`, which are copied within the kernel.
@@ -173,8 +213,12 @@ impl Dense {
         }
         let file = open_member(&other.dir.join(format::DATA), false)?;
         let source = Some(Source { file: &file, offset: 0 });
-        extend(&self.dir, &other.header, vec![other.bytes()], source)?;
-        *self = Self::open(&self.dir, self.mode)?;
+        extend(&self.dir, &other.header, vec![other.bytes()], source, &self.options)?;
+        self.refresh()
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        *self = Self::open_with(&self.dir, self.options.clone())?;
         Ok(())
     }
 
@@ -232,55 +276,58 @@ pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) 
     Err(Error::Dtype { what: format!("{}: elements are {}, not {}", dir.display(), dtype.text(), T::NAME) })
 }
 
-/// A header whose file has the size it asks for. A writer midway has added bytes that are not counted yet: look
-/// again before judging.
-fn read_settled(dir: &Path) -> Result<Header> {
-    settle(dir, dir, |at_rest| {
-        let header = Header::read(dir)?;
-        check_size(dir, &header, at_rest)?;
-        Ok(header)
-    })
-}
-
 /// Writes a new array, whose elements lie in `chunks` one after another.
-pub(crate) fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
+pub(crate) fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>, options: &Options) -> Result<()> {
     let dir = crate::absolute(dir)?;
     check_fit(&dir, header, &chunks)?;
     let build = Build::beside(&dir)?;
     build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
-    build.publish(&dir, Options::default().timeout)
+    build.publish(&dir, options)
 }
 
 /// Appends rows, which lie in `chunks` one after another, to the array in `dir`, whose order they have.
-pub(crate) fn extend(dir: &Path, added: &Header, chunks: Vec<&[u8]>, source: Option<Source>) -> Result<()> {
+pub(crate) fn extend(
+    dir: &Path,
+    added: &Header,
+    chunks: Vec<&[u8]>,
+    source: Option<Source>,
+    options: &Options,
+) -> Result<()> {
     let dir = crate::absolute(dir)?;
-    let lock = DirLock::acquire(&dir, Options::default().timeout)?;
+    let lock = DirLock::acquire(&dir, options.timeout)?;
     let Some(lock) = lock else { return Err(missing(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
-    check_size(&dir, &old, true)?;
+    check_size(&Member::open(&dir.join(format::DATA), false)?, &old, true)?;
     check_same(&dir, &old, added)?;
     check_fit(&dir, added, &chunks)?;
     let rows = old.rows().checked_add(added.rows()).ok_or_else(|| too_large(&dir, &added.shape))?;
     let new = old.with_rows(rows);
     let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, &added.shape)) };
     if old.order == Order::F && old.shape.len() > 1 {
-        return interleave(&dir, &lock, &old, &new, &chunks.concat());
+        return interleave(&dir, &lock, &old, &new, &chunks.concat(), options.durability);
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks, source };
     let growths = [growth];
-    Writer::open(&dir, &growths)?.append(&lock, &growths, Options::default().durability)
+    Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability)
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.
-fn interleave(dir: &Path, lock: &DirLock, old: &Header, new: &Header, bytes: &[u8]) -> Result<()> {
+fn interleave(
+    dir: &Path,
+    lock: &DirLock,
+    old: &Header,
+    new: &Header,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<()> {
     let present = Dense::open(dir, Mode::ReadOnly)?;
     let (old_step, new_step) = (column_bytes(old), column_bytes(new) - column_bytes(old));
     let columns = chunks_of(present.bytes(), old_step).zip(chunks_of(bytes, new_step));
     let build = Build::beside(dir)?;
     let chunks = columns.flat_map(|(left, right)| [left, right]).collect();
     build.write(&new_member(PathBuf::new(), Kind::Numpy, new, chunks))?;
-    build.replace(dir, lock)
+    build.replace(dir, lock, durability)
 }
 
 /// Bytes of one index of all axes but the first, in F order.

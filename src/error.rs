@@ -68,8 +68,8 @@ pub enum Error {
         /// The argument and what was expected.
         what: String,
     },
-    /// The program was told to stop while it waited for another writer.
-    #[error("{}: interrupted while another writer held this data set", path.display())]
+    /// The program was told to stop while it waited for another writer, or read a data set.
+    #[error("{}: interrupted before the work on this data set was done", path.display())]
     Interrupted {
         /// The directory.
         path: PathBuf,
@@ -87,7 +87,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another writer holds the directory.
-    #[error("{}: another writer holds this data set (waited {} s); try again when it is done", path.display(), waited.as_secs())]
+    #[error("{}: another writer holds this data set (waited {:.1} s); try again when it is done", path.display(), waited.as_secs_f64())]
     Busy {
         /// The directory.
         path: PathBuf,

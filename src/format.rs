@@ -19,6 +19,10 @@ pub const SHAPES_ARE_FLAT: &str = "shapes_are_flat.ninja";
 pub const ZSTD_LEVEL: &str = "zstd_level.ninja";
 /// A raw zstd dictionary.
 pub const ZSTD_DICT: &str = "zstd_dict.ninja";
+/// Checksums of the other files, by blocks, where they were asked for.
+pub const CHECKSUMS: &str = "checksums.json";
+/// Locked by a builder in the directory in which a data set grows.
+pub const BUILDING: &str = "building.ninja";
 /// The intent of an append that is under way; never there at rest.
 pub const INTENT: &str = "append.ninja";
 
@@ -125,6 +129,15 @@ pub fn element_count(shape: &[u64]) -> Option<u64> {
     shape.iter().try_fold(1_u64, |product, &axis| product.checked_mul(axis))
 }
 
+/// Whether an array can have these axes. NumPy multiplies all but those of no elements, and the bytes must fit an `i64`:
+/// (2^62, 0) is no shape of 8-byte elements, although it has none of them.
+#[must_use]
+pub fn is_possible(axes: impl Iterator<Item = u64>, item_size: u64) -> bool {
+    let mut axes = axes.filter(|&axis| axis > 0);
+    let bytes = axes.try_fold(item_size, u64::checked_mul);
+    bytes.is_some_and(|bytes| i64::try_from(bytes).is_ok())
+}
+
 /// The bytes of a `shapes_are_flat.ninja`.
 #[must_use]
 pub const fn encode_flag(flag: bool) -> [u8; 4] {
@@ -157,6 +170,14 @@ mod tests {
         assert_eq!(parse_shape(&[0; 7]), None);
         assert_eq!(parse_shape(&u64::MAX.to_le_bytes()), None);
         assert_eq!(parse_shape(&[0; 8 * (MAX_AXES + 1)]), None);
+    }
+
+    #[test]
+    fn axes_whose_product_no_array_has_are_impossible_even_beside_a_zero() {
+        assert!(!is_possible([1 << 62, 0].into_iter(), 8));
+        assert!(is_possible([1 << 62, 0].into_iter(), 1));
+        assert!(!is_possible([1 << 32, 1 << 32, 0].into_iter(), 1));
+        assert!(is_possible([0, 7].into_iter(), 8));
     }
 
     #[test]

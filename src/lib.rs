@@ -9,6 +9,63 @@
 //! Opening maps the files and reads no sample; an item is a slice of the mapped bytes. Appending is all or nothing,
 //! also when the process dies, and one writer at a time holds a directory.
 //!
+//! # Samples of any shape
+//! ```
+//! use mmap_ninja::{Dtype, Layout, Mode, Ragged, Sample};
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let path = dir.path().join("images");
+//! let uint8 = Dtype::of::<u8>();
+//! let first = [Sample::new(&[0_u8; 12], &[2, 2, 3])];
+//! Ragged::create(&path, &Layout::default(), &uint8, &first)?;
+//!
+//! let mut images = Ragged::open(&path, Mode::ReadOnly)?;
+//! images.append(&uint8, &[Sample::new(&[7_u8; 3], &[1, 1, 3])])?;
+//! assert_eq!(images.get(1)?.shape, [1, 1, 3]);
+//! assert_eq!(images.values::<u8>(1)?, [7, 7, 7]); // the mapped bytes themselves
+//! assert_eq!(images.gather(&[1, 0])?.offsets, [0, 3, 15]); // a batch, as Arrow lays it out
+//! # Ok::<(), mmap_ninja::Error>(())
+//! ```
+//!
+//! # Texts
+//! ```
+//! use mmap_ninja::{Compression, Layout, Mode, Strings};
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let path = dir.path().join("texts");
+//! let zstd = Some(Compression { level: 3, dict_size: None });
+//! Strings::create(&path, &Layout::default(), zstd, &["one", "zwei"])?;
+//!
+//! let mut texts = Strings::open(&path, Mode::ReadOnly)?;
+//! texts.append(&["três"])?;
+//! assert_eq!(texts.get(2)?, "três");
+//! # Ok::<(), mmap_ninja::Error>(())
+//! ```
+//!
+//! # One array
+//! ```
+//! use mmap_ninja::{Dense, Dtype, Mode, Order};
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let path = dir.path().join("vectors");
+//! let float32 = Dtype::of::<f32>();
+//! Dense::create(&path, &float32, &[2, 3], Order::C, bytemuck::cast_slice(&[0_f32; 6]))?;
+//!
+//! let mut vectors = Dense::open(&path, Mode::ReadOnly)?;
+//! vectors.extend(&float32, &[1, 3], bytemuck::cast_slice(&[1_f32, 2.0, 3.0]))?;
+//! assert_eq!(vectors.shape(), [3, 3]);
+//! assert_eq!(vectors.values::<f32>()?[6..], [1.0, 2.0, 3.0]);
+//! # Ok::<(), mmap_ninja::Error>(())
+//! ```
+//!
+//! # Threads
+//! A store that is open can be read from any number of threads at once, by reference. The example `stream_samples`
+//! gathers batches in random order so.
+//!
+//! # Features
+//! - `python`, off by default: the extension module of the Python package. Nothing of Python is compiled without it,
+//!   and nothing of this crate's interface changes with it.
+//!
+//! # Rust version
+//! 1.89 or later. A newer one is asked for in minor releases only.
+//!
 //! # Quirks
 //! - A data set that is not there is empty, and comes into being with its first append.
 //! - A handle sees the samples that were there when it was opened, and those that it appended; `refresh` shows it
@@ -40,6 +97,7 @@ mod storage;
 #[cfg(feature = "python")]
 mod stream;
 mod strings;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +113,9 @@ pub use mapping::{Access, Mode};
 pub use options::Options;
 pub use ragged::{Gathered, Padded, Ragged, Sample};
 pub use strings::Strings;
+pub use verify::{
+    Finding, Progress, Repair, Report, repair, repair_with, verify, verify_with, write_checksums, write_checksums_with,
+};
 
 /// What the data set in `dir` is; `None` where there is none.
 ///

@@ -4,7 +4,7 @@ mod batches;
 mod view;
 
 pub use batches::{Gathered, Padded};
-pub(crate) use view::View;
+pub(crate) use view::{View, product};
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -92,12 +92,21 @@ impl Ragged {
     /// # Errors
     /// [`Error::Shape`] where a sample's bytes do not fit its shape; [`Error::Io`]. Then nothing has changed.
     pub fn create(dir: impl AsRef<Path>, layout: &Layout, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
-        layout.check()?;
+        let options = Options { layout: layout.clone(), ..Options::default() };
+        Self::create_with(dir, &options, dtype, samples)
+    }
+
+    /// The same with options, of which a new data set heeds the layout, the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Ragged::create`]; [`Error::Busy`].
+    pub fn create_with(dir: impl AsRef<Path>, options: &Options, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
+        options.layout.check()?;
         let dir = crate::absolute(dir.as_ref())?;
         let batch = Batch::encode(&dir, 0, dtype, samples)?;
         let build = Build::beside(&dir)?;
-        batch.create(&build, layout, dtype)?;
-        build.publish(&dir, Options::default().timeout)
+        batch.create(&build, &options.layout, dtype)?;
+        build.publish(&dir, options)
     }
 
     /// Appends samples, all of them or none.
@@ -118,7 +127,7 @@ impl Ragged {
     pub fn join(&mut self, other: &Self) -> Result<()> {
         let Some(dtype) = other.dtype() else { return Ok(()) };
         if self.view.header.is_none() {
-            Self::create(&self.view.dir, &self.options.layout, dtype, &[])?;
+            Self::create_with(&self.view.dir, &self.options, dtype, &[])?;
             self.refresh()?;
         }
         let data = open_member(&other.view.dir.join(DATA), false)?;
@@ -141,7 +150,7 @@ impl Ragged {
             }
             let build = Build::beside(&dir)?;
             batch.create(&build, &self.options.layout, dtype)?;
-            if build.publish_new(&dir)? {
+            if build.publish_new(&dir, self.options.durability)? {
                 return self.refresh();
             }
         }
@@ -160,7 +169,7 @@ impl Ragged {
         let Some(header) = &view.header else {
             let build = Build::beside(&dir)?;
             batch.create(&build, &self.options.layout, dtype)?;
-            build.replace(&dir, lock)?;
+            build.replace(&dir, lock, self.options.durability)?;
             return self.refresh();
         };
         check_dtype(&dir, &header.dtype, dtype)?;
@@ -203,7 +212,7 @@ impl Ragged {
     fn widen(&self, view: &View, lock: &DirLock) -> Result<()> {
         let build = Build::beside(&view.dir)?;
         crate::batch::widen(&build, &view.dir, &self.options.layout, view.flat_shapes())?;
-        build.replace(&view.dir, lock)
+        build.replace(&view.dir, lock, self.options.durability)
     }
 
     /// Reads again what is there, with what others have appended since.

@@ -6,28 +6,31 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::commit::has_intent;
+use crate::dense::read_shape;
 use crate::error::{Error, Result};
-use crate::format::SHAPE;
-use crate::storage::{Identity, read_text};
+use crate::storage::Identity;
 
 /// Looks at a damaged state this often before calling it damaged.
 const LOOKS: u32 = 4;
 
 /// Reads the data set in `dir`, whose commit point is the count of `member`.
 ///
-/// `read(true)` accepts only a state at rest; `read(false)` takes the committed count and ignores the surplus that
-/// a writer midway, alive or dead, has added. The second is tried only where there is a writer: its intent lies
-/// there, or the count has moved on. A directory that was exchanged for another in between is read again.
-pub(crate) fn settle<T>(dir: &Path, member: &Path, read: impl Fn(bool) -> Result<T>) -> Result<T> {
+/// `read` gets the member's shape. Told `true`, it accepts only a state at rest; told `false`, it takes the committed
+/// count and ignores the surplus that a writer midway, alive or dead, has added. The second is tried only where there
+/// is a writer: its intent lies there, or the count has moved on. A directory that was exchanged for another in between
+/// is read again.
+pub(crate) fn settle<T>(dir: &Path, member: &Path, read: impl Fn(&[u64], bool) -> Result<T>) -> Result<T> {
     let mut look = 0;
     loop {
-        let before = (Identity::of(dir), count(member));
-        let mut seen = read(true);
-        let has_writer = || has_intent(dir) || count(member) != before.1;
-        if matches!(seen, Err(Error::Corrupt { .. })) && has_writer() {
-            seen = read(false);
-        }
-        let is_same = Identity::of(dir) == before.0;
+        let before = Identity::of(dir);
+        let seen = read_shape(member).and_then(|shape| {
+            let has_writer = || has_intent(dir) || read_shape(member).is_ok_and(|found| found != shape);
+            match read(&shape, true) {
+                Err(Error::Corrupt { .. }) if has_writer() => read(&read_shape(member)?, false),
+                other => other,
+            }
+        });
+        let is_same = Identity::of(dir) == before;
         look += 1;
         if is_same && (seen.is_ok() || look == LOOKS || !is_passing(&seen)) {
             return seen.map_err(damage);
@@ -53,8 +56,4 @@ fn damage(error: Error) -> Error {
         Error::Io { path, source } if source.kind() == ErrorKind::NotFound => Error::corrupt(path, "it is missing"),
         other => other,
     }
-}
-
-fn count(member: &Path) -> Option<Vec<u8>> {
-    read_text(&member.join(SHAPE)).ok()
 }

@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{At, Error, Result};
 use crate::format::{self, Kind};
@@ -11,8 +11,34 @@ use crate::format::{self, Kind};
 /// Texts of the format are a few bytes; the `descr` of a structured dtype may be longer.
 const MAX_TEXT: u64 = 64 * 1024;
 
-/// Opens a regular file, following no symbolic link and waiting for nobody.
-pub(crate) fn open_member(path: &Path, write: bool) -> Result<File> {
+/// A member that was opened once, so that its size and its bytes are those of one file.
+pub(crate) struct Member {
+    pub path: PathBuf,
+    pub file: File,
+    pub size: u64,
+    #[cfg(feature = "python")]
+    pub identity: Identity,
+}
+
+impl Member {
+    /// Opens a regular file, following no symbolic link and waiting for nobody.
+    pub fn open(path: &Path, write: bool) -> Result<Self> {
+        let file = open_file(path, write)?;
+        let found = file.metadata().at(path)?;
+        if !found.is_file() {
+            return Err(Error::corrupt(path, "this is not a regular file"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            size: found.len(),
+            #[cfg(feature = "python")]
+            identity: Identity::from(&found),
+        })
+    }
+}
+
+fn open_file(path: &Path, write: bool) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(write);
     #[cfg(unix)]
@@ -21,33 +47,49 @@ pub(crate) fn open_member(path: &Path, write: bool) -> Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
-    let file = options.open(path).map_err(|error| not_regular(path, error))?;
-    if file.metadata().at(path)?.is_file() {
-        return Ok(file);
-    }
-    Err(Error::corrupt(path, "this is not a regular file"))
+    options.open(path).map_err(|error| not_regular(path, error))
+}
+
+/// The file of a member.
+pub(crate) fn open_member(path: &Path, write: bool) -> Result<File> {
+    Member::open(path, write).map(|member| member.file)
 }
 
 /// A refused link is damage, not an I/O error.
 fn not_regular(path: &Path, source: io::Error) -> Error {
-    match path.symlink_metadata() {
-        Ok(found) if !found.is_file() => Error::corrupt(path, "this is not a regular file"),
-        _ => Error::Io { path: path.to_owned(), source },
+    let is_there = source.kind() != io::ErrorKind::NotFound;
+    if is_there && path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        return Error::corrupt(path, "this is not a regular file");
     }
+    Error::Io { path: path.to_owned(), source }
 }
 
-/// The whole of a small member.
+/// The whole of a small member. An opening reads many of them, so each is read by one call where it is as small as
+/// texts are. That call wants a position, which pipes, terminals and directories refuse: no other is needed to tell
+/// that this is a regular file.
+#[cfg(unix)]
+pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
+    let mut text = [0; 128];
+    let file = open_file(path, false)?;
+    let read = rustix::io::pread(&file, &mut text, 0);
+    let len = read.map_err(|error| not_regular(path, error.into()))?;
+    if len < text.len() { Ok(text[..len].to_vec()) } else { read_at_most(path, MAX_TEXT) }
+}
+
+#[cfg(not(unix))]
 pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     read_at_most(path, MAX_TEXT)
 }
 
 /// The whole of a member that is expected to have at most `cap` bytes.
 pub(crate) fn read_at_most(path: &Path, cap: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = open_member(path, false)?.take(cap + 1).read_to_end(&mut bytes).at(path)?;
-    if read as u64 > cap {
+    let member = Member::open(path, false)?;
+    if member.size > cap {
         return Err(Error::corrupt(path, format!("the file has more than {cap} bytes")));
     }
+    // What the file gains meanwhile is left out.
+    let mut bytes = Vec::with_capacity(usize::try_from(member.size).unwrap_or_default());
+    member.file.take(member.size).read_to_end(&mut bytes).at(path)?;
     Ok(bytes)
 }
 
@@ -57,6 +99,37 @@ pub(crate) fn read_optional(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
         Err(error) if error.is_not_found() => Ok(None),
         other => other.map(Some),
     }
+}
+
+/// Fills `bytes` from `offset` on.
+pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)?;
+    #[cfg(windows)]
+    {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)?;
+    }
+    Ok(())
+}
+
+/// The first byte from `offset` on that takes space on the disk; all before it are zeros. A stranger's file may claim
+/// more zeros than can be read in a lifetime.
+#[cfg(target_os = "linux")]
+pub(crate) fn skip_hole(file: &File, offset: u64) -> u64 {
+    use rustix::fs::{SeekFrom, seek};
+    match seek(file, SeekFrom::Data(offset)) {
+        Ok(found) => found,
+        Err(rustix::io::Errno::NXIO) => u64::MAX,
+        Err(_) => offset,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn skip_hole(_file: &File, offset: u64) -> u64 {
+    offset
 }
 
 /// The size of a regular file in bytes.

@@ -79,8 +79,22 @@ impl Strings {
         compression: Option<Compression>,
         strings: &[S],
     ) -> Result<()> {
-        layout.check()?;
-        create(&crate::absolute(dir.as_ref())?, layout, compression, &bytes_of(strings))
+        let options = Options { layout: layout.clone(), ..Options::default() };
+        Self::create_with(dir, &options, compression, strings)
+    }
+
+    /// The same with options, of which a new data set heeds the layout, the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Strings::create`]; [`Error::Busy`].
+    pub fn create_with<S: AsRef<str>>(
+        dir: impl AsRef<Path>,
+        options: &Options,
+        compression: Option<Compression>,
+        strings: &[S],
+    ) -> Result<()> {
+        options.layout.check()?;
+        create(&crate::absolute(dir.as_ref())?, options, compression, &bytes_of(strings))
     }
 
     /// Writes new strings as those of `other` are written: not at all compressed, or with its level and dictionary.
@@ -91,7 +105,7 @@ impl Strings {
         let dir = crate::absolute(dir.as_ref())?;
         let build = Build::beside(&dir)?;
         write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes_of(strings))?;
-        build.publish(&dir, other.options.timeout)
+        build.publish(&dir, &other.options)
     }
 
     /// Appends strings, all of them or none.
@@ -115,7 +129,7 @@ impl Strings {
             }
             let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
-            if build.publish_new(&dir)? {
+            if build.publish_new(&dir, self.options.durability)? {
                 return self.refresh();
             }
         }
@@ -128,7 +142,7 @@ impl Strings {
             return self.append_payload(&Payload::Packed(part));
         }
         let strings: Vec<&[u8]> = part.iter().flat_map(Packed::strings).collect();
-        create(&self.view.dir, &self.options.layout, compression, &strings)?;
+        create(&self.view.dir, &self.options, compression, &strings)?;
         self.refresh()
     }
 
@@ -145,7 +159,7 @@ impl Strings {
         if !view.exists {
             let build = Build::beside(&dir)?;
             write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
-            build.replace(&dir, lock)?;
+            build.replace(&dir, lock, self.options.durability)?;
             return self.refresh();
         }
         self.grow(&view, payload, lock, None).map(drop)
@@ -182,7 +196,7 @@ impl Strings {
         if !self.view.exists && other.view.exists {
             let build = Build::beside(&self.view.dir)?;
             write_new::<&[u8]>(&build, &self.view.dir, &self.options.layout, other.view.codec.as_deref(), &[])?;
-            build.publish(&self.view.dir, self.options.timeout)?;
+            build.publish(&self.view.dir, &self.options)?;
             self.refresh()?;
         }
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
@@ -406,14 +420,14 @@ fn bytes_of<S: AsRef<str>>(strings: &[S]) -> Vec<&[u8]> {
 }
 
 /// Writes new strings in place of whatever data set is in `dir`.
-fn create(dir: &Path, layout: &Layout, compression: Option<Compression>, strings: &[&[u8]]) -> Result<()> {
+fn create(dir: &Path, options: &Options, compression: Option<Compression>, strings: &[&[u8]]) -> Result<()> {
     let codec = compression.map(|wanted| Codec::train(dir, wanted, strings)).transpose()?;
     let build = Build::beside(dir)?;
     // No strings are no data set yet, as in a directory that is not there.
     if !strings.is_empty() {
-        write_new(&build, dir, layout, codec.as_ref(), strings)?;
+        write_new(&build, dir, &options.layout, codec.as_ref(), strings)?;
     }
-    build.publish(dir, Options::default().timeout)
+    build.publish(dir, options)
 }
 
 /// Writes a data set that holds these strings alone.

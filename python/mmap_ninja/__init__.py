@@ -6,6 +6,7 @@
 """
 
 from mmap_ninja._core import CorruptDatasetError, __version__
+from mmap_ninja._verify import repair, verify, write_checksums
 from mmap_ninja.base import Wrapped
 from mmap_ninja.generic import concatenate, open_existing
 from mmap_ninja.numpy import append as np_append
@@ -31,4 +32,7 @@ __all__ = [
     "np_from_ndarray",
     "np_open_existing",
     "open_existing",
+    "repair",
+    "verify",
+    "write_checksums",
 ]

@@ -122,6 +122,8 @@ def build(
     n: int | None = None,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> bool:
     """Build a map beside `out_dir` and put it in place; return whether there were samples.
 
@@ -131,7 +133,9 @@ def build(
         reopen: opens what an interrupted build has left; what it returns has `len()`.
     """
     check_batch_size(batch_size)
-    with construction(out_dir, stream, reopen, resume, overwrite) as built:
+    with construction(
+        out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
+    ) as built:
         samples = samples_from(built.stored)
         total = n if n is not None or not verbose else expected(samples, built.stored)
         with Counter(verbose, total, built.stored) as bar:
@@ -154,6 +158,8 @@ def construction(
     resume: bool = False,
     overwrite: bool = True,
     keep: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> Iterator[Build]:
     """A build that takes the place of `out_dir` at the end.
 
@@ -161,7 +167,7 @@ def construction(
     """
     if not overwrite:
         refuse_existing(out_dir)
-    work = _core.Construction(out_dir, resume)
+    work = _core.Construction(out_dir, resume, durability, timeout)
     built = Build(Path(work.partial), stream, reopen)
     try:
         if resume and _core.kind(built.partial) is not None:

@@ -93,5 +93,5 @@ def _is_outside(value: np.generic, dtype: np.dtype) -> bool:
         return np.can_cast(value.dtype, dtype, "safe")
     if dtype.kind in "iu" and value.dtype.kind in "iuf" and np.isfinite(value):
         limits = np.iinfo(dtype)
-        return not limits.min <= value <= limits.max
+        return not limits.min <= value.item() <= limits.max
     return value.dtype.kind in "fc" and bool(np.isfinite(value)) and dtype.kind not in "iub"

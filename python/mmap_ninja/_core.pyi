@@ -28,6 +28,8 @@ class Ragged:
         flattened_shapes_key: str,
         copy_before_wrapper_fn: bool,
         access: str,
+        durability: str,
+        timeout: float,
     ) -> None: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: Any) -> Any: ...
@@ -39,6 +41,7 @@ class Ragged:
         self, indices: Any, value: Any, side: str, max_length: int | None, out: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]: ...
     def _prefetch(self, indices: Any) -> None: ...
+    def _stored(self, index: int) -> Any: ...
     def _limit(self, len: int) -> None: ...
     def refresh(self) -> None: ...
     def close(self) -> None: ...
@@ -46,6 +49,8 @@ class Ragged:
     def dtype(self) -> np.dtype[Any] | None: ...
     @property
     def lengths(self) -> np.ndarray: ...
+    @property
+    def nbytes(self) -> int: ...
     @property
     def shapes_are_flat(self) -> bool: ...
     @property
@@ -58,7 +63,14 @@ class Strings:
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def _open(
-        self, out_dir: str | PathLike[str], mode: str, starts_key: str, ends_key: str, access: str
+        self,
+        out_dir: str | PathLike[str],
+        mode: str,
+        starts_key: str,
+        ends_key: str,
+        access: str,
+        durability: str,
+        timeout: float,
     ) -> None: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: Any) -> Any: ...
@@ -67,17 +79,20 @@ class Strings:
     def _join(self, source: str | PathLike[str]) -> None: ...
     def _gather(self, indices: Any) -> tuple[np.ndarray, np.ndarray]: ...
     def _prefetch(self, indices: Any) -> None: ...
+    def _length(self, index: int) -> int: ...
     def refresh(self) -> None: ...
     def close(self) -> None: ...
     @property
     def zstd_level(self) -> int | None: ...
     @property
     def lengths(self) -> np.ndarray: ...
+    @property
+    def nbytes(self) -> int: ...
 
 class Construction:
     """A data set under construction, by one builder at a time."""
 
-    def __new__(cls, out_dir: str | PathLike[str], resume: bool) -> Self: ...
+    def __new__(cls, out_dir: str | PathLike[str], resume: bool, durability: str, timeout: float) -> Self: ...
     @property
     def partial(self) -> Path: ...
     def finish(self) -> None: ...
@@ -94,6 +109,8 @@ class Stream:
         ends_key: str,
         shapes_key: str,
         flattened_shapes_key: str,
+        durability: str,
+        timeout: float,
     ) -> Stream: ...
     @staticmethod
     def strings(
@@ -102,13 +119,85 @@ class Stream:
         ends_key: str,
         zstd_level: int | None,
         zstd_train_dictionary_size: int | None,
+        durability: str,
+        timeout: float,
     ) -> Stream: ...
     @staticmethod
-    def dense(out_dir: str | PathLike[str]) -> Stream: ...
+    def dense(out_dir: str | PathLike[str], durability: str, timeout: float) -> Stream: ...
     @property
     def stored(self) -> int: ...
     def extend(self, samples: Iterable[Any], batch_size: int) -> None: ...
 
+class Finding:
+    """Something about one place in a data set."""
+
+    @property
+    def file(self) -> Path:
+        """The file or directory, relative to the data set's."""
+    @property
+    def offset(self) -> int | None:
+        """The first byte concerned, where that is known."""
+    @property
+    def samples(self) -> range | None:
+        """The indices of the samples concerned, where that is known."""
+    @property
+    def message(self) -> str:
+        """What is the matter."""
+
+class Report:
+    """What a verification has found."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no damage."""
+    @property
+    def kind(self) -> str | None:
+        """ "numpy", "ragged" or "string"; None where that cannot be told."""
+    @property
+    def samples(self) -> int:
+        """Committed samples: strings, or rows of a dense array."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of all members."""
+    @property
+    def checked(self) -> int:
+        """Bytes that agree with their checksums."""
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Damage; at most a thousand findings are listed."""
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What is no damage but may be of interest."""
+    @property
+    def unlisted(self) -> int:
+        """Findings beyond those that are listed."""
+
+class Repair:
+    """What a repair did, or would do."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether no damage stays."""
+    @property
+    def actions(self) -> tuple[Finding, ...]:
+        """What is cut or overwritten, file by file."""
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Damage that stays, and why nothing is done where nothing is safe to do."""
+    @property
+    def kept(self) -> list[Path]:
+        """Directories that hold the bytes that were cut or overwritten."""
+    @property
+    def applied(self) -> bool:
+        """Whether it was done."""
+
+def verify(
+    out_dir: str | PathLike[str], keys: tuple[str, str, str, str], progress: Callable[[int, int], None] | None
+) -> Report: ...
+def repair(out_dir: str | PathLike[str], keys: tuple[str, str, str, str], apply: bool) -> Repair: ...
+def write_checksums(
+    out_dir: str | PathLike[str], keys: tuple[str, str, str, str], progress: Callable[[int, int], None] | None
+) -> None: ...
 def create_ragged(
     out_dir: str | PathLike[str],
     samples: Iterable[Any],
@@ -117,6 +206,8 @@ def create_ragged(
     ends_key: str,
     shapes_key: str,
     flattened_shapes_key: str,
+    durability: str,
+    timeout: float,
 ) -> None: ...
 def create_strings(
     out_dir: str | PathLike[str],
@@ -125,6 +216,8 @@ def create_strings(
     ends_key: str,
     zstd_level: int | None,
     zstd_train_dictionary_size: int | None,
+    durability: str,
+    timeout: float,
 ) -> None: ...
 def create_strings_like(
     out_dir: str | PathLike[str],
@@ -133,11 +226,15 @@ def create_strings_like(
     starts_key: str,
     ends_key: str,
 ) -> None: ...
-def create_dense(out_dir: str | PathLike[str], array: np.ndarray) -> None: ...
+def create_dense(
+    out_dir: str | PathLike[str], array: np.ndarray, durability: str, timeout: float
+) -> None: ...
 def create_zeros(out_dir: str | PathLike[str], dtype: Any, shape: Iterable[int], order: str) -> None: ...
-def extend_dense(out_dir: str | PathLike[str], array: np.ndarray) -> None: ...
+def extend_dense(
+    out_dir: str | PathLike[str], array: np.ndarray, durability: str, timeout: float
+) -> None: ...
 def join_dense(out_dir: str | PathLike[str], source: str | PathLike[str]) -> None: ...
 def read_dense(out_dir: str | PathLike[str]) -> tuple[np.dtype[Any], tuple[int, ...], str]: ...
 def kind(out_dir: str | PathLike[str]) -> str | None: ...
 def numpy_mode(mode: str) -> str: ...
-def check_options(mode: str, access: str) -> None: ...
+def check_options(mode: str, access: str, durability: str, timeout: float) -> None: ...

@@ -1,6 +1,7 @@
 """What all handles of maps share: builds, names of the original for indexing, members as arrays, and pickles."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmap_ninja import _build, parallel
+from mmap_ninja._show import count
 from mmap_ninja.numpy import open_existing
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 class Handle:
     """The half of a map that does not depend on what its samples are.
 
-    A class over it has `_stream`, `_opened`, `_reopened` and `_write_shard`, beside the methods of its compiled half.
+    A class over it has `_stream`, `_opened`, `_reopened` and `_write_shard`, beside the methods of its compiled half; and
+    for people `_ITEM`, what a sample is called, and `_facts`, what else is said of the map.
     """
 
     @property
@@ -56,6 +59,19 @@ class Handle:
         """The samples at the indices `item`; the same as `self[item]`."""
         return self[item]
 
+    def __repr__(self) -> str:
+        number = count(len(self), self._ITEM, separator="")
+        facts = [repr(str(self.out_dir)), number, *self._facts(), f"mode={self.mode!r}"]
+        return f"{type(self).__name__}({', '.join(facts)})"
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None leaves it to the text."""
+        from mmap_ninja import _html
+
+        with suppress(Exception):  # A look at the data must not stop a notebook, whatever the files hold.
+            return _html.html(self)
+        return None
+
     @classmethod
     def from_generator(
         cls,
@@ -88,7 +104,7 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         samples_from = partial(_build.rest, sample_generator)
-        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
+        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **_commit(kwargs)}
         is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
@@ -116,7 +132,7 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **_commit(kwargs)}
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
@@ -127,6 +143,11 @@ class Handle:
 
     def _join_shard(self, shard: Path) -> None:
         self._join(shard)
+
+
+def _commit(options: dict) -> dict:
+    """Those of the options that putting a build in place heeds as well."""
+    return {name: options[name] for name in ("durability", "timeout") if name in options}
 
 
 def member(memmap: Any, directory: Path, mode: str, rows: int) -> np.memmap:

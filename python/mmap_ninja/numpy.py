@@ -31,26 +31,35 @@ def _empty(out_dir: str | PathLike, dtype: str | np.dtype, shape: Sequence[int],
     return open_existing(out_dir, mode="r+")
 
 
-def from_ndarray(out_dir: str | PathLike, arr: np.ndarray, overwrite: bool = True) -> np.memmap:
+def from_ndarray(
+    out_dir: str | PathLike,
+    arr: np.ndarray,
+    overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
+) -> np.memmap:
     """Store an array in `out_dir`, in place of whatever data set is there.
 
     Args:
         out_dir: the directory; parents are created.
         arr: an array of any shape and of any dtype but object.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
 
     Returns:
-        The stored array, writable: what is assigned to it reaches the disk.
+        The stored array, writable, so that what is assigned to it reaches the disk.
 
     Raises:
         TypeError: the dtype cannot be stored.
+        TimeoutError: another writer held the directory all the time; nothing was written.
 
     >>> from_ndarray(out_dir, np.arange(6).reshape(3, 2))[1]
     memmap([2, 3])
     """
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, np.asarray(arr))
+    _core.create_dense(out_dir, np.asarray(arr), durability, timeout)
     return open_existing(out_dir, mode="r+")
 
 
@@ -62,6 +71,8 @@ def from_generator(
     n: int | None = None,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> np.memmap | None:
     """Stack samples of one shape along a new first axis, batch by batch.
 
@@ -74,6 +85,8 @@ def from_generator(
         resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
             the generator.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
 
     Returns:
         The stored array of shape (samples, ...), writable; None where there were no samples.
@@ -83,11 +96,10 @@ def from_generator(
         TypeError, OverflowError: a sample's values do not survive the cast to the dtype of the first batch.
     """
 
-    options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite}
-    place = _build.same_place(out_dir)
-    is_built = _build.build(
-        out_dir, partial(_build.rest, sample_generator), batch_size, _core.Stream.dense, _Stack, **options
-    )
+    commit = {"durability": durability, "timeout": timeout}
+    options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **commit}
+    place, samples_from = _build.same_place(out_dir), partial(_build.rest, sample_generator)
+    is_built = _build.build(out_dir, samples_from, batch_size, *_Stack.stages(**commit), **options)
     return open_existing(place(), mode="r+") if is_built else None
 
 
@@ -99,6 +111,8 @@ def from_indexable(
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> np.memmap | None:
     """Stack the samples of anything that can be indexed along a new first axis, batch by batch.
 
@@ -109,8 +123,9 @@ def from_indexable(
 
     For the others, and what is returned, see `from_generator`.
     """
-    options = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
-    stages = (_core.Stream.dense, _Stack, _Stack.write_shard, _Stack.join_shard)
+    commit = {"durability": durability, "timeout": timeout}
+    options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **commit}
+    stages = (*_Stack.stages(**commit), _Stack.write_shard, _Stack.join_shard)
     place = _build.same_place(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
     return open_existing(place(), mode="r+") if is_built else None
@@ -119,28 +134,34 @@ def from_indexable(
 class _Stack:
     """An array that grows by parts."""
 
-    def __init__(self, out_dir: Path):
+    def __init__(self, out_dir: Path, durability: str, timeout: float):
         if _core.kind(out_dir) != "numpy":
             raise ValueError(
                 f"{out_dir}: the interrupted build is of kind '{_core.kind(out_dir)}', not 'numpy'"
             )
         self.out_dir = out_dir
+        self.commit = durability, timeout
         self.dtype, self.shape, self.order = _core.read_dense(out_dir)
+
+    @classmethod
+    def stages(cls, **commit) -> tuple[Callable, Callable]:
+        """How a build writes its rows, and how it opens the array that an interrupted one has left."""
+        return partial(_core.Stream.dense, **commit), partial(cls, **commit)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def write_shard(self) -> Callable[[Path, list], None]:
         """What a worker process does with its samples."""
-        return partial(_write_stack, self.dtype, self.order)
+        return partial(_write_stack, self.dtype, self.order, self.commit)
 
     def join_shard(self, shard: Path) -> None:
         _core.join_dense(self.out_dir, shard)
 
 
-def _write_stack(dtype: np.dtype, order: str, out_dir: Path, samples: list) -> None:
+def _write_stack(dtype: np.dtype, order: str, commit: tuple, out_dir: Path, samples: list) -> None:
     stacked = cast(_stacked(out_dir, samples), dtype, str(out_dir))
-    _core.create_dense(out_dir, np.asarray(stacked, order=order))
+    _core.create_dense(out_dir, np.asarray(stacked, order=order), *commit)
 
 
 def _stacked(out_dir: Path, samples: list) -> np.ndarray:
@@ -169,34 +190,39 @@ def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:
     return np.memmap(os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=mode, shape=shape, order=order)
 
 
-def extend_dir(out_dir: str | PathLike, arr: np.ndarray) -> None:
+def extend_dir(
+    out_dir: str | PathLike, arr: np.ndarray, durability: str = "process", timeout: float = 60.0
+) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
     Args:
         arr: an array of the stored one's shape but for the first axis.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
 
     Raises:
         FileNotFoundError: there is no array.
         ValueError: the shape does not fit.
         TypeError, OverflowError: the values do not survive the cast to the stored dtype.
+        TimeoutError: another writer held the directory all the time; nothing was written.
     """
-    _core.extend_dense(out_dir, np.asarray(arr))
+    _core.extend_dense(out_dir, np.asarray(arr), durability, timeout)
 
 
-def extend(np_mmap: np.memmap, arr: np.ndarray) -> None:
+def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
     """Append rows to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
     For the arguments and errors, see `extend_dir`.
     """
-    extend_dir(Path(np_mmap.filename).parent, arr)
+    extend_dir(Path(np_mmap.filename).parent, arr, durability, timeout)
 
 
-def append(np_mmap: np.memmap, arr: np.ndarray) -> None:
+def append(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
     """Append one row to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
     Args:
         arr: an array of the shape of one row.
 
-    For the errors, see `extend_dir`.
+    For the others, and the errors, see `extend_dir`.
     """
-    extend(np_mmap, np.asarray(arr)[np.newaxis])
+    extend(np_mmap, np.asarray(arr)[np.newaxis], durability, timeout)

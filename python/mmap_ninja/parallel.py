@@ -184,6 +184,8 @@ def build(
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
 ) -> bool:
     """Build a map from an indexable beside `out_dir` and put it in place; return whether there were samples.
 
@@ -197,8 +199,11 @@ def build(
     length = length_of(indexable)
     if run is None:
         options = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
+        options |= {"durability": durability, "timeout": timeout}
         return _build.build(out_dir, partial(samples, indexable), batch_size, stream, reopen, **options)
-    with _build.construction(out_dir, stream, reopen, resume, overwrite) as built:
+    with _build.construction(
+        out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
+    ) as built:
         if not built.stored:
             # The first batch settles the dtype and the dictionary for all.
             built.extend(islice(samples(indexable), batch_size), batch_size)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mmap_ninja import _build, _core, _handle
+from mmap_ninja import _build, _core, _handle, _show
 
 
 class RaggedMmap(_handle.Handle, _core.Ragged):
@@ -29,22 +29,25 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         copy_before_wrapper_fn: hand `wrapper_fn` a copy, which it may change or keep as its own.
         access: 'random' or 'sequential' tells the kernel how samples will be read from a file larger than memory:
             'random' suits single small samples (batches announce themselves), 'sequential' a pass in order.
+        durability: 'process' lets an append survive a killed process; 'full' also a power failure: each step of it
+            waits for the disk.
+        timeout: seconds that writing waits while another writer is at work; infinity waits as long as that takes.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of data set, or the mode is unknown.
+        ValueError: the directory holds another kind of data set, or an option is unknown.
 
-    >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3), np.uint8), np.ones((5, 2, 3), np.uint8)])
-    >>> images.append(np.full((1, 1, 3), 7, np.uint8))
+    >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3)), np.ones((5, 2, 3))])
+    >>> images.append(np.full((1, 1, 3), 7))
     >>> [image.shape for image in RaggedMmap(out_dir)]
     [(4, 6, 3), (5, 2, 3), (1, 1, 3)]
     """
 
+    _ITEM = "sample"
     # What the constructor sets again where a pickle is opened.
     _ATTRIBUTES = frozenset(
         (
             "out_dir",
-            "data_file",
             "mode",
             "starts_key",
             "ends_key",
@@ -52,6 +55,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
             "flattened_shapes_key",
             "copy_before_wrapper_fn",
             "access",
+            "durability",
+            "timeout",
             "_members",
         )
     )
@@ -67,15 +72,22 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
         access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
     ):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
-        self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
+        self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
         self.out_dir = Path(out_dir)
-        self.data_file = self.out_dir / "data"
         self.mode = mode
         self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
         self.copy_before_wrapper_fn = copy_before_wrapper_fn
         self.access = access
+        self.durability, self.timeout = durability, timeout
+
+    @property
+    def data_file(self) -> Path:
+        """What the original calls the file of the elements."""
+        return self.out_dir / "data"
 
     @property
     def memmap(self) -> np.memmap:
@@ -99,7 +111,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
 
     @property
     def shapes(self) -> "np.memmap | RaggedMmap":
-        """The shapes: of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap` of int64."""
+        """The shapes, int64: an array of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap`."""
         if self.shapes_are_flat:
             return self._member(self.shapes_key, len(self))
         shapes = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
@@ -119,10 +131,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
             indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
 
         Returns:
-            values: of the map's dtype and shape (elements,); sample k of the batch is
-                `values[offsets[k]:offsets[k + 1]]`, its elements in C order.
-            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's list arrays and of PyTorch's
-                jagged tensors.
+            Two arrays, in the layout of Arrow's list arrays and of PyTorch's jagged tensors.
+
+            - The values, of the map's dtype and shape (elements,): sample k of the batch is
+              `values[offsets[k] : offsets[k + 1]]`, its elements in C order.
+            - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: there is no such sample.
@@ -152,9 +165,12 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
                 its other axes at least as long as the longest sample's.
 
         Returns:
-            batch: of shape (len(indices), longest, ...), every axis of N-D samples padded; `out` if it was given.
-            lengths: the sizes of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the
-                samples have several axes.
+            Two arrays.
+
+            - The batch, of the map's dtype and shape (len(indices), longest, ...), every axis of N-D samples padded;
+              `out` if it was given.
+            - The lengths of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the samples
+              have several axes.
 
         Raises:
             IndexError: there is no such sample.
@@ -203,8 +219,9 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         """
         self._extend(arrays)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.out_dir}', {len(self)} samples of {self.dtype}, mode='{self.mode}')"
+    def _facts(self) -> list[str]:
+        dtype = [] if self.dtype is None else [str(self.dtype)]
+        return [*dtype, _show.size(self.nbytes)]
 
     def __reduce__(self):
         options = {
@@ -217,6 +234,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
             "flattened_shapes_key": self.flattened_shapes_key,
             "copy_before_wrapper_fn": self.copy_before_wrapper_fn,
             "access": self.access,
+            "durability": self.durability,
+            "timeout": self.timeout,
         }
         return _handle.reopen, (type(self), RaggedMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
@@ -235,6 +254,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         copy_before_wrapper_fn: bool = True,
         access: str = "normal",
         overwrite: bool = True,
+        durability: str = "process",
+        timeout: float = 60.0,
     ) -> "RaggedMmap":
         """Store samples that are in memory, in place of whatever data set is in `out_dir`.
 
@@ -248,19 +269,20 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         For the others, see the class.
 
         Returns:
-            The map, writable by default: what is assigned to it or to its items reaches the disk.
+            The map, writable by default, so that what is assigned to it or to its items reaches the disk.
 
         Raises:
             TypeError: the dtype cannot be stored, or a value does not survive the cast; nothing was written.
             OverflowError: a value is outside of the dtype's range; nothing was written.
             ValueError: there are no samples.
+            TimeoutError: another writer held the directory all the time; nothing was written.
         """
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
-        _core.check_options(mode, access)
+        _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        _core.create_ragged(out_dir, lists, dtype, *keys)
-        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access)
+        _core.create_ragged(out_dir, lists, dtype, *keys, durability, timeout)
+        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
 
     @classmethod
     def _stream(
@@ -275,9 +297,12 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
         access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
     ) -> _core.Stream:
-        _core.check_options(mode, access)
-        return _core.Stream.ragged(out_dir, dtype, starts_key, ends_key, shapes_key, flattened_shapes_key)
+        _core.check_options(mode, access, durability, timeout)
+        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
+        return _core.Stream.ragged(out_dir, dtype, *keys, durability, timeout)
 
     @classmethod
     def _reopened(cls, out_dir: Path, dtype=None, **options) -> "RaggedMmap":

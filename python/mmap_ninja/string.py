@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core, _handle
+from mmap_ninja import _build, _core, _handle, _show
 from mmap_ninja.base import BytesSlices
 
 __all__ = ["BytesSlices", "StringsMmap"]
@@ -27,10 +27,13 @@ class StringsMmap(_handle.Handle, _core.Strings):
         starts_key, ends_key: names of the sub-directories.
         access: 'random' or 'sequential' tells the kernel how texts will be read from a file larger than memory:
             'random' suits single texts (batches announce themselves), 'sequential' a pass in order.
+        durability: 'process' lets an append survive a killed process; 'full' also a power failure: each step of it
+            waits for the disk.
+        timeout: seconds that writing waits while another writer is at work; infinity waits as long as that takes.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of data set, or the mode is unknown.
+        ValueError: the directory holds another kind of data set, or an option is unknown.
 
     >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
     >>> texts.append("três")
@@ -38,8 +41,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
     ['zwei', 'três']
     """
 
+    _ITEM = "text"
     # What the constructor sets again where a pickle is opened.
-    _ATTRIBUTES = frozenset(("out_dir", "data_file", "mode", "starts_key", "ends_key", "access", "_members"))
+    _ATTRIBUTES = frozenset(
+        ("out_dir", "mode", "starts_key", "ends_key", "access", "durability", "timeout", "_members")
+    )
 
     def __init__(
         self,
@@ -48,13 +54,20 @@ class StringsMmap(_handle.Handle, _core.Strings):
         starts_key: str = "starts",
         ends_key: str = "ends",
         access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
     ):
-        self._open(out_dir, mode, starts_key, ends_key, access)
+        self._open(out_dir, mode, starts_key, ends_key, access, durability, timeout)
         self.out_dir = Path(out_dir)
-        self.data_file = self.out_dir / "data.ninja"
         self.mode = mode
         self.starts_key, self.ends_key = starts_key, ends_key
         self.access = access
+        self.durability, self.timeout = durability, timeout
+
+    @property
+    def data_file(self) -> Path:
+        """The file of the texts' bytes."""
+        return self.out_dir / "data.ninja"
 
     @property
     def starts(self) -> np.memmap:
@@ -76,13 +89,16 @@ class StringsMmap(_handle.Handle, _core.Strings):
             indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
 
         Returns:
-            values: uint8 of shape (bytes,); text k of the batch is `values[offsets[k]:offsets[k + 1]]`.
-            offsets: int64 of shape (len(indices) + 1,). This is the layout of Arrow's large strings.
+            Two arrays, in the layout of Arrow's large strings.
+
+            - The values, uint8 of shape (bytes,): text k of the batch is `values[offsets[k] : offsets[k + 1]]`.
+            - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: there is no such text.
 
-        >>> values, offsets = StringsMmap.from_strings(out_dir, ["one", "zwei"]).gather([1, 0])
+        >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
+        >>> values, offsets = texts.gather([1, 0])
         >>> values.tobytes(), offsets.tolist()
         (b'zweione', [0, 4, 7])
         """
@@ -117,8 +133,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """
         self._extend(_build.progress(list_of_strings, verbose))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.out_dir}', {len(self)} texts, mode='{self.mode}')"
+    def _facts(self) -> list[str]:
+        zstd = [] if self.zstd_level is None else [f"zstd level {self.zstd_level}"]
+        return [*zstd, _show.size(self.nbytes)]
 
     def __reduce__(self):
         options = {
@@ -127,6 +144,8 @@ class StringsMmap(_handle.Handle, _core.Strings):
             "starts_key": self.starts_key,
             "ends_key": self.ends_key,
             "access": self.access,
+            "durability": self.durability,
+            "timeout": self.timeout,
         }
         return _handle.reopen, (type(self), StringsMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
@@ -143,6 +162,8 @@ class StringsMmap(_handle.Handle, _core.Strings):
         zstd_train_dictionary_size: int | None = None,
         access: str = "normal",
         overwrite: bool = True,
+        durability: str = "process",
+        timeout: float = 60.0,
     ) -> "StringsMmap":
         """Store texts that are in memory, in place of whatever data set is in `out_dir`.
 
@@ -162,13 +183,15 @@ class StringsMmap(_handle.Handle, _core.Strings):
             TypeError: something is no `str`; nothing was written.
             UnicodeEncodeError: a text has no UTF-8 form; nothing was written.
             ValueError: no dictionary could be trained on so few texts; nothing was written.
+            TimeoutError: another writer held the directory all the time; nothing was written.
         """
         texts = _build.progress(strings, verbose)
-        _core.check_options(mode, access)
+        _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        _core.create_strings(out_dir, texts, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
-        return cls(out_dir, mode, starts_key, ends_key, access)
+        compression = zstd_level, zstd_train_dictionary_size
+        _core.create_strings(out_dir, texts, starts_key, ends_key, *compression, durability, timeout)
+        return cls(out_dir, mode, starts_key, ends_key, access, durability, timeout)
 
     @classmethod
     def _stream(
@@ -180,9 +203,12 @@ class StringsMmap(_handle.Handle, _core.Strings):
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
         access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
     ) -> _core.Stream:
-        _core.check_options(mode, access)
-        return _core.Stream.strings(out_dir, starts_key, ends_key, zstd_level, zstd_train_dictionary_size)
+        _core.check_options(mode, access, durability, timeout)
+        keys, compression = (starts_key, ends_key), (zstd_level, zstd_train_dictionary_size)
+        return _core.Stream.strings(out_dir, *keys, *compression, durability, timeout)
 
     @classmethod
     def _reopened(

@@ -65,11 +65,11 @@ impl Writer {
             .and_then(|()| self.count(growths, durability));
         if let Err(error) = done {
             // Should this fail too, the intent stays, and the next writer finds the way back.
-            let _ = undo(&self.dir, &intent);
+            let _ = undo(&self.dir, &intent, durability);
             return Err(error);
         }
         // The batch is committed. An intent that cannot be removed now is finished by the next writer.
-        let _ = self.conclude(durability);
+        let _ = conclude(&self.dir, durability);
         Ok(())
     }
 
@@ -102,11 +102,6 @@ impl Writer {
         }
         Ok(())
     }
-
-    fn conclude(&self, durability: Durability) -> Result<()> {
-        remove_file(&self.dir.join(INTENT))?;
-        if durability == Durability::Full { sync_directory(&self.dir) } else { Ok(()) }
-    }
 }
 
 impl OpenMember {
@@ -128,29 +123,44 @@ impl OpenMember {
     }
 }
 
-/// Puts counts, the commit point first, and then sizes back to what they were, and removes the intent.
-pub(super) fn undo(dir: &Path, intent: &Intent) -> Result<()> {
-    for entry in intent.entries.iter().rev() {
+/// Puts counts and sizes back to what they were, and removes the intent.
+pub(super) fn undo(dir: &Path, intent: &Intent, durability: Durability) -> Result<()> {
+    put_back(dir, &intent.entries, durability)?;
+    conclude(dir, durability)
+}
+
+/// Removes the intent, after all that it announces was done or undone.
+pub(super) fn conclude(dir: &Path, durability: Durability) -> Result<()> {
+    remove_file(&dir.join(INTENT))?;
+    if durability == Durability::Full { sync_directory(dir) } else { Ok(()) }
+}
+
+/// Puts counts, the commit point first, and then sizes to what they were before.
+pub(super) fn put_back(dir: &Path, entries: &[Entry], durability: Durability) -> Result<()> {
+    for entry in entries.iter().rev() {
         if let Some([old, _]) = entry.rows {
             let path = dir.join(&entry.member);
-            write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, Durability::Process)?;
+            write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, durability)?;
         }
     }
-    for entry in &intent.entries {
-        restore_size(dir, entry)?;
+    for entry in entries {
+        let path = data_path(dir, entry.member.as_ref());
+        let file = open_member(&path, true)?;
+        restore_size(&file, &path, entry)?;
+        if durability == Durability::Full {
+            sync(&file, &path)?;
+        }
     }
-    remove_file(&dir.join(INTENT))
+    Ok(())
 }
 
 /// A member of no bytes that counts its rows keeps one zero byte, since NumPy cannot map an empty file.
-fn restore_size(dir: &Path, entry: &Entry) -> Result<()> {
-    let path = data_path(dir, entry.member.as_ref());
-    let file = open_member(&path, true)?;
+fn restore_size(file: &File, path: &Path, entry: &Entry) -> Result<()> {
     if entry.bytes[0] == 0 && entry.rows.is_some() {
-        write_at(&file, &path, 0, &[0])?;
-        return truncate(&file, &path, 1);
+        write_at(file, path, 0, &[0])?;
+        return truncate(file, path, 1);
     }
-    truncate(&file, &path, entry.bytes[0])
+    truncate(file, path, entry.bytes[0])
 }
 
 fn write_rows(shape: &File, member: &Path, rows: u64, durability: Durability) -> Result<()> {

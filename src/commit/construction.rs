@@ -13,11 +13,9 @@ use super::fs::{create_directories, open_lock, remove_file, remove_tree};
 use super::lock::Held;
 use super::recover::recover;
 use crate::error::{At, Error, Result};
+use crate::format::BUILDING;
 use crate::options::Options;
 use crate::storage::{Identity, kind_of};
-
-/// Locked by the builder as long as it lives.
-const LOCK: &str = "building.ninja";
 
 /// A data set under construction, by one builder at a time.
 ///
@@ -39,6 +37,7 @@ const LOCK: &str = "building.ninja";
 pub struct Construction {
     target: PathBuf,
     partial: PathBuf,
+    options: Options,
     _lock: Held,
 }
 
@@ -48,12 +47,20 @@ impl Construction {
     /// # Errors
     /// [`Error::Busy`] where another builder is at work; [`Error::Io`].
     pub fn begin(target: &Path, resume: bool) -> Result<Self> {
+        Self::begin_with(target, resume, Options::default())
+    }
+
+    /// The same with options, of which a build heeds the durability and the timeout.
+    ///
+    /// # Errors
+    /// As [`Construction::begin`].
+    pub fn begin_with(target: &Path, resume: bool, options: Options) -> Result<Self> {
         let target = crate::absolute(target)?;
         let partial = partial_path(&target);
         loop {
             create_directories(&partial)?;
             refuse_foreign(&partial)?;
-            let path = partial.join(LOCK);
+            let path = partial.join(BUILDING);
             let file = open_lock(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -62,10 +69,10 @@ impl Construction {
             }
             // The other builder may have put its directory in place since this one looked.
             if Identity::of(&path) == Some(Identity::from(&file.metadata().at(&path)?)) {
-                let begun = Self { target, partial, _lock: Held::new(file) };
+                let begun = Self { target, partial, options, _lock: Held::new(file) };
                 if !resume {
                     begun.clear()?;
-                } else if let Some(lock) = DirLock::acquire(&begun.partial, Options::default().timeout)? {
+                } else if let Some(lock) = DirLock::acquire(&begun.partial, begun.options.timeout)? {
                     recover(&begun.partial, &lock)?;
                 }
                 return Ok(begun);
@@ -88,11 +95,11 @@ impl Construction {
             return self.abandon();
         }
         let mut build = Build::adopt(&self.partial, &self.target)?;
-        remove_file(&build.dir().join(LOCK))?;
-        let published = build.publish(&self.target, Options::default().timeout);
+        remove_file(&build.dir().join(BUILDING))?;
+        let published = build.publish(&self.target, &self.options);
         if published.is_err() {
-            // What was built is not lost: it goes back to where it can be resumed.
-            let _ = build.give_back(&self.partial);
+            // What was built is not lost: it goes back to where it can be resumed, marked as a build's again.
+            let _ = open_lock(&build.dir().join(BUILDING)).and_then(|_| build.give_back(&self.partial));
         }
         published
     }
@@ -118,7 +125,7 @@ impl Construction {
             let path = entry.at(&self.partial)?.path();
             if path.symlink_metadata().at(&path)?.is_dir() {
                 remove_tree(&path)?;
-            } else if path.file_name() != Some(LOCK.as_ref()) {
+            } else if path.file_name() != Some(BUILDING.as_ref()) {
                 remove_file(&path)?;
             }
         }
@@ -129,7 +136,7 @@ impl Construction {
 /// A directory of that name which no build has made is not touched.
 fn refuse_foreign(partial: &Path) -> Result<()> {
     let mut entries = fs::read_dir(partial).at(partial)?;
-    if entries.next().is_none() || partial.join(LOCK).symlink_metadata().is_ok() {
+    if entries.next().is_none() || partial.join(BUILDING).symlink_metadata().is_ok() {
         return Ok(());
     }
     let what = "this directory is needed for the build, and holds files that are not a build's";

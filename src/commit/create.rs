@@ -4,15 +4,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use super::DirLock;
 use super::fs::{
     create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync, sync_directory,
     truncate, write_at, write_chunks,
 };
+use super::{DirLock, Durability};
 use crate::error::{At, Result};
 use crate::format::{self, DATA};
+use crate::options::Options;
 use crate::storage::{kind_of, open_member};
 
 /// One directory of a new data set.
@@ -85,25 +85,36 @@ impl Build {
     }
 
     /// Puts the directory at `target` if nothing, or an empty directory, is there.
-    pub fn publish_new(&self, target: &Path) -> Result<bool> {
-        rename_new(&self.dir, target)
+    pub fn publish_new(&self, target: &Path, durability: Durability) -> Result<bool> {
+        if durability == Durability::Process {
+            return rename_new(&self.dir, target);
+        }
+        sync_tree(&self.dir)?;
+        if !rename_new(&self.dir, target)? {
+            return Ok(false);
+        }
+        let synced = sync_parent(target);
+        if synced.is_err() {
+            rename_new(target, &self.dir)?;
+        }
+        synced.map(|()| true)
     }
 
     /// Puts the directory at `target`, in exchange for what is there.
-    pub fn publish(&self, target: &Path, timeout: Duration) -> Result<()> {
+    pub fn publish(&self, target: &Path, options: &Options) -> Result<()> {
         loop {
-            if self.publish_new(target)? {
+            if self.publish_new(target, options.durability)? {
                 return Ok(());
             }
-            if let Some(lock) = DirLock::acquire(target, timeout)? {
-                return self.replace(target, &lock);
+            if let Some(lock) = DirLock::acquire(target, options.timeout)? {
+                return self.replace(target, &lock, options.durability);
             }
         }
     }
 
     /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
     /// set stays on disk until the new one is; dropping the build removes it.
-    pub fn replace(&self, target: &Path, _lock: &DirLock) -> Result<()> {
+    pub fn replace(&self, target: &Path, _lock: &DirLock, durability: Durability) -> Result<()> {
         for entry in fs::read_dir(target).at(target)? {
             let name = entry.at(target)?.file_name();
             if !is_ours(&name) {
@@ -111,12 +122,12 @@ impl Build {
             }
         }
         // Nothing is lost with the power where there was no data set before.
-        if matches!(kind_of(target), Ok(None)) {
+        if durability == Durability::Process && matches!(kind_of(target), Ok(None)) {
             return exchange(&self.dir, target);
         }
         sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
-        let synced = target.parent().map_or(Ok(()), sync_directory);
+        let synced = sync_parent(target);
         if synced.is_err() {
             exchange(&self.dir, target)?;
         }
@@ -155,6 +166,7 @@ fn is_ours(name: &std::ffi::OsStr) -> bool {
         format::ZSTD_LEVEL,
         format::ZSTD_DICT,
         format::INTENT,
+        format::CHECKSUMS,
         "starts",
         "ends",
         "shapes",
@@ -177,6 +189,10 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
         link_or_copy(&from.join(&name), &to.join(&name))?;
     }
     Ok(())
+}
+
+fn sync_parent(target: &Path) -> Result<()> {
+    target.parent().map_or(Ok(()), sync_directory)
 }
 
 /// Waits until all that a directory holds is on disk.

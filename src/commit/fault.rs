@@ -31,6 +31,13 @@ thread_local! {
     static IS_DEAD: Cell<bool> = const { Cell::new(false) };
 }
 
+/// File operations of `act`.
+pub(crate) fn count(act: impl FnOnce()) -> usize {
+    AHEAD.set(Some((usize::MAX, Fault::Kill)));
+    act();
+    AHEAD.take().map_or(0, |(left, _)| usize::MAX - left)
+}
+
 /// Runs `act` with a fault at its `n`-th file operation; also returns whether it came so far.
 pub(crate) fn strike<T>(n: usize, fault: Fault, act: impl FnOnce() -> T) -> (T, bool) {
     AHEAD.set(Some((n, fault)));

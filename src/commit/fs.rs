@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
 use super::Source;
+#[cfg(test)]
+use super::trace;
 use crate::error::{At, Error, Result};
 use crate::storage::open_member;
 
@@ -55,7 +57,11 @@ pub(super) fn copy_range(source: Source, target: &File, mut at: u64, mut len: u6
     while len > 0 {
         let step = usize::try_from(len).unwrap_or(usize::MAX).min(1 << 30);
         match rustix::fs::copy_file_range(source.file, Some(&mut from), target, Some(&mut at), step) {
-            Ok(copied) if copied > 0 => len -= copied as u64,
+            Ok(copied) if copied > 0 => {
+                len -= copied as u64;
+                #[cfg(test)]
+                trace::copied(target, at, copied);
+            }
             _ => return false,
         }
     }
@@ -87,6 +93,8 @@ fn write_whole(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<()
         file.seek(SeekFrom::Start(offset)).at(path)?;
         file.write_all(bytes).at(path)?;
     }
+    #[cfg(test)]
+    trace::wrote(file, offset, bytes);
     Ok(())
 }
 
@@ -113,44 +121,87 @@ pub(crate) fn overwrite(path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
 /// Creates a file that is not there yet.
 pub(super) fn create_new(path: &Path) -> Result<File> {
     pass(path)?;
-    OpenOptions::new().write(true).create_new(true).open(path).at(path)
+    let file = OpenOptions::new().write(true).create_new(true).open(path).at(path)?;
+    #[cfg(test)]
+    trace::entered(path);
+    Ok(file)
+}
+
+/// Puts a file of `bytes` in the place of `path`, in one step and safe from a loss of power.
+pub(crate) fn write_whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let written = create_new(&beside).and_then(|file| {
+        write_at(&file, &beside, 0, bytes)?;
+        sync(&file, &beside)?;
+        pass(path)?;
+        fs::rename(&beside, path).at(path)
+    });
+    if written.is_err() {
+        let _ = remove_file(&beside);
+    }
+    written?;
+    path.parent().map_or(Ok(()), sync_directory)
 }
 
 pub(super) fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
     pass(path)?;
-    file.set_len(len).at(path)
+    file.set_len(len).at(path)?;
+    #[cfg(test)]
+    trace::truncated(file, len);
+    Ok(())
 }
 
 pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
     pass(path)?;
-    file.sync_data().at(path)
+    file.sync_data().at(path)?;
+    #[cfg(test)]
+    trace::synced(file);
+    Ok(())
 }
 
 /// Makes the entries of a directory durable.
 pub(super) fn sync_directory(path: &Path) -> Result<()> {
     pass(path)?;
-    if cfg!(unix) { File::open(path).and_then(|dir| dir.sync_all()).at(path) } else { Ok(()) }
+    if cfg!(unix) {
+        let directory = File::open(path).at(path)?;
+        directory.sync_all().at(path)?;
+        #[cfg(test)]
+        trace::synced(&directory);
+    }
+    Ok(())
 }
 
 pub(super) fn create_directories(path: &Path) -> Result<()> {
     pass(path)?;
-    fs::create_dir_all(path).at(path)
+    fs::create_dir_all(path).at(path)?;
+    #[cfg(test)]
+    trace::entered_all(path);
+    Ok(())
 }
 
 pub(super) fn remove_file(path: &Path) -> Result<()> {
     pass(path)?;
-    fs::remove_file(path).at(path)
+    fs::remove_file(path).at(path)?;
+    #[cfg(test)]
+    trace::left(path);
+    Ok(())
 }
 
 /// Opens a file that says who is at work, and creates it if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File> {
     pass(path)?;
-    OpenOptions::new().write(true).create(true).truncate(false).open(path).at(path)
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).at(path)?;
+    #[cfg(test)]
+    trace::entered(path);
+    Ok(file)
 }
 
 /// Removes a directory and all it holds; nothing to do where it is not there.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     pass(path)?;
+    #[cfg(test)]
+    trace::leaving(path);
     match fs::remove_dir_all(path).at(path) {
         Err(error) if error.is_not_found() => Ok(()),
         other => other,
@@ -160,14 +211,21 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
 /// A second name for a file, or a copy where the file system has no such thing.
 pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     pass(to)?;
-    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).at(to)
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).at(to)?;
+    #[cfg(test)]
+    trace::entered(to);
+    Ok(())
 }
 
 /// Renames `from` to `to` if nothing (or an empty directory) is there; `false` where something is.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
     pass(to)?;
     match fs::rename(from, to).at(to) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            #[cfg(test)]
+            trace::renamed(from, to);
+            Ok(true)
+        }
         Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
         Err(error) => Err(error),
     }
@@ -185,9 +243,12 @@ pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     pass(right)?;
     match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => exchange_by_renames(left, right),
-        other => other.at(right),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => return exchange_by_renames(left, right),
+        other => other.at(right)?,
     }
+    #[cfg(test)]
+    trace::exchanged(left, right);
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -8,7 +8,7 @@ use super::Growth;
 
 /// What one member had and is to have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The member's directory, relative to the data set's.
     pub member: String,
     /// Rows before and after.

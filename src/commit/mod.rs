@@ -16,6 +16,7 @@
 mod append;
 mod construction;
 mod create;
+mod cut;
 #[cfg(test)]
 mod fault;
 mod fs;
@@ -24,6 +25,8 @@ mod lock;
 mod recover;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -31,11 +34,13 @@ use std::path::PathBuf;
 pub(crate) use append::Writer;
 pub use construction::Construction;
 pub(crate) use create::{Build, NewMember, link_or_copy};
-pub(crate) use fs::overwrite;
+pub(crate) use cut::{Cut, cut, unfinished};
+pub(crate) use fs::{overwrite, write_whole_file};
+pub(crate) use intent::Entry;
 pub(crate) use lock::DirLock;
 #[cfg(feature = "python")]
 pub(crate) use lock::interrupt_by;
-pub(crate) use recover::{has_intent, recover};
+pub(crate) use recover::{check_intent, has_intent, recover};
 
 /// What a committed batch survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,23 +2,24 @@
 
 use std::path::Path;
 
-use super::DirLock;
-use super::append::{data_path, undo};
-use super::fs::remove_file;
+use super::append::{conclude, data_path, undo};
+use super::fs::{remove_file, sync};
 use super::intent::{Entry, Intent};
+use super::{DirLock, Durability};
 use crate::error::{Error, Result};
 use crate::format::{INTENT, SHAPE, parse_shape};
-use crate::storage::{read_optional, read_text, size_of_member};
+use crate::storage::{open_member, read_optional, read_text, size_of_member};
 
 /// Longer than any intent that this crate writes.
-const MAX_INTENT: u64 = 1 << 20;
+pub(super) const MAX_INTENT: u64 = 1 << 20;
 
 /// Whether an append is under way, or was cut off.
 pub(crate) fn has_intent(dir: &Path) -> bool {
     dir.join(INTENT).symlink_metadata().is_ok()
 }
 
-/// Finishes or undoes an append that was cut off. An intent that is itself torn was never acted upon.
+/// Finishes or undoes an append that was cut off. An intent that is itself torn was never acted upon. This is rare, and
+/// always waits for the disk: the intent must not be gone before what it explains.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the files are in no state that the intent explains: then nothing is changed.
@@ -29,11 +30,31 @@ pub(crate) fn recover(dir: &Path, _lock: &DirLock) -> Result<()> {
     for entry in &intent.entries {
         check(dir, entry)?;
     }
-    if is_committed(dir, &intent)? { remove_file(&path) } else { undo(dir, &intent) }
+    if is_committed(dir, &intent)? { finish(dir, &intent) } else { undo(dir, &intent, Durability::Full) }
+}
+
+/// The writer that died may not have waited for the disk.
+fn finish(dir: &Path, intent: &Intent) -> Result<()> {
+    for Entry { member, rows, .. } in &intent.entries {
+        let shape = rows.map(|_| dir.join(member).join(SHAPE));
+        for path in shape.into_iter().chain([data_path(dir, member.as_ref())]) {
+            sync(&open_member(&path, false)?, &path)?;
+        }
+    }
+    conclude(dir, Durability::Full)
+}
+
+/// Whether the intent in `dir`, if there is one, explains the files or is itself torn.
+///
+/// # Errors
+/// [`Error::Corrupt`] where it does not.
+pub(crate) fn check_intent(dir: &Path) -> Result<()> {
+    let intent = read_optional(&dir.join(INTENT), MAX_INTENT)?.and_then(|text| Intent::parse(&text));
+    intent.map_or(Ok(()), |intent| intent.entries.iter().try_for_each(|entry| check(dir, entry)))
 }
 
 /// The commit point holds the new count.
-fn is_committed(dir: &Path, intent: &Intent) -> Result<bool> {
+pub(super) fn is_committed(dir: &Path, intent: &Intent) -> Result<bool> {
     let Some(Entry { member, rows: Some([_, new]), .. }) = intent.entries.last() else { return Ok(false) };
     Ok(rows_of(dir, member)? == *new)
 }
@@ -58,7 +79,7 @@ fn check(dir: &Path, entry: &Entry) -> Result<()> {
     Err(Error::corrupt(path, format!("an interrupted append expects {} or {} rows, found {found}", rows[0], rows[1])))
 }
 
-fn rows_of(dir: &Path, member: &str) -> Result<u64> {
+pub(super) fn rows_of(dir: &Path, member: &str) -> Result<u64> {
     let path = dir.join(member).join(SHAPE);
     let shape = parse_shape(&read_text(&path)?);
     let rows = shape.and_then(|shape| shape.first().copied());

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::mode::parse_commit;
 use crate::commit::Construction;
 use crate::dense::Dense;
 use crate::mapping::Mode;
@@ -21,8 +22,9 @@ pub struct PyConstruction {
 #[pymethods]
 impl PyConstruction {
     #[new]
-    fn new(out_dir: PathBuf, resume: bool) -> PyResult<Self> {
-        let construction = Construction::begin(&out_dir, resume)?;
+    fn new(out_dir: PathBuf, resume: bool, durability: &str, timeout: f64) -> PyResult<Self> {
+        let options = parse_commit(durability, timeout)?;
+        let construction = Construction::begin_with(&out_dir, resume, options)?;
         let partial = construction.partial().to_owned();
         Ok(Self { inner: Mutex::new(Some(construction)), partial })
     }

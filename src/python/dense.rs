@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::mode::parse_commit;
 use super::samples::{bytes, cast, contiguous};
 use crate::dense::{self, Dense, Header};
 use crate::format::Order;
@@ -33,13 +34,20 @@ pub fn read_dense(
 
 /// Writes `array` to `out_dir`, in place of whatever data set is there.
 #[pyfunction]
-pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
+pub fn create_dense(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    array: Bound<'_, PyUntypedArray>,
+    durability: &str,
+    timeout: f64,
+) -> PyResult<()> {
+    let options = parse_commit(durability, timeout)?;
     let dtype = from_numpy(&array.dtype())?;
     let is_f = array.is_fortran_contiguous() && !array.is_c_contiguous();
     let array = if is_f { array } else { contiguous(array)? };
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let (bytes, order) = (bytes(&array), if is_f { Order::F } else { Order::C });
-    Ok(py.detach(|| Dense::create(&out_dir, &dtype, &shape, order, bytes))?)
+    Ok(py.detach(|| Dense::create_with(&out_dir, &options, &dtype, &shape, order, bytes))?)
 }
 
 /// Writes zeros to `out_dir`, in place of whatever data set is there.
@@ -59,7 +67,14 @@ pub fn create_zeros(
 
 /// Appends the rows of `array` to the array in `out_dir`.
 #[pyfunction]
-pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntypedArray>) -> PyResult<()> {
+pub fn extend_dense(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    array: Bound<'_, PyUntypedArray>,
+    durability: &str,
+    timeout: f64,
+) -> PyResult<()> {
+    let options = parse_commit(durability, timeout)?;
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let descr = to_numpy(py, present.dtype())?;
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
@@ -67,7 +82,7 @@ pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: Bound<'_, PyUntyped
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let rows = Header { dtype: present.dtype().clone(), shape, order: present.order() };
     let bytes = bytes(&array);
-    Ok(py.detach(|| dense::extend(&out_dir, &rows, vec![bytes], None))?)
+    Ok(py.detach(|| dense::extend(&out_dir, &rows, vec![bytes], None, &options))?)
 }
 
 /// The same values, laid out as the array that they are appended to.

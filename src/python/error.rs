@@ -39,7 +39,7 @@ impl From<Error> for PyErr {
 }
 
 thread_local! {
-    /// What a signal handler raised while this thread waited.
+    /// What a signal handler, or a progress bar, raised while this thread waited.
     static SIGNALLED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
@@ -54,6 +54,11 @@ pub fn is_signalled() -> bool {
     let is_raised = raised.is_some();
     SIGNALLED.set(raised);
     is_raised
+}
+
+/// What is raised where the crate says that it was interrupted.
+pub fn interrupt_with(raised: PyErr) {
+    SIGNALLED.set(Some(raised));
 }
 
 /// What the system calls the error, without the number that Python adds by itself.

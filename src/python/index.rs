@@ -1,5 +1,6 @@
 //! What stands between the brackets: an integer, a slice, a list, an index array, a boolean mask or a range.
 
+use numpy::npyffi::{NpyTypes, get_type_object};
 use numpy::prelude::*;
 use numpy::{PyReadonlyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
@@ -29,13 +30,29 @@ impl Index {
     }
 }
 
+/// The type of `np.int64`, the items of index arrays. Asked for its index, it would make an `int` each time.
+const INT64: NpyTypes = if cfg!(windows) { NpyTypes::PyLongLongArrType_Type } else { NpyTypes::PyLongArrType_Type };
+
+/// An `np.int64`, as NumPy's `arrayscalars.h` declares `PyLongScalarObject`.
+#[repr(C)]
+struct Int64 {
+    object: ffi::PyObject,
+    value: isize,
+}
+
 /// The value of anything that Python takes for an integer; `None` for other objects.
 #[inline]
 fn integer(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
-    // SAFETY: `index` is a valid object, and an exception that the calls set is taken at once.
+    // SAFETY: `index` is a valid object, which holds what its very type says; an exception that the calls set is taken
+    // at once.
     unsafe {
-        if ffi::PyLong_CheckExact(index.as_ptr()) == 0 && ffi::PyIndex_Check(index.as_ptr()) == 0 {
-            return Ok(None);
+        if ffi::PyLong_CheckExact(index.as_ptr()) == 0 {
+            if ffi::Py_TYPE(index.as_ptr()) == get_type_object(index.py(), INT64) {
+                return Ok(Some((*index.as_ptr().cast::<Int64>()).value));
+            }
+            if ffi::PyIndex_Check(index.as_ptr()) == 0 {
+                return Ok(None);
+            }
         }
         let position = ffi::PyNumber_AsSsize_t(index.as_ptr(), std::ptr::null_mut());
         if position == -1 { minus_one(index) } else { Ok(Some(position)) }

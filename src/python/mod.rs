@@ -8,6 +8,7 @@ mod dense;
 mod dtype;
 mod error;
 mod index;
+mod iterator;
 mod mode;
 mod ragged;
 mod samples;
@@ -15,6 +16,7 @@ mod shown;
 mod stream;
 mod strings;
 mod turn;
+mod verify;
 
 use numpy::prelude::*;
 use pyo3::prelude::*;
@@ -43,6 +45,12 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(mode::check_options, m)?)?;
     m.add_class::<construction::PyConstruction>()?;
     m.add_class::<stream::PyStream>()?;
+    m.add_class::<verify::PyFinding>()?;
+    m.add_class::<verify::PyReport>()?;
+    m.add_class::<verify::PyRepair>()?;
+    m.add_function(wrap_pyfunction!(verify::verify, m)?)?;
+    m.add_function(wrap_pyfunction!(verify::repair, m)?)?;
+    m.add_function(wrap_pyfunction!(verify::write_checksums, m)?)?;
     m.add_function(wrap_pyfunction!(construction::join_dense, m)?)?;
     Ok(())
 }

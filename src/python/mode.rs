@@ -1,9 +1,13 @@
-//! The modes that users pass: those of `np.memmap` and those of `open`.
+//! The options that users pass; the modes are those of `np.memmap` and those of `open`.
+
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use crate::commit::Durability;
 use crate::error::{Error, Result};
 use crate::mapping::{Access, Mode};
+use crate::options::Options;
 
 /// # Errors
 /// [`Error::Argument`] where the mode is unknown, or would erase the data set.
@@ -32,11 +36,34 @@ pub fn parse_access(access: &str) -> Result<Access> {
     }
 }
 
+/// What writing heeds.
+///
+/// # Errors
+/// [`Error::Argument`] where the durability is unknown, or the timeout, in seconds, is no time to wait.
+pub fn parse_commit(durability: &str, timeout: f64) -> Result<Options> {
+    let durability = match durability {
+        "process" => Durability::Process,
+        "full" => Durability::Full,
+        _ => {
+            return Err(Error::Argument {
+                what: format!("durability must be 'process' or 'full', not '{durability}'"),
+            });
+        }
+    };
+    if timeout.is_nan() || timeout < 0.0 {
+        return Err(Error::Argument { what: format!("timeout must be seconds, at least 0, not {timeout}") });
+    }
+    // More seconds than there can be, such as infinity, are all there can be.
+    let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX);
+    Ok(Options { durability, timeout, ..Options::default() })
+}
+
 /// Refuses what a map could not be opened with.
 #[pyfunction]
-pub fn check_options(mode: &str, access: &str) -> PyResult<()> {
+pub fn check_options(mode: &str, access: &str, durability: &str, timeout: f64) -> PyResult<()> {
     parse(mode)?;
     parse_access(access)?;
+    parse_commit(durability, timeout)?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::array::{Owner, view};
 use super::batches::{self, Pair, addresses, extent, overlap};
 use super::dtype::{from_numpy, has_dtype, to_numpy};
 use super::index::{self, Index};
+use super::iterator::Items;
 use super::mode;
 use super::samples::{Arrays, cast, place, to_array};
 use super::shown::Shown;
@@ -122,6 +123,15 @@ impl PyRagged {
         Ok(outcome)
     }
 
+    /// The item at `index`; `None` past the end.
+    pub fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let state = self.state.load(py);
+        if index < state.view.len {
+            return state.item(py, index).map(Some);
+        }
+        Ok(state.view.check_open().map(|()| None)?)
+    }
+
     fn dir(&self, py: Python<'_>) -> PathBuf {
         self.state.load(py).view.dir.to_path_buf()
     }
@@ -150,11 +160,14 @@ impl PyRagged {
         flattened_shapes_key: String,
         copy_before_wrapper_fn: bool,
         access: &str,
+        durability: &str,
+        timeout: f64,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let layout =
             Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-        let options = Options { mode, layout, access: mode::parse_access(access)?, ..Options::default() };
+        let access = mode::parse_access(access)?;
+        let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
@@ -176,6 +189,10 @@ impl PyRagged {
                 Ok(state.items(py, &indices)?.into_any())
             }
         }
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::ragged(slf)
     }
 
     /// Checks every value of the assignment before it writes the first.
@@ -261,6 +278,17 @@ impl PyRagged {
         view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
     }
 
+    /// The sample at `index` as it is stored: read-only, and not passed through the wrapper.
+    fn _stored<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.state.load(py).array(py, index, false)
+    }
+
+    /// Bytes of the elements of all samples.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> usize {
+        self.state.load(py).view.data.bytes().len()
+    }
+
     /// Shows no more than the first `len` samples.
     fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
         self.change(py, |store| {
@@ -282,11 +310,13 @@ impl PyRagged {
         })
     }
 
+    /// The dtype of all samples; None where there is nothing yet.
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {
         self.state.load(py).descr.as_ref().map(|descr| descr.bind(py).clone())
     }
 
+    /// Whether every sample is a scalar or has one axis.
     #[getter]
     fn shapes_are_flat(&self, py: Python<'_>) -> bool {
         self.state.load(py).view.is_flat()
@@ -309,6 +339,7 @@ impl PyRagged {
         Ok(())
     }
 
+    /// What each item passes through; None for nothing. It can be set.
     #[getter]
     fn wrapper_fn(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.state.load(py).wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
@@ -361,9 +392,12 @@ pub fn create_ragged(
     ends_key: String,
     shapes_key: String,
     flattened_shapes_key: String,
+    durability: &str,
+    timeout: f64,
 ) -> PyResult<()> {
     let layout =
         Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
+    let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
     let samples = arrays.samples();
@@ -372,5 +406,5 @@ pub fn create_ragged(
         return Err(PyValueError::new_err(what));
     };
     let dtype = from_numpy(descr)?;
-    Ok(py.detach(|| Ragged::create(&out_dir, &layout, &dtype, &samples))?)
+    Ok(py.detach(|| Ragged::create_with(&out_dir, &options, &dtype, &samples))?)
 }

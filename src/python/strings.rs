@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::batches::{self, Pair};
 use super::index::{self, Index};
+use super::iterator::Items;
 use super::mode;
 use super::ragged::check_count;
 use super::shown::Shown;
@@ -41,6 +42,15 @@ impl PyStrings {
         self.view.store(py, turn, view);
         Ok(outcome?)
     }
+
+    /// The text at `index`; `None` past the end.
+    pub fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let view = self.view.load(py);
+        if index < view.len {
+            return item(py, &view, index).map(Some);
+        }
+        Ok(view.check_open().map(|()| None)?)
+    }
 }
 
 #[pymethods]
@@ -52,6 +62,7 @@ impl PyStrings {
         Self { view: Shown::new(store.view().clone()), store: Turns::new(store) }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the options of StringsMmap, which Python names one by one")]
     fn _open(
         &self,
         py: Python<'_>,
@@ -60,10 +71,13 @@ impl PyStrings {
         starts_key: String,
         ends_key: String,
         access: &str,
+        durability: &str,
+        timeout: f64,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let access = mode::parse_access(access)?;
-        let options = Options { mode, layout: layout(starts_key, ends_key), access, ..Options::default() };
+        let layout = layout(starts_key, ends_key);
+        let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
         self.change(py, |store| {
             *store = Strings::open_with(&out_dir, options)?;
             Ok(())
@@ -84,6 +98,10 @@ impl PyStrings {
                 Ok(PyList::new(py, items)?.into_any())
             }
         }
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::strings(slf)
     }
 
     /// Checks every value of the assignment before it writes the first.
@@ -148,6 +166,17 @@ impl PyStrings {
         Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
 
+    /// UTF-8 bytes of the text at `index`, which is not read.
+    fn _length(&self, py: Python<'_>, index: usize) -> PyResult<i64> {
+        Ok(self.view.load(py).length(index)?)
+    }
+
+    /// Bytes of all texts as they are stored, compressed or not.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> i64 {
+        self.view.load(py).end()
+    }
+
     /// Looks again at the files: what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Strings::refresh)
@@ -210,6 +239,7 @@ pub fn layout(starts: String, ends: String) -> Layout {
 
 /// Writes `strings` to `out_dir`, in place of whatever data set is there.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the options of StringsMmap.from_strings, which Python names one by one")]
 pub fn create_strings(
     py: Python<'_>,
     out_dir: PathBuf,
@@ -218,12 +248,15 @@ pub fn create_strings(
     ends_key: String,
     zstd_level: Option<i32>,
     zstd_train_dictionary_size: Option<usize>,
+    durability: &str,
+    timeout: f64,
 ) -> PyResult<()> {
+    let layout = layout(starts_key, ends_key);
+    let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
     let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });
-    let layout = layout(starts_key, ends_key);
-    Ok(py.detach(|| Strings::create(&out_dir, &layout, compression, &texts))?)
+    Ok(py.detach(|| Strings::create_with(&out_dir, &options, compression, &texts))?)
 }
 
 /// Writes `strings` to `out_dir` as those in `like` are written.

@@ -36,7 +36,7 @@ impl Ragged {
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
         let samples = self.view.samples(indices, When::IfCold)?;
         let pieces: Vec<_> = samples.iter().map(|sample| sample.bytes).collect();
-        let size = self.view.item_size();
+        let size = self.view.item_size;
         let offsets = offsets(pieces.iter().map(|piece| piece.len() / size));
         let total = pieces.iter().map(|piece| piece.len()).sum();
         Ok(Gathered { bytes: written(total, |out| concatenate(&pieces, out)), offsets })
@@ -49,7 +49,7 @@ impl Ragged {
     /// As [`Ragged::get`]; [`Error::Shape`] where the samples differ in their number of axes, or `value` is no
     /// element.
     pub fn padded(&self, indices: &[usize], value: &[u8], side: Side, max_length: Option<usize>) -> Result<Padded> {
-        if value.len() != self.view.item_size() {
+        if value.len() != self.view.item_size {
             return Err(Error::Shape { what: format!("a padding of {} bytes is no element", value.len()) });
         }
         let samples = self.view.samples(indices, When::IfCold)?;

@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::column::{self, Column};
 use crate::dense::{Header, check_size};
 use crate::error::{Error, Result};
-use crate::format::{self, Kind, MAX_AXES};
+use crate::format::{self, Kind, MAX_AXES, is_possible};
 use crate::gather::Plan;
 use crate::layout::Layout;
 use crate::mapping::{Mode, Region};
@@ -32,6 +32,8 @@ enum Shapes {
 pub(crate) struct View {
     pub dir: Arc<Path>,
     pub header: Option<Arc<Header>>,
+    /// Bytes of one element; 1 where there is no data set.
+    pub item_size: usize,
     pub len: usize,
     is_closed: bool,
     pub data: Region,
@@ -48,6 +50,7 @@ impl View {
         Self {
             dir: dir.into(),
             header: None,
+            item_size: 1,
             len: 0,
             is_closed: false,
             data: Region::empty(),
@@ -68,7 +71,9 @@ impl View {
         match kind_of(dir)? {
             None => Ok(Self::empty(dir)),
             Some(Kind::Ragged) => {
-                let view = settle(dir, &dir.join(&options.layout.starts), |rest| Self::read(dir, options, rest))?;
+                let view = settle(dir, &dir.join(&options.layout.starts), |shape, rest| {
+                    Self::read(dir, options, shape, rest)
+                })?;
                 view.data.advise(options.access);
                 Ok(view)
             }
@@ -76,25 +81,25 @@ impl View {
         }
     }
 
-    /// The count of starts is read first: whatever is read later counts at least as many.
-    fn read(dir: &Path, options: &Options, at_rest: bool) -> Result<Self> {
+    /// As many samples as the `shape` of starts counts: whatever is read after it counts at least as many.
+    fn read(dir: &Path, options: &Options, shape: &[u64], at_rest: bool) -> Result<Self> {
         let layout = &options.layout;
-        let rows = column::rows_of(&dir.join(&layout.starts))?;
+        let starts = Column::counting(&dir.join(&layout.starts), shape, at_rest)?;
+        let rows = starts.values().len() as u64;
         let path = dir.join(format::SHAPES_ARE_FLAT);
         let is_flat = format::parse_flag(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither 0 nor 1"))?;
         let column = |key: &str| Column::open(&dir.join(key), rows, false, at_rest);
-        let (starts, ends) = (column(&layout.starts)?, column(&layout.ends)?);
-        let elements = column(&layout.flattened_shapes)?;
+        let (ends, elements) = (column(&layout.ends)?, column(&layout.flattened_shapes)?);
         if at_rest && rows > 0 {
             check_last(dir, layout, &starts, &ends, &elements)?;
         }
         let shapes = Shapes::read(&dir.join(&layout.shapes), rows, is_flat, at_rest)?;
         let (header, data) = read_data(dir, ends.values().last().copied(), options.mode, at_rest)?;
-        let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many samples for this machine"))?;
         Ok(Self {
             dir: dir.into(),
+            item_size: header.dtype.item_size(),
             header: Some(Arc::new(header)),
-            len,
+            len: starts.values().len(),
             is_closed: false,
             data,
             starts,
@@ -123,34 +128,30 @@ impl View {
         if product(shape)? != elements {
             return None;
         }
-        let size = self.header.as_ref()?.dtype.item_size();
-        let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(size);
+        if elements == 0 && !is_possible(shape.iter().map(|axis| axis.cast_unsigned()), self.item_size as u64) {
+            return None;
+        }
+        let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(self.item_size);
         let bytes = self.data.bytes().get(byte(start)?..byte(end)?)?;
         Some(Sample { bytes, shape })
     }
 
     /// The samples at `indices`, whose pages are announced to the kernel.
     pub fn samples(&self, indices: &[usize], when: When) -> Result<Vec<Sample<'_>>> {
-        for column in self.columns() {
-            announce(column.region(), indices.iter().map(|&index| column::place(index)), when);
-        }
+        announce(&self.columns(), indices.len(), |i| column::place(indices[i]), when);
         let samples: Vec<_> = indices.iter().map(|&index| self.get(index)).collect::<Result<_>>()?;
-        announce(&self.data, samples.iter().map(|sample| self.data.range_of(sample.bytes)), when);
+        announce(&[&self.data], samples.len(), |i| self.data.range_of(samples[i].bytes), when);
         Ok(samples)
     }
 
     /// What is read at the index of a sample, to find it.
-    fn columns(&self) -> impl Iterator<Item = &Column> {
-        let (first, second) = match &self.shapes {
-            Shapes::Flat(column) => (column, None),
-            Shapes::Nested { starts, ends, .. } => (starts, Some(ends)),
-        };
-        [&self.starts, &self.ends, first].into_iter().chain(second)
-    }
-
-    /// Bytes of one element; 1 where there is no data set.
-    pub fn item_size(&self) -> usize {
-        self.header.as_ref().map_or(1, |header| header.dtype.item_size())
+    fn columns(&self) -> Vec<&Region> {
+        let mut columns = vec![&self.starts, &self.ends];
+        match &self.shapes {
+            Shapes::Flat(column) => columns.push(column),
+            Shapes::Nested { starts, ends, .. } => columns.extend([starts, ends]),
+        }
+        columns.into_iter().map(Column::region).collect()
     }
 
     /// The shape that a padded batch of the samples at `indices` will have. No samples have as many axes as the first
@@ -166,7 +167,7 @@ impl View {
         let (starts, ends) = (self.starts.values().get(range.clone())?, self.ends.values().get(range)?);
         let follows = ends.iter().zip(starts.iter().skip(1)).all(|(end, start)| end == start);
         let (start, end) = (usize::try_from(*starts.first()?).ok()?, usize::try_from(*ends.last()?).ok()?);
-        let size = self.item_size();
+        let size = self.item_size;
         if follows { self.data.bytes().get(start * size..end * size) } else { None }
     }
 
@@ -203,12 +204,13 @@ impl View {
         let len = self.len + batch.len();
         let column = |key: &str, column: &Column| column.grown(&dir.join(key), len);
         let elements = usize::try_from(self.elements() + batch.elements()).unwrap_or(usize::MAX);
-        let size = elements.saturating_mul(self.item_size());
+        let size = elements.saturating_mul(self.item_size);
         let data = self.data.grown(&dir.join(format::DATA), options.mode, size)?;
         data.advise(options.access);
         Ok(Self {
             dir: self.dir.clone(),
             header: self.header.clone(),
+            item_size: self.item_size,
             len,
             is_closed: false,
             data,
@@ -249,6 +251,7 @@ impl View {
         Error::Shape { what }
     }
 
+    /// Sample `index` is not what it should be.
     #[cold]
     fn damaged(&self, index: usize) -> Error {
         let bounds = (self.starts.values().get(index), self.ends.values().get(index));
@@ -258,7 +261,7 @@ impl View {
             ),
             _ => format!("sample {index}: its shape lies outside the stored shapes"),
         };
-        Error::corrupt(&*self.dir, what)
+        Error::corrupt(self.dir.join(format::DATA), what)
     }
 }
 
@@ -302,8 +305,9 @@ impl Shapes {
     }
 }
 
+/// The elements that a shape asks for.
 #[inline]
-fn product(shape: &[i64]) -> Option<i64> {
+pub(crate) fn product(shape: &[i64]) -> Option<i64> {
     shape.iter().try_fold(1_i64, |product, &axis| if axis < 0 { None } else { product.checked_mul(axis) })
 }
 
@@ -324,8 +328,8 @@ fn read_data(dir: &Path, end: Option<i64>, mode: Mode, at_rest: bool) -> Result<
         let what = format!("the shape is {:?}, the samples end at element {committed}", header.shape);
         return Err(Error::corrupt(dir.join(format::SHAPE), what));
     }
-    check_size(dir, &header, at_rest)?;
-    let len = check_size(dir, &header.with_rows(committed), false)?;
-    let data = Region::open(&dir.join(format::DATA), mode, len)?;
-    Ok((header, data))
+    let data = mode.open(&dir.join(format::DATA))?;
+    check_size(&data, &header, at_rest)?;
+    let len = check_size(&data, &header.with_rows(committed), false)?;
+    Ok((header, Region::open(&data, mode, len)?))
 }

@@ -9,6 +9,7 @@ use crate::dense::{self, Header};
 use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::format::Order;
+use crate::options::Options;
 use crate::ragged::Ragged;
 use crate::strings::{Packed, Strings};
 
@@ -47,6 +48,7 @@ impl Sink for Texts {
 /// Rows of one dense array in C order.
 pub(crate) struct Rows {
     pub dir: PathBuf,
+    pub options: Options,
     pub dtype: Dtype,
     /// The axes of a row.
     pub shape: Vec<u64>,
@@ -60,9 +62,9 @@ impl Sink for Rows {
         let shape = std::iter::once(rows).chain(self.shape.iter().copied()).collect();
         let rows = Header { dtype: self.dtype.clone(), shape, order: Order::C };
         if self.exists {
-            return dense::extend(&self.dir, &rows, bytes_of(blocks), None);
+            return dense::extend(&self.dir, &rows, bytes_of(blocks), None, &self.options);
         }
-        dense::create(&self.dir, &rows, bytes_of(blocks))?;
+        dense::create(&self.dir, &rows, bytes_of(blocks), &self.options)?;
         self.exists = true;
         Ok(())
     }

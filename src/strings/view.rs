@@ -13,7 +13,7 @@ use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::prefetch::{When, announce};
 use crate::settle::settle;
-use crate::storage::{kind_of, size_of_member};
+use crate::storage::{Member, kind_of};
 
 const NO_FRAME: &str = "it is no zstd frame that states its size";
 
@@ -56,7 +56,7 @@ impl View {
             None => Ok(Self::empty(dir)),
             Some(Kind::String) => {
                 let layout = &options.layout;
-                let view = settle(dir, &dir.join(&layout.starts), |rest| Self::read(dir, layout, rest))?;
+                let view = settle(dir, &dir.join(&layout.starts), |shape, rest| Self::read(dir, layout, shape, rest))?;
                 view.data.advise(options.access);
                 Ok(view)
             }
@@ -64,14 +64,13 @@ impl View {
         }
     }
 
-    /// The count of starts is read first: whatever is read later counts at least as many.
-    fn read(dir: &Path, layout: &Layout, at_rest: bool) -> Result<Self> {
-        let rows = column::rows_of(&dir.join(&layout.starts))?;
-        let column = |key: &str| Column::open(&dir.join(key), rows, false, at_rest);
-        let (starts, ends) = (column(&layout.starts)?, column(&layout.ends)?);
+    /// As many strings as the `shape` of starts counts: whatever is read after it counts at least as many.
+    fn read(dir: &Path, layout: &Layout, shape: &[u64], at_rest: bool) -> Result<Self> {
+        let starts = Column::counting(&dir.join(&layout.starts), shape, at_rest)?;
+        let len = starts.values().len();
+        let ends = Column::open(&dir.join(&layout.ends), len as u64, false, at_rest)?;
         let data = read_data(dir, ends.values().last().copied(), at_rest)?;
         let codec = Codec::open(dir)?.map(Arc::new);
-        let len = usize::try_from(rows).map_err(|_| Error::corrupt(dir, "too many strings for this machine"))?;
         Ok(Self { dir: dir.into(), len, is_closed: false, exists: true, data, starts, ends, codec })
     }
 
@@ -106,11 +105,9 @@ impl View {
 
     /// The stored bytes at `indices`, whose pages are announced to the kernel.
     pub fn batch(&self, indices: &[usize], when: When) -> Result<Vec<&[u8]>> {
-        for column in [&self.starts, &self.ends] {
-            announce(column.region(), indices.iter().map(|&index| column::place(index)), when);
-        }
+        announce(&[self.starts.region(), self.ends.region()], indices.len(), |i| column::place(indices[i]), when);
         let stored: Vec<_> = indices.iter().map(|&index| self.stored(index)).collect::<Result<_>>()?;
-        announce(&self.data, stored.iter().map(|bytes| self.data.range_of(bytes)), when);
+        announce(&[&self.data], stored.len(), |i| self.data.range_of(stored[i]), when);
         Ok(stored)
     }
 
@@ -139,14 +136,13 @@ impl View {
 
     /// Bytes of every string, as UTF-8.
     pub fn lengths(&self) -> Result<Vec<i64>> {
-        match &self.codec {
-            None => (0..self.len).map(|index| Ok(self.stored(index)?.len() as i64)).collect(),
-            Some(_) => (0..self.len).map(|index| self.length_of_frame(index)).collect(),
-        }
+        (0..self.len).map(|index| self.length(index)).collect()
     }
 
-    fn length_of_frame(&self, index: usize) -> Result<i64> {
-        let size = Codec::size_of(self.stored(index)?);
+    /// Bytes of the string at `index`, as UTF-8.
+    pub fn length(&self, index: usize) -> Result<i64> {
+        let stored = self.stored(index)?;
+        let size = if self.codec.is_some() { Codec::size_of(stored) } else { Some(stored.len()) };
         size.map(|size| size as i64).ok_or_else(|| self.damaged(index, NO_FRAME))
     }
 
@@ -195,10 +191,11 @@ fn read_data(dir: &Path, end: Option<i64>, at_rest: bool) -> Result<Region> {
     let path = dir.join(DATA);
     let end = end.unwrap_or(0);
     let needed = usize::try_from(end).map_err(|_| Error::corrupt(&path, "the last string ends before the first"))?;
-    let size = size_of_member(&path)?;
+    let data = Member::open(&path, false)?;
+    let size = data.size;
     let surplus = size > needed as u64 && !(needed == 0 && size == 1);
     if size < needed as u64 || (at_rest && surplus) {
         return Err(Error::corrupt(path, format!("the file has {size} bytes, the strings end at byte {needed}")));
     }
-    Region::open(&path, Mode::ReadOnly, needed)
+    Region::open(&data, Mode::ReadOnly, needed)
 }

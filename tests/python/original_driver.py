@@ -40,6 +40,8 @@ def describe(value):
         return [describe(item) for item in value]
     if isinstance(value, np.ndarray):
         return "array", value.dtype, value.shape, value.tobytes()
+    if isinstance(value, np.generic):
+        return str(value.dtype), str(value)
     return type(value).__name__, repr(value)
 
 

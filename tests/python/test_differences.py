@@ -122,8 +122,9 @@ OPENERS = (
 def test_a_file_that_is_cut_short_or_missing_is_named(path, make):
     make(path)
     whole = tree(path)
-    # Nothing depends on what the members say about themselves, and a dictionary has no size that is stored.
-    told_twice = re.compile(r".+/(type|shapes_are_flat).ninja|zstd_dict.ninja")
+    # Nothing depends on what the members say about themselves, nor on the order of the elements of one axis, and a
+    # dictionary has no size that is stored.
+    told_twice = re.compile(r".+/(type|order|shapes_are_flat).ninja|zstd_dict.ninja")
     for name in [name for name, content in whole.items() if content and not told_twice.fullmatch(name)]:
         (path / name).write_bytes(whole[name][:-1])
         with pytest.raises(CorruptDatasetError, match=str(path / name)):
@@ -253,6 +254,8 @@ def test_indices_mean_what_they_mean_to_a_list(path, make):
             np.testing.assert_array_equal(ours, theirs)
     assert items[1] in memmap
     assert "absent" not in memmap
-    for index in [np.array([[0, 1]]), [[0, 1]], 0.0, "0", None, (0, 1), np.array(0.0), [0.0], np.True_]:
+    with pytest.raises((TypeError, DeprecationWarning)):  # the latter from NumPy 1
+        memmap[np.True_]
+    for index in [np.array([[0, 1]]), [[0, 1]], 0.0, "0", None, (0, 1), np.array(0.0), [0.0]]:
         with pytest.raises(TypeError):
             memmap[index]

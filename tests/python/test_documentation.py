@@ -2,13 +2,17 @@
 
 import doctest
 import importlib
+import inspect
+import re
 
+import mmap_ninja
 import numpy as np
+import pages
 import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-MODULES = ["", ".base", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
+MODULES = ["", "._show", ".base", ".cli._lengths", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
 EXAMPLES = [
     example
     for module in [importlib.import_module(f"mmap_ninja{name}") for name in MODULES]
@@ -84,3 +88,24 @@ def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
 
 def test_the_docstrings_have_examples():
     assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if missing := pages.run(page):
+        pytest.skip(f"what needs {missing} was not run: it is not installed")
+
+
+@pytest.mark.parametrize("cls", [RaggedMmap, StringsMmap])
+def test_the_reference_has_every_member(cls):
+    reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
+    section = reference.partition(f"autoclass:: {cls.__name__}\n")[2].partition("```")[0]
+    listed = set(re.findall(r"auto\w+:: (\w+)", section)) - {"__getitems__"}
+    assert listed == {name for name in dir(cls) if not name.startswith("_")}
+    assert all(inspect.getdoc(getattr(cls, name)) for name in listed)
+
+
+def test_the_reference_has_every_name_of_the_package():
+    reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
+    assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]

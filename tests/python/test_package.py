@@ -117,14 +117,6 @@ def test_samples_may_be_loaded_in_several_processes(path, n_jobs):
     assert [sample.tolist() for sample in ragged] == [[n] * (n % 3) for n in range(7)]
 
 
-def test_a_representation_says_what_it_is(path):
-    assert (
-        repr(RaggedMmap.from_lists(path, [np.zeros(3)]))
-        == f"RaggedMmap('{path}', 1 samples of float64, mode='r+')"
-    )
-    assert repr(StringsMmap.from_strings(path, ["a"])) == f"StringsMmap('{path}', 1 texts, mode='r+b')"
-
-
 def test_the_small_files_are_converted_both_ways(path):
     from mmap_ninja import base
 

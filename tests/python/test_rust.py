@@ -4,14 +4,15 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
 ROOT = Path(__file__).parents[2]
 
 
-def example(name, argument):
-    command = ["cargo", "run", "-q", "--example", name, "--", argument]
+def example(name, *arguments):
+    command = ["cargo", "run", "-q", "--example", name, "--", *arguments]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
@@ -34,3 +35,10 @@ def test_python_reads_what_rust_wrote(tmp_path):
     assert samples.dtype == np.float32
     assert StringsMmap(tmp_path / "texts")[:] == ["one", "zwei", "três"]
     assert np_ninja.open_existing(tmp_path / "array").tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_rust_streams_every_sample_from_several_threads(tmp_path, threads):
+    RaggedMmap.from_lists(tmp_path / "r", [np.full(n % 5, n, np.int32) for n in range(200)])
+    expected = "200 samples, 4 batches, 1600 bytes, each sample once and as it is stored"
+    assert example("stream_samples", tmp_path / "r", threads) == [expected]

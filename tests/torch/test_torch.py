@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pages
 import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 
@@ -374,11 +375,7 @@ def test_the_example_trains_with_a_falling_loss(tmp_path, number):
     assert losses[-1] < losses[0] / 3
 
 
-def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "docs/pytorch.md"])
+def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    names = {}
-    exec(blocks[0], names)
-    exec(next(block for block in blocks if "import torch" in block), names)
-    assert len(list(names["loader"])) == 101
+    assert pages.run(pages.ROOT / page) is None

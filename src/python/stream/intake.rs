@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 
 use crate::compression::Compression;
 use crate::dtype::Dtype;
-use crate::layout::Layout;
 use crate::options::Options;
 use crate::python::dtype::{from_numpy, to_numpy};
 use crate::python::samples::{bytes, fitted};
@@ -64,8 +63,8 @@ pub struct ArrayIntake {
 }
 
 impl ArrayIntake {
-    pub fn open(py: Python<'_>, dir: PathBuf, layout: Layout, dtype: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let store = Ragged::open_with(&dir, Options { layout, ..Options::default() })?;
+    pub fn open(py: Python<'_>, dir: PathBuf, options: Options, dtype: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let store = Ragged::open_with(&dir, options)?;
         let kind = match (store.dtype(), dtype) {
             (Some(dtype), _) => Some((to_numpy(py, dtype)?.unbind(), dtype.clone())),
             (None, Some(asked)) => {
@@ -120,8 +119,8 @@ pub struct TextIntake {
 }
 
 impl TextIntake {
-    pub fn open(dir: PathBuf, layout: Layout, compression: Option<Compression>) -> PyResult<Self> {
-        let store = Strings::open_with(&dir, Options { layout, ..Options::default() })?;
+    pub fn open(dir: PathBuf, options: Options, compression: Option<Compression>) -> PyResult<Self> {
+        let store = Strings::open_with(&dir, options)?;
         let stored = store.len();
         Ok(Self { dir, store: Some(store), compression, stored })
     }

@@ -13,9 +13,11 @@ use pyo3::prelude::*;
 
 use self::intake::{ArrayIntake, Intake, TextIntake};
 use self::rows::RowIntake;
+use super::mode::parse_commit;
 use super::strings;
 use crate::compression::Compression;
 use crate::layout::Layout;
+use crate::options::Options;
 use crate::stream::{Background, Block};
 
 /// Signal handlers run at least so often while a block is being written.
@@ -34,6 +36,7 @@ pub struct PyStream {
 impl PyStream {
     /// Samples of any shape.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap, which Python names one by one")]
     fn ragged(
         py: Python<'_>,
         out_dir: PathBuf,
@@ -42,10 +45,13 @@ impl PyStream {
         ends_key: String,
         shapes_key: String,
         flattened_shapes_key: String,
+        durability: &str,
+        timeout: f64,
     ) -> PyResult<Self> {
         let layout =
             Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-        Ok(Self::of(ArrayIntake::open(py, out_dir, layout, dtype)?))
+        let options = Options { layout, ..parse_commit(durability, timeout)? };
+        Ok(Self::of(ArrayIntake::open(py, out_dir, options, dtype)?))
     }
 
     /// Texts.
@@ -56,15 +62,19 @@ impl PyStream {
         ends_key: String,
         zstd_level: Option<i32>,
         zstd_train_dictionary_size: Option<usize>,
+        durability: &str,
+        timeout: f64,
     ) -> PyResult<Self> {
         let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });
-        Ok(Self::of(TextIntake::open(out_dir, strings::layout(starts_key, ends_key), compression)?))
+        let layout = strings::layout(starts_key, ends_key);
+        let options = Options { layout, ..parse_commit(durability, timeout)? };
+        Ok(Self::of(TextIntake::open(out_dir, options, compression)?))
     }
 
     /// Rows of one dense array.
     #[staticmethod]
-    fn dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<Self> {
-        Ok(Self::of(RowIntake::open(py, out_dir)?))
+    fn dense(py: Python<'_>, out_dir: PathBuf, durability: &str, timeout: f64) -> PyResult<Self> {
+        Ok(Self::of(RowIntake::open(py, out_dir, parse_commit(durability, timeout)?)?))
     }
 
     /// Samples that are stored.

@@ -13,6 +13,7 @@ use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::format::Order;
 use crate::mapping::Mode;
+use crate::options::Options;
 use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
 use crate::python::samples::{bytes, fitted, place};
 use crate::storage::kind_of;
@@ -21,6 +22,7 @@ use crate::stream::{Block, Rows, Sink};
 /// Rows of one dense array, whose dtype is the one that the first batch has in common.
 pub struct RowIntake {
     dir: PathBuf,
+    options: Options,
     /// The axes of a row.
     shape: Option<Vec<i64>>,
     kind: Kind,
@@ -35,9 +37,9 @@ enum Kind {
 }
 
 impl RowIntake {
-    pub fn open(py: Python<'_>, dir: PathBuf) -> PyResult<Self> {
+    pub fn open(py: Python<'_>, dir: PathBuf, options: Options) -> PyResult<Self> {
         if kind_of(&dir)?.is_none() {
-            return Ok(Self { dir, shape: None, kind: Kind::Open(Vec::new()), stored: 0 });
+            return Ok(Self { dir, options, shape: None, kind: Kind::Open(Vec::new()), stored: 0 });
         }
         let present = Dense::open(&dir, Mode::ReadOnly)?;
         let (order, axes) = (present.order(), present.shape());
@@ -48,7 +50,7 @@ impl RowIntake {
         let shape = axes[1..].iter().map(|&axis| axis.cast_signed()).collect();
         let kind = Kind::Settled(to_numpy(py, present.dtype())?.unbind(), present.dtype().clone());
         let stored = usize::try_from(axes[0])?;
-        Ok(Self { dir, shape: Some(shape), kind, stored })
+        Ok(Self { dir, options, shape: Some(shape), kind, stored })
     }
 
     fn check_shape(&mut self, array: &Bound<'_, PyUntypedArray>, index: usize) -> PyResult<()> {
@@ -108,7 +110,13 @@ impl Intake for RowIntake {
         }
         let (Kind::Settled(_, dtype), Some(shape)) = (&self.kind, &self.shape) else { return Err(super::ended()) };
         let shape = shape.iter().map(|axis| axis.cast_unsigned()).collect();
-        Ok(Box::new(Rows { dir: self.dir.clone(), dtype: dtype.clone(), shape, exists: self.stored > 0 }))
+        Ok(Box::new(Rows {
+            dir: self.dir.clone(),
+            options: self.options.clone(),
+            dtype: dtype.clone(),
+            shape,
+            exists: self.stored > 0,
+        }))
     }
 }
 

@@ -1,0 +1,23 @@
+"""Sphinx builds the pages of this folder: `make docs`."""
+
+import mmap_ninja
+
+project = "mmap_ninja"
+release = mmap_ninja.__version__
+html_title = f"mmap_ninja {release}"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_heading_anchors = 3
+
+# A name in single backticks is code, and a link where the API reference has it.
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 80
+
+html_theme = "furo"
+html_show_copyright = False
+html_theme_options = {
+    "source_repository": "https://github.com/hristo-vrigazov/mmap.ninja",
+    "source_branch": "main",
+    "source_directory": "docs/",
+}

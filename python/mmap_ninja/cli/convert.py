@@ -1,0 +1,110 @@
+"""Make a data set of a folder of images or of text files, one sample a file.
+
+Images become uint8 arrays of shape (height, width) where they are grey, else
+(height, width, 3), or (height, width, 4) with transparency, upright as their
+EXIF says; of animations, the first frame. This needs Pillow. Texts are read as
+UTF-8 and stored as they are.
+
+Files are taken from FOLDER and the folders in it, in natural order: 2.png
+comes before 10.png, and a/2.png before b/1.png. Hidden files are left out, and
+links to folders are not followed. Without --kind, the extension tells what a
+file is, and files with others are left out. DIR/names tells which file each
+sample was: a data set of texts, paths relative to FOLDER.
+
+If a file cannot be read, nothing is made, and the error names the file.
+"""
+
+import argparse
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from mmap_ninja import StringsMmap, _build
+from mmap_ninja._show import count
+from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._files import below
+from mmap_ninja.cli._kinds import KINDS, Kind
+from mmap_ninja.cli._made import add_overwrite, say_made
+from mmap_ninja.cli._parser import positive
+
+EXAMPLES = """\
+  mmap-ninja convert -j 8 photos images
+  mmap-ninja convert --glob '*.jpg' mixed images
+  mmap-ninja convert --kind texts --glob '*.py' project sources
+"""
+# The first batch is held in memory whole, so it is small: photographs have tens of megabytes.
+_BATCH = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the files are")
+    parser.add_argument("out", metavar="DIR", type=Path, help="the directory of the new data set")
+    parser.add_argument("--kind", choices=KINDS, help="what the files are, whatever their extensions")
+    parser.add_argument(
+        "--glob", default="*", metavar="PATTERN", help="take files with such names, like '*.jpg'"
+    )
+    parser.add_argument(
+        "-j", type=positive, default=1, metavar="N", help="read N files at the same time (default: 1)"
+    )
+    add_overwrite(parser, "DIR")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    folder, out = arguments.folder, arguments.out
+    if not arguments.overwrite:
+        _build.refuse_existing(out)
+    found = below(folder, arguments.glob, without=out)
+    name = arguments.kind or _kind_of(found, folder)
+    files = found if arguments.kind else [file for file in found if KINDS[name].is_likely(file)]
+    if not files:
+        raise ValueError(f"{folder}: no files to convert")
+    _build_map(KINDS[name], files, arguments)
+    if left_out := len(found) - len(files):
+        print(f"mmap-ninja: {count(left_out, 'file')} left out, no {name} by extension", file=sys.stderr)
+    say_made(out)
+    return 0
+
+
+def _kind_of(files: Sequence[Path], folder: Path) -> str:
+    """The one kind that extensions tell of."""
+    kinds = [name for name, kind in KINDS.items() if any(map(kind.is_likely, files))]
+    if len(kinds) > 1:
+        raise ValueError(f"{folder}: there are both {' and '.join(kinds)}; choose some with --glob")
+    return kinds[0] if kinds else next(iter(KINDS))
+
+
+def _build_map(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace) -> None:
+    """Put the map in its place when it is whole, with the names of the files."""
+    names = [_name(file, arguments.folder) for file in files]
+    work = _build.construction(arguments.out, kind.create, None, overwrite=arguments.overwrite, keep=False)
+    with work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
+        built.extend_all(_build.progress(samples, _terminal.is_watched(), len(files)), _BATCH)
+        StringsMmap.from_strings(built.partial / "names", names)
+
+
+def _name(file: Path, folder: Path) -> str:
+    name = file.relative_to(folder).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{file}: the name of this file is no UTF-8; rename it") from error
+    return name
+
+
+def _loaded(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Iterator:
+    """The samples in order, while threads read those to come: Pillow decodes without the interpreter's lock."""
+    waiting = deque()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for file in files:
+                waiting.append(pool.submit(load, file))
+                if len(waiting) > 2 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,173 @@
+//! The kinds of data sets, with samples that are made of seeds: equal seeds make equal samples.
+
+use std::path::Path;
+
+use crate::{Compression, Dense, Dtype, Durability, Layout, Mode, Options, Order, Ragged, Result, Sample, Strings};
+
+/// What a reader sees: the samples, as shapes and bytes.
+pub type State = Vec<(Vec<i64>, Vec<u8>)>;
+
+/// One kind of data set, and what happens to it.
+#[derive(Clone, Copy)]
+pub struct Store {
+    pub name: &'static str,
+    /// Writes a new data set in place of what is there.
+    pub create: fn(&Path, &[u16]) -> Result<()>,
+    /// Appends, to nothing too.
+    pub append: fn(&Path, Durability, &[u16]) -> Result<()>,
+    pub read: fn(&Path) -> Result<State>,
+    /// Samples that `create` adds to those of the seeds.
+    pub extra: usize,
+    /// The samples that are there, those that come, and one that comes later.
+    pub old: &'static [u16],
+    pub new: &'static [u16],
+    pub next: &'static [u16],
+}
+
+const RAGGED: Store = Store {
+    name: "ragged 1-D",
+    create: create_ragged,
+    append: append_ragged,
+    read: read_ragged,
+    extra: 0,
+    old: &[2, 0, 3],
+    new: &[40, 0, 1],
+    next: &[7],
+};
+const STRINGS: Store =
+    Store { name: "strings", create: create_plain, append: append_strings, read: read_strings, ..RAGGED };
+const DENSE: Store = Store { name: "rows", create: create_rows, append: append_rows, read: read_rows, ..RAGGED };
+
+/// Seeds below 100 make 1-D samples of that length, those from 100 on N-D ones.
+pub const STORES: [Store; 11] = [
+    RAGGED,
+    Store { name: "ragged N-D", old: &[102, 3, 100], new: &[140, 0, 1], ..RAGGED },
+    Store { name: "ragged 1-D that becomes N-D", new: &[1, 104], ..RAGGED },
+    Store { name: "ragged without elements", old: &[0, 0], new: &[2], ..RAGGED },
+    Store { name: "ragged without samples", old: &[], new: &[2, 0], ..RAGGED },
+    STRINGS,
+    Store { name: "empty strings", old: &[0, 0], new: &[1], ..STRINGS },
+    Store { name: "frames", create: create_frames, ..STRINGS },
+    Store { name: "frames with a dictionary", create: create_with_dictionary, extra: TRAINING, ..STRINGS },
+    DENSE,
+    Store { name: "rows in F order", create: create_columns, ..DENSE },
+];
+
+impl Store {
+    /// Whether it comes into being by its first append; the others are created first.
+    pub fn begins_by_append(&self) -> bool {
+        matches!(self.name, "ragged 1-D" | "ragged N-D" | "strings")
+    }
+}
+
+fn shape(seed: u16) -> Vec<i64> {
+    match seed {
+        100 => vec![],
+        101.. => vec![2, i64::from(seed) - 100],
+        _ => vec![i64::from(seed)],
+    }
+}
+
+fn with_samples<T>(seeds: &[u16], use_them: impl FnOnce(&[Sample]) -> T) -> T {
+    let shapes: Vec<_> = seeds.iter().map(|&seed| shape(seed)).collect();
+    let values: Vec<Vec<u16>> = shapes.iter().zip(seeds).map(|(shape, seed)| numbers(shape, *seed)).collect();
+    let samples: Vec<_> = values.iter().zip(&shapes).map(|(values, shape)| Sample::new(values, shape)).collect();
+    use_them(&samples)
+}
+
+fn numbers(shape: &[i64], seed: u16) -> Vec<u16> {
+    let count = u16::try_from(shape.iter().product::<i64>()).unwrap();
+    (0..count).map(|i| 1 + i + 100 * seed).collect()
+}
+
+fn with(durability: Durability) -> Options {
+    Options { durability, ..Options::default() }
+}
+
+fn create_ragged(path: &Path, seeds: &[u16]) -> Result<()> {
+    with_samples(seeds, |samples| Ragged::create(path, &Layout::default(), &Dtype::of::<u16>(), samples))
+}
+
+fn append_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let mut map = Ragged::open_with(path, with(durability))?;
+    with_samples(seeds, |samples| map.append(&Dtype::of::<u16>(), samples))
+}
+
+fn read_ragged(path: &Path) -> Result<State> {
+    let map = Ragged::open(path, Mode::ReadOnly)?;
+    (0..map.len()).map(|i| map.get(i).map(|sample| (sample.shape.to_vec(), sample.bytes.to_vec()))).collect()
+}
+
+fn texts(seeds: &[u16]) -> Vec<String> {
+    seeds.iter().map(|&seed| format!("{seed} é ").repeat(seed.into())).collect()
+}
+
+fn create_plain(path: &Path, seeds: &[u16]) -> Result<()> {
+    Strings::create(path, &Layout::default(), None, &texts(seeds))
+}
+
+fn create_frames(path: &Path, seeds: &[u16]) -> Result<()> {
+    Strings::create(path, &Layout::default(), Some(Compression { level: 3, dict_size: None }), &texts(seeds))
+}
+
+/// A dictionary needs some more strings to be trained on.
+const TRAINING: usize = 12;
+
+fn create_with_dictionary(path: &Path, seeds: &[u16]) -> Result<()> {
+    let mut strings: Vec<_> =
+        (0..TRAINING).map(|n| format!("string {n} to train a dictionary on, {}", n * n)).collect();
+    strings.extend(texts(seeds));
+    Strings::create(path, &Layout::default(), Some(Compression { level: 1, dict_size: Some(256) }), &strings)
+}
+
+fn append_strings(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    Strings::open_with(path, with(durability))?.append(&texts(seeds))
+}
+
+fn read_strings(path: &Path) -> Result<State> {
+    let map = Strings::open(path, Mode::ReadOnly)?;
+    (0..map.len()).map(|i| Ok((vec![], map.get(i)?.as_bytes().to_vec()))).collect()
+}
+
+/// Elements of a row.
+const WIDTH: usize = 8;
+
+fn row_bytes(seeds: &[u16], order: Order) -> Vec<u8> {
+    let row = |seed: u16| (0..WIDTH as u16).map(move |i| 100 * seed + i);
+    let values: Vec<u16> = match order {
+        Order::C => seeds.iter().flat_map(|&seed| row(seed)).collect(),
+        Order::F => (0..WIDTH).flat_map(|i| seeds.iter().filter_map(move |&seed| row(seed).nth(i))).collect(),
+    };
+    bytemuck::cast_slice(&values).to_vec()
+}
+
+fn create_dense(path: &Path, seeds: &[u16], order: Order) -> Result<()> {
+    let shape = [seeds.len() as u64, WIDTH as u64];
+    Dense::create(path, &Dtype::of::<u16>(), &shape, order, &row_bytes(seeds, order))
+}
+
+fn create_rows(path: &Path, seeds: &[u16]) -> Result<()> {
+    create_dense(path, seeds, Order::C)
+}
+
+fn create_columns(path: &Path, seeds: &[u16]) -> Result<()> {
+    create_dense(path, seeds, Order::F)
+}
+
+fn append_rows(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let mut array = Dense::open_with(path, with(durability))?;
+    let shape = [seeds.len() as u64, WIDTH as u64];
+    array.extend(&Dtype::of::<u16>(), &shape, &row_bytes(seeds, array.order()))
+}
+
+/// Elements of a row lie side by side in C order, and as far apart as there are rows in F order.
+fn read_rows(path: &Path) -> Result<State> {
+    if crate::kind_of(path)?.is_none() {
+        return Ok(vec![]);
+    }
+    let array = Dense::open(path, Mode::ReadOnly)?;
+    let (values, rows) = (array.values::<u16>()?, array.shape()[0] as usize);
+    let place = |row: usize, i: usize| if array.order() == Order::C { row * WIDTH + i } else { i * rows + row };
+    let row = |row: usize| (0..WIDTH).flat_map(|i| values[place(row, i)].to_le_bytes()).collect();
+    Ok((0..rows).map(|index| (vec![WIDTH as i64], row(index))).collect())
+}

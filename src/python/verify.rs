@@ -1,0 +1,214 @@
+//! Verification, checksums and repair; `_verify.py` shows their progress.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::error::interrupt_with;
+use crate::layout::Layout;
+use crate::verify::{Finding, Repair, Report, repair_with, verify_with, write_checksums_with};
+
+/// A bar is moved no more often than this.
+const STEP: Duration = Duration::from_millis(50);
+
+/// Something about one place in a data set.
+#[pyclass(frozen, eq, name = "Finding", module = "mmap_ninja._core")]
+#[derive(PartialEq)]
+pub struct PyFinding(Finding);
+
+#[pymethods]
+impl PyFinding {
+    #[getter]
+    fn file(&self) -> PathBuf {
+        self.0.file.clone()
+    }
+
+    #[getter]
+    fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    #[getter]
+    fn samples<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let range = self.0.samples.as_ref().map(|samples| (samples.start, samples.end));
+        range.map(|range| py.import("builtins")?.getattr("range")?.call1(range)).transpose()
+    }
+
+    #[getter]
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Finding {}>", self.0)
+    }
+}
+
+fn listed<'py>(py: Python<'py>, findings: &[Finding]) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, findings.iter().map(|finding| PyFinding(finding.clone())))
+}
+
+/// A truth value would mean "sound" to one reader and "there are findings" to another.
+fn refuse_bool(name: &str, ok: bool) -> PyErr {
+    PyTypeError::new_err(format!("a {name} is neither true nor false; its attribute ok is {ok}"))
+}
+
+/// What a verification has found.
+#[pyclass(frozen, eq, name = "Report", module = "mmap_ninja._core")]
+#[derive(PartialEq)]
+pub struct PyReport(Report);
+
+#[pymethods]
+impl PyReport {
+    #[getter]
+    fn ok(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    #[getter]
+    fn kind(&self) -> Option<&'static str> {
+        self.0.kind.map(crate::Kind::name)
+    }
+
+    #[getter]
+    fn samples(&self) -> u64 {
+        self.0.samples
+    }
+
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    #[getter]
+    fn checked(&self) -> u64 {
+        self.0.checked
+    }
+
+    #[getter]
+    fn findings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        listed(py, &self.0.findings)
+    }
+
+    #[getter]
+    fn notes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        listed(py, &self.0.notes)
+    }
+
+    #[getter]
+    fn unlisted(&self) -> u64 {
+        self.0.unlisted
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        Err(refuse_bool("Report", self.ok()))
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Report {}>", self.0)
+    }
+}
+
+/// What a repair did, or would do.
+#[pyclass(frozen, eq, name = "Repair", module = "mmap_ninja._core")]
+#[derive(PartialEq)]
+pub struct PyRepair(Repair);
+
+#[pymethods]
+impl PyRepair {
+    #[getter]
+    fn ok(&self) -> bool {
+        self.0.problems.is_empty()
+    }
+
+    #[getter]
+    fn actions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        listed(py, &self.0.actions)
+    }
+
+    #[getter]
+    fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        listed(py, &self.0.problems)
+    }
+
+    #[getter]
+    fn kept(&self) -> Vec<PathBuf> {
+        self.0.kept.clone()
+    }
+
+    #[getter]
+    fn applied(&self) -> bool {
+        self.0.is_applied
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        Err(refuse_bool("Repair", self.ok()))
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Repair {}>", self.0)
+    }
+}
+
+/// Names of the sub-directories: starts, ends, shapes, elements of each sample.
+type Keys = (String, String, String, String);
+
+fn layout((starts, ends, shapes, flattened_shapes): Keys) -> Layout {
+    Layout { starts, ends, shapes, flattened_shapes }
+}
+
+/// Now and then, and at the end, runs signal handlers and calls `progress` with the bytes that were read and all there are.
+/// What one of them raises ends the reading.
+fn shown(progress: Option<Py<PyAny>>) -> impl FnMut(u64, u64) -> ControlFlow<()> + Send {
+    let mut last = Instant::now();
+    move |done, total| {
+        if done < total && last.elapsed() < STEP {
+            return ControlFlow::Continue(());
+        }
+        last = Instant::now();
+        let outcome = Python::attach(|py| {
+            progress.as_ref().map(|progress| progress.call1(py, (done, total))).transpose()?;
+            py.check_signals()
+        });
+        let Err(raised) = outcome else { return ControlFlow::Continue(()) };
+        interrupt_with(raised);
+        ControlFlow::Break(())
+    }
+}
+
+/// Reads everything in `out_dir`.
+#[pyfunction]
+pub fn verify(py: Python<'_>, out_dir: PathBuf, keys: Keys, progress: Option<Py<PyAny>>) -> PyResult<PyReport> {
+    let mut shown = shown(progress);
+    Ok(PyReport(py.detach(|| verify_with(&out_dir, &layout(keys), &mut shown))?))
+}
+
+/// Tells what a repair would do, or does it.
+#[pyfunction]
+pub fn repair(py: Python<'_>, out_dir: PathBuf, keys: Keys, apply: bool) -> PyResult<PyRepair> {
+    let mut shown = shown(None);
+    Ok(PyRepair(py.detach(|| repair_with(&out_dir, &layout(keys), apply, &mut shown))?))
+}
+
+/// Writes the checksums of all members.
+#[pyfunction]
+pub fn write_checksums(py: Python<'_>, out_dir: PathBuf, keys: Keys, progress: Option<Py<PyAny>>) -> PyResult<()> {
+    let mut shown = shown(progress);
+    Ok(py.detach(|| write_checksums_with(&out_dir, &layout(keys), &mut shown))?)
+}

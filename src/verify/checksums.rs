@@ -1,0 +1,199 @@
+//! `checksums.json`: a CRC-32 of every block of every member, as far as was committed when it was written.
+//!
+//! Appends leave what is covered as it was, but for the counts, which a `shape.ninja` begins with: those are kept as
+//! numbers, below which no count may fall. Its first bytes are a CRC-32 of all that follows them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::input::BLOCK;
+use super::survey::{Member, Role, Survey};
+use crate::error::{At, Error, Result};
+use crate::format::{self, CHECKSUMS, DATA, Kind, SHAPE};
+use crate::storage::{open_member, read_at, read_optional, skip_hole};
+
+const VERSION: u32 = 1;
+/// Enough for 8 TiB.
+const MAX_BYTES: u64 = 256 << 20;
+const HEAD: &str = "{\"crc32\":\"";
+const TAIL: &str = "\",";
+
+/// What is covered of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// The first byte that is covered: those before are a count.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// The count.
+    pub rows: Option<u64>,
+    /// Eight hexadecimal digits a block.
+    pub crc32: String,
+}
+
+/// The content of `checksums.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checksums {
+    version: u32,
+    block: u64,
+    /// Samples that were committed.
+    pub samples: u64,
+    /// By path, relative to the data set's directory.
+    pub files: BTreeMap<String, Entry>,
+}
+
+impl Checksums {
+    /// `None` where the data set has none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the file itself is damaged, or another release's.
+    pub fn read(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(CHECKSUMS);
+        let Some(text) = read_optional(&path, MAX_BYTES)? else { return Ok(None) };
+        let found = Self::parse(&text).ok_or_else(|| Error::corrupt(&path, "the checksums are themselves damaged"))?;
+        if (found.version, found.block) == (VERSION, BLOCK as u64) {
+            return Ok(Some(found));
+        }
+        Err(Error::corrupt(path, format!("checksums of version {} are not known", found.version)))
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let rest = text.strip_prefix(HEAD.as_bytes())?;
+        let (digits, rest) = rest.split_at_checked(8)?;
+        let rest = rest.strip_prefix(TAIL.as_bytes())?;
+        if digits != format!("{:08x}", crc32fast::hash(rest)).as_bytes() {
+            return None;
+        }
+        serde_json::from_slice(&[b"{", rest].concat()).ok()
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let body = serde_json::to_string(self).unwrap_or_default();
+        let rest = body.strip_prefix('{').unwrap_or_default();
+        format!("{HEAD}{:08x}{TAIL}{rest}", crc32fast::hash(rest.as_bytes())).into_bytes()
+    }
+
+    /// Checksums of all that is committed. `pass` is told of bytes that were read.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; what `pass` returns.
+    pub fn compute(dir: &Path, survey: &Survey, mut pass: impl FnMut(u64) -> Result<()>) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        for place in files_of(dir, survey) {
+            let path = dir.join(&place.file);
+            let file = open_member(&path, false)?;
+            let range = place.range(file.metadata().at(&path)?.len());
+            let (start, end, rows) = (range.start, range.end, place.rows());
+            let sums = blocks(range).map(|block| {
+                let sum = sum_of(&file, &block).at(&path)?;
+                pass(block.end - block.start)?;
+                Ok(format!("{sum:08x}"))
+            });
+            let crc32 = sums.collect::<Result<String>>()?;
+            files.insert(name_of(&place.file), Entry { start, end, rows, crc32 });
+        }
+        Ok(Self { version: VERSION, block: BLOCK as u64, samples: survey.samples, files })
+    }
+}
+
+impl Entry {
+    /// The checksum of a block; `None` where there is none.
+    pub fn sum(&self, block: usize) -> Option<u32> {
+        let digits = self.crc32.get(block * 8..block * 8 + 8)?;
+        u32::from_str_radix(digits, 16).ok()
+    }
+}
+
+/// One file of a data set.
+pub(super) struct Place<'a> {
+    pub file: PathBuf,
+    pub member: &'a Member,
+    pub content: Content,
+}
+
+/// What grows when samples are appended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Nothing.
+    Text,
+    /// The count at its beginning.
+    Shape,
+    /// The end.
+    Data,
+}
+
+impl Place<'_> {
+    /// What is to be covered of a file of `size`.
+    fn range(&self, size: u64) -> Range<u64> {
+        match self.content {
+            Content::Text => 0..size,
+            Content::Shape => 8.min(size)..size,
+            Content::Data => 0..self.member.needed(),
+        }
+    }
+
+    /// The count in a `shape.ninja`.
+    pub fn rows(&self) -> Option<u64> {
+        if self.content == Content::Shape {
+            self.member.shape.as_ref()?.first().map(|_| self.member.rows)
+        } else {
+            None
+        }
+    }
+}
+
+/// Every file of a data set.
+pub(super) fn files_of<'a>(dir: &Path, survey: &'a Survey) -> Vec<Place<'a>> {
+    let mut places = Vec::new();
+    for member in &survey.members {
+        let is_bytes = survey.kind == Kind::String && member.role == Role::Data;
+        let names = if is_bytes { &NAMES[..2] } else { &NAMES[..] };
+        let mut names = names.to_vec();
+        if matches!(member.role, Role::Data | Role::Axes) && survey.kind == Kind::Ragged {
+            names.push((format::SHAPES_ARE_FLAT, Content::Text));
+        }
+        if is_bytes {
+            let optional = [format::ZSTD_LEVEL, format::ZSTD_DICT];
+            let present = optional.into_iter().filter(|name| dir.join(name).symlink_metadata().is_ok());
+            names.extend(present.map(|name| (name, Content::Text)));
+        }
+        let place = |(name, content): (&str, Content)| Place { file: member.file(name), member, content };
+        places.extend(names.into_iter().map(place));
+    }
+    places
+}
+
+/// The files of a member; the first two are those of strings, too.
+const NAMES: [(&str, Content); 5] = [
+    (DATA, Content::Data),
+    (format::TYPE, Content::Text),
+    (format::DTYPE, Content::Text),
+    (SHAPE, Content::Shape),
+    (format::ORDER, Content::Text),
+];
+
+/// How `checksums.json` names a file, on every system.
+pub(super) fn name_of(file: &Path) -> String {
+    file.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// The blocks of a range.
+pub(super) fn blocks(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let end = range.end;
+    range.step_by(BLOCK).map(move |start| start..end.min(start + BLOCK as u64))
+}
+
+/// The checksum of a block.
+pub(super) fn sum_of(file: &File, block: &Range<u64>) -> io::Result<u32> {
+    let mut bytes = vec![0; usize::try_from(block.end - block.start).unwrap_or(0)];
+    // Bytes beyond the end of the file are no zeros, but an error.
+    if skip_hole(file, block.start) < block.end || file.metadata()?.len() < block.end {
+        read_at(file, block.start, &mut bytes)?;
+    }
+    Ok(crc32fast::hash(&bytes))
+}

@@ -1,0 +1,104 @@
+//! The contents of strings: UTF-8, or zstd frames of it.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::input::{BLOCK, Input};
+use super::report::Flaw;
+use crate::compression::Codec;
+use crate::error::Result;
+use crate::format::DATA;
+
+/// Longer than a frame of the longest string.
+const MAX_FRAME: u64 = (1 << 30) + (1 << 23);
+/// Bytes that may be read again for strings that overlap, beside as many as there are.
+const AGAIN: u64 = 64 << 20;
+
+const NO_FRAME: &str = "it is no zstd frame that decompresses to the size it states";
+const UNREADABLE: &str = "it cannot be read";
+
+/// Reads strings.
+pub(super) struct Contents {
+    input: Input,
+    codec: Option<Codec>,
+    size: u64,
+    /// The furthest byte that was read.
+    end: u64,
+    /// Bytes that were read again.
+    again: u64,
+}
+
+impl Contents {
+    /// `size`: committed bytes.
+    pub fn open(dir: &Path, codec: Option<Codec>, size: u64) -> Result<Self> {
+        Ok(Self { input: Input::open(&dir.join(DATA))?, codec, size, end: 0, again: 0 })
+    }
+
+    /// What is wrong with the string in `range`.
+    pub fn check(&mut self, range: &Range<u64>) -> Option<Flaw> {
+        let flaw = |offset, what, detail| Some(Flaw { file: PathBuf::from(DATA), offset: Some(offset), what, detail });
+        self.again += range.end.min(self.end).saturating_sub(range.start);
+        self.end = self.end.max(range.end);
+        if self.again > self.size.saturating_add(AGAIN) {
+            return flaw(range.start, "it was not read, since too many strings overlap", String::new());
+        }
+        if self.codec.is_some() {
+            return self.check_frame(range).and_then(|(what, detail)| flaw(range.start, what, detail));
+        }
+        match self.invalid(range) {
+            Ok(None) => None,
+            Ok(Some(offset)) => flaw(offset, "it is not UTF-8", String::new()),
+            Err(error) => flaw(range.start, UNREADABLE, error.to_string()),
+        }
+    }
+
+    /// The first byte that is no UTF-8.
+    fn invalid(&mut self, range: &Range<u64>) -> io::Result<Option<u64>> {
+        let mut at = range.start;
+        while at < range.end {
+            if range.end - at > BLOCK as u64 {
+                at = self.input.skip_hole(at).clamp(at, range.end);
+            }
+            let end = range.end.min(at + BLOCK as u64);
+            let bytes = self.input.bytes(at..end, self.size)?;
+            at = match std::str::from_utf8(bytes) {
+                Ok(_) => end,
+                Err(error) if error.error_len().is_none() && end < range.end => at + error.valid_up_to() as u64,
+                Err(error) => return Ok(Some(at + error.valid_up_to() as u64)),
+            };
+        }
+        Ok(None)
+    }
+
+    fn check_frame(&mut self, range: &Range<u64>) -> Option<(&'static str, String)> {
+        let frame = match self.frame(range) {
+            Ok(frame) => frame,
+            Err(error) => return Some((UNREADABLE, error.to_string())),
+        };
+        let Some(string) = self.codec.as_ref().and_then(|codec| codec.decompress(&frame)) else {
+            return Some((NO_FRAME, String::new()));
+        };
+        let invalid = std::str::from_utf8(&string).is_err();
+        invalid.then(|| ("what it decompresses to is not UTF-8", String::new()))
+    }
+
+    fn frame(&mut self, range: &Range<u64>) -> io::Result<Vec<u8>> {
+        let len = range.end - range.start;
+        if len > MAX_FRAME {
+            return Err(io::Error::other("the frame is longer than any string's"));
+        }
+        let mut frame = Vec::new();
+        frame.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))?;
+        let mut at = range.start;
+        while at < range.end {
+            let end = range.end.min(at + BLOCK as u64);
+            frame.extend_from_slice(self.input.bytes(at..end, self.size)?);
+            if at == range.start && Codec::stated_size(&frame).is_none() {
+                break;
+            }
+            at = end;
+        }
+        Ok(frame)
+    }
+}

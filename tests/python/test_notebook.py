@@ -1,0 +1,219 @@
+"""What a map says of itself, in a line and in a notebook."""
+
+import io
+import re
+import subprocess
+import sys
+from base64 import b64decode
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmap_ninja import RaggedMmap, StringsMmap, _image, _show
+from PIL import Image
+
+VOID = {"br", "img"}
+MARKUP = "<script>alert('1')</script> & \"x\" '>"
+
+
+class Page(HTMLParser):
+    """Tags, which must be closed in order, and the text between them."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.text, self.images, self._open = "", [], []
+        self.tags = set()
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        if tag == "img":
+            self.images.append(decode(dict(attributes)["src"]))
+        elif tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += f"{data}\n"
+
+
+def decode(source):
+    return np.asarray(
+        Image.open(io.BytesIO(b64decode(source.removeprefix("data:image/png;base64,"), validate=True)))
+    )
+
+
+def show(memmap):
+    return Page(memmap._repr_html_())
+
+
+def noise(*shape, dtype="uint8"):
+    return np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+
+
+def test_a_representation_is_one_line_that_says_what_it_is(path):
+    ragged = RaggedMmap.from_lists(path, [np.zeros(100, "int32")] * 1000)
+    assert repr(ragged) == f"RaggedMmap('{path}', 1000 samples, int32, 400.0 kB, mode='r+')"
+    texts = StringsMmap.from_strings(path, ["é"])
+    assert repr(texts) == f"StringsMmap('{path}', 1 text, 2 B, mode='r+b')"
+    assert "2 texts, zstd level 5, " in repr(StringsMmap.from_strings(path, ["a", "b"], zstd_level=5))
+    assert repr(RaggedMmap("no\nwhere")) == "RaggedMmap('no\\nwhere', 0 samples, 0 B, mode='r')"
+
+
+def test_the_size_follows_appends_and_ends_with_close(path):
+    ragged = RaggedMmap.from_lists(path, [np.zeros(3)])
+    ragged.append(np.zeros((2, 2)))
+    assert ragged.nbytes == 7 * 8 == RaggedMmap(path).nbytes
+    ragged.close()
+    assert ragged.nbytes == 0
+    texts = StringsMmap.from_strings(path, ["ab"])
+    texts.append("é")
+    assert texts.nbytes == 4
+    assert StringsMmap.from_strings(path, [""]).nbytes == 0
+    assert RaggedMmap.from_lists(path, [[]]).nbytes == 0
+
+
+def test_images_are_shown_as_they_are(path):
+    images = [noise(9, 12, channels) for channels in (1, 3, 4)] + [noise(7, 5)]
+    page = show(RaggedMmap.from_lists(path, images))
+    for image, shown in zip(images, page.images, strict=True):
+        assert np.array_equal(shown, image.squeeze())
+    assert "0: 9×12×1\n" in page.text
+
+
+def test_large_images_are_shown_small_and_keep_their_proportions(path):
+    image = np.repeat(np.repeat(noise(2, 4, 3), 500, 0), 500, 1)
+    (shown,) = show(RaggedMmap.from_lists(path, [image])).images
+    assert shown.shape == (48, 96, 3)
+    assert np.array_equal(shown[12::24, 12::24], image[250::500, 250::500])
+
+
+def test_what_a_wrapper_makes_of_samples_does_not_matter(path):
+    def fail(sample):
+        raise AssertionError
+
+    RaggedMmap.from_lists(path, [noise(4, 4)] * 2)
+    assert len(show(RaggedMmap(path, wrapper_fn=fail)).images) == 2
+
+
+def test_arrays_are_shown_by_shape_and_first_values(path):
+    page = show(
+        RaggedMmap.from_lists(path, [np.arange(6.0).reshape(2, 3), np.arange(100.0), np.float64(0.25)])
+    )
+    assert page.images == []
+    for text in (
+        "3 samples · float64 · 856 B",
+        "(2, 3)\n[0. 1. 2. 3. 4. 5.]",
+        "(100,)\n[ 0.  1.",
+        "...]",
+        "()\n0.25",
+    ):
+        assert text in page.text
+
+
+def test_few_samples_are_shown_and_the_others_counted(path):
+    assert "and 1,995 more" in show(RaggedMmap.from_lists(path, [[1, 2]] * 2000)).text
+    assert "and 12 more" in show(RaggedMmap.from_lists(path, [noise(3, 3)] * 20)).text
+    page = show(StringsMmap.from_strings(path, [f"text {n}" for n in range(7)]))
+    assert "text 4\nand 2 more" in page.text
+    assert "more" not in show(StringsMmap.from_strings(path, ["a"])).text
+
+
+def test_maps_without_samples_are_shown(path):
+    assert "0 samples · 0 B" in show(RaggedMmap(path)).text
+    assert "0 texts · 0 B" in show(StringsMmap(path)).text
+    ragged = RaggedMmap.from_lists(path, [[1]])
+    ragged.close()
+    assert "0 samples" in show(ragged).text
+
+
+@given(st.text())
+def test_nothing_in_texts_becomes_markup(fresh, text):
+    page = show(StringsMmap.from_strings(fresh(), [MARKUP + text]))
+    assert page.tags <= {"div", "b", "code", "br", "span", "table", "tr", "td"}
+    assert MARKUP in page.text
+
+
+@pytest.mark.parametrize("name", [MARKUP.replace("/", ""), "a\nb", "€" * 80])
+def test_nothing_in_names_becomes_markup(tmp_path, name):
+    page = show(RaggedMmap.from_lists(tmp_path / name, np.array([["<b>x</b>"]])))
+    assert page.text.count("<b>x</b>") == 1
+    assert not page.tags & {"script", "x"}
+    named = np.zeros((1, 2), [("<i>", "i4")])
+    assert "i" not in show(RaggedMmap.from_lists(tmp_path / "named", named)).tags
+
+
+def test_long_texts_are_cut_and_the_longest_not_read(path):
+    texts = StringsMmap.from_strings(path, ["é" * 1000, "a" * (17 << 20), "b" * 200], zstd_level=1)
+    page = show(texts)
+    assert "é" * 200 + "…" in page.text
+    assert "(a long text)" in page.text
+    assert "b" * 200 + "\n" in page.text
+    assert len(texts._repr_html_()) < 5000
+
+
+def test_damaged_samples_are_said_to_be_and_others_shown(path):
+    RaggedMmap.from_lists(path, [noise(4, 4), noise(5, 5), noise(6, 6)])
+    shapes = path / "shapes" / "data.ninja"
+    shapes.write_bytes(np.array([4, 4, -5, 2**62, 6, 6]).tobytes())
+    text = show(RaggedMmap(path)).text
+    assert "sample 1" in text
+    assert "(6, 6)" in text
+
+    StringsMmap.from_strings(path, ["one", "two"])
+    (path / "data.ninja").write_bytes(b"\xff\xffetwo")
+    page = show(StringsMmap(path))
+    assert "UTF-8" in page.text
+    assert "two" in page.text
+
+
+def test_elements_of_kilobytes_are_not_shown(path):
+    page = show(RaggedMmap.from_lists(path, [np.zeros(2, "S100000")]))
+    assert "(large elements)" in page.text
+
+
+def test_what_cannot_be_shown_leaves_it_to_the_text(path, monkeypatch):
+    ragged = RaggedMmap.from_lists(path, [[1]])
+    monkeypatch.setattr("mmap_ninja._html.html", lambda memmap: 1 / 0)
+    assert ragged._repr_html_() is None
+
+
+def test_an_import_does_not_load_what_only_people_need():
+    code = "import mmap_ninja, sys; print([m for m in sys.modules if 'mmap_ninja._html' in m or 'mmap_ninja.cli' in m])"
+    command = [
+        sys.executable,
+        "-c",
+        code + "; print('mmap_ninja._image' in sys.modules, 'argparse' in sys.modules)",
+    ]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert shown.startswith("[]\nFalse")
+
+
+@given(st.integers(0, 2**63))
+def test_sizes_have_four_digits_at_most(n_bytes):
+    shown = re.fullmatch(r"(\d{1,3}(?:\.\d)?) ([kMGTPE]?B)", _show.size(n_bytes))
+    scale = 1000 ** ["B", "kB", "MB", "GB", "TB", "PB", "EB"].index(shown[2])
+    assert float(shown[1]) * scale == pytest.approx(n_bytes, rel=0.051)
+
+
+@given(st.text())
+def test_cleaned_texts_can_be_printed(text):
+    assert _show.clean(text).isprintable()
+    assert not text.isprintable() or _show.clean(text) == text
+
+
+@given(st.integers(1, 600), st.integers(1, 600), st.sampled_from([0, 1, 3, 4]), st.integers(1, 40))
+def test_thumbnails_fit_and_stay_within_the_range_of_the_image(height, width, channels, side):
+    image = noise(height, width, channels) if channels else noise(height, width)
+    small = _image.thumbnail(image // 2 + 60, side)
+    assert max(small.shape[:2]) <= side
+    assert max(small.shape[:2]) == min(side, max(height, width))
+    assert small.shape[2] == max(1, channels)
+    assert small.min() >= 60
+    assert small.max() <= 187
