@@ -167,7 +167,7 @@ def construction(
     """
     if not overwrite:
         refuse_existing(out_dir)
-    work = _core.Construction(out_dir, resume, durability, timeout)
+    work, builder = _core.Construction(out_dir, resume, durability, timeout), os.getpid()
     built = Build(Path(work.partial), stream, reopen)
     try:
         if resume and _core.kind(built.partial) is not None:
@@ -176,6 +176,8 @@ def construction(
         if not overwrite:
             refuse_existing(out_dir)
     except BaseException as error:
+        if os.getpid() != builder:
+            raise  # A child that was forked meanwhile: the build is not its own.
         work.abandon(keep)
         if built.stored and keep:
             note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")

@@ -206,6 +206,13 @@ def test_rows_are_cast_to_the_dtype_of_the_first_batch(path):
     assert_identical(built, np.array([1, 2, 3], "int16"))
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 4])
+def test_rows_have_the_dtype_that_those_of_the_first_batch_have_in_common(path, batch_size):
+    rows = [np.int8([1, 2]), np.int8([-1, 9]), np.uint8([3, 4]), np.float32([5, 6]), np.uint8([7, 8])]
+    built = np_ninja.from_generator(path, iter(rows), batch_size)
+    assert_identical(built, np.stack(rows, dtype=np.stack(rows[:batch_size]).dtype, casting="unsafe"))
+
+
 BAD = {
     "tokens": (np.array([1.5]), TypeError),
     "mixed": (np.array([[70_000]]), OverflowError),
@@ -587,6 +594,39 @@ def test_a_batch_is_written_while_the_generator_makes_the_next_one(path, store):
         yield from store.samples(5, 3)
 
     assert len(store.generate(path, waiting(), 2)) == 5
+
+
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_child_that_the_generator_forks_leaves_the_build_alone(path, store):
+    parent, children = os.getpid(), []
+
+    def forking():
+        yield from store.samples(5)
+        children.append(os.fork())
+        yield from store.samples(9, 5)
+
+    error = None
+    try:
+        store.generate(path, forking(), 2)
+    except ValueError as raised:
+        error = raised
+    finally:
+        if os.getpid() != parent:
+            os._exit(0 if "forked" in str(error) else 1)
+    assert os.waitpid(children[0], 0)[1] == 0
+    store.create(whole := path.parent / "whole", store.samples(9))
+    assert tree(path) == tree(whole)
+
+
+def test_a_program_may_end_while_a_thread_builds(path):
+    code = (
+        "import itertools, threading, time, numpy as np; from mmap_ninja import RaggedMmap\n"
+        "samples = (np.zeros(1000) for _ in itertools.count())\n"
+        f"build = lambda: RaggedMmap.from_generator({str(path)!r}, samples, 10)\n"
+        "threading.Thread(target=build, daemon=True).start(); time.sleep(0.2)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert len(RaggedMmap(partial_of(path))) >= 10
 
 
 class Shown:
