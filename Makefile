@@ -11,7 +11,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-torch soak bench docs
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-portable test-torch soak bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -21,7 +21,7 @@ help:
 	@echo "make lint    linters, types and the crate's documentation"
 	@echo "make wheel   a manylinux wheel and the sdist into dist/, checked; make test-wheel test-sdist tries them"
 	@echo "make package the crate as cargo would publish it, built without Python"
-	@echo "make soak    the tests with faults at every file operation, in full"
+	@echo "make soak    the tests of reliability in full; hours"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
 	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
@@ -43,6 +43,8 @@ lint-rust: $(VENV)/.tools
 lint-python: $(VENV)/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest mmap_ninja._core
 
 lint-workflows: $(VENV)/.tools
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -55,8 +57,15 @@ test-rust:
 test-python: $(VENV)/.installed $(ORIGINAL)/.installed
 	$(BIN)/python -m pytest -q
 
-soak:
+# What there is of the tests where the system is not a Unix.
+test-portable: $(VENV)/.installed
+	cargo test -q --test model
+	cargo test -q --doc
+	$(BIN)/python -m pytest -q tests/python/test_documentation.py
+
+soak: $(VENV)/.installed $(ORIGINAL)/.installed
 	SOAK=1 cargo test --release --lib -- --nocapture
+	SOAK=1 $(BIN)/python -m pytest -q tests/python/reliability
 
 # Needs Debian's python3-torch, which brings NumPy 1.24: apt-get install python3-torch python3-pytest python3-tqdm
 test-torch: $(VENV)/.tools

@@ -11,8 +11,8 @@ myst_heading_anchors = 3
 
 # A name in single backticks is code, and a link where the API reference has it.
 default_role = "py:obj"
-autodoc_member_order = "bysource"
-python_maximum_signature_line_length = 80
+# The texts tell what is expected; NumPy's types would fill whole lines.
+autodoc_typehints = "none"
 
 html_theme = "furo"
 html_show_copyright = False

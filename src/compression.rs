@@ -19,8 +19,8 @@ use crate::storage::{read_optional, read_text};
 const MAX_STRING: usize = 1 << 30;
 /// No block of zstd expands further: 128 KiB out of 4 bytes.
 const MAX_RATIO: usize = 1 << 15;
-/// zstd's own bound of a dictionary is not tighter.
-const MAX_DICT: u64 = 1 << 30;
+/// No dictionary is larger: useful ones have some hundred KB.
+const MAX_DICT: usize = 16 << 20;
 /// So many times the size of a dictionary, and so many strings, it is trained on. More takes longer, and makes frames
 /// smaller by less than a hundredth.
 const TRAINED_ON: usize = 32;
@@ -76,7 +76,7 @@ impl Codec {
         };
         let level = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
         let level = level.ok_or_else(|| Error::corrupt(path, "no zstd level"))?;
-        let dict = read_optional(&dir.join(ZSTD_DICT), MAX_DICT)?.unwrap_or_default();
+        let dict = read_optional(&dir.join(ZSTD_DICT), MAX_DICT as u64)?.unwrap_or_default();
         Ok(Some(Self::new(level, dict)))
     }
 
@@ -89,6 +89,10 @@ impl Codec {
         }
         let dict = match compression.dict_size {
             None => Vec::new(),
+            Some(size) if size > MAX_DICT => {
+                let what = format!("{}: a dictionary has at most {MAX_DICT} bytes, not {size}", dir.display());
+                return Err(Error::Argument { what });
+            }
             Some(size) => trained(strings, size).map_err(|error| Error::Argument {
                 what: format!(
                     "{}: no dictionary of {size} bytes could be trained on the first batch, of {} strings: {error}; \

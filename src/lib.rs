@@ -128,6 +128,9 @@ pub fn kind_of(dir: impl AsRef<Path>) -> Result<Option<Kind>> {
 /// The path as seen from the root, without symbolic links: a handle outlives a change of the working directory, and a
 /// data set behind a link is replaced where it is, not the link.
 fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::Io { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() });
+    }
     let whole = std::path::absolute(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     Ok(whole.canonicalize().unwrap_or(whole))
 }

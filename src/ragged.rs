@@ -203,7 +203,7 @@ impl Ragged {
         };
         writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, batch)?;
-        self.writer = Some((lock.identity(), writer));
+        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
 
@@ -303,6 +303,11 @@ impl Ragged {
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
         self.writer = None;
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.options.layout
     }
 
     #[cfg(feature = "python")]

@@ -1,6 +1,7 @@
 //! Reading the members of a directory that may come from a stranger: regular files only, capped texts, no
 //! symbolic links below the directory itself.
 
+use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -181,6 +182,12 @@ impl Identity {
     /// `None` where there is nothing.
     pub fn of(path: &Path) -> Option<Self> {
         path.metadata().ok().as_ref().map(Self::from)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1)
     }
 }
 

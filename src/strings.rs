@@ -104,7 +104,7 @@ impl Strings {
     pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
         let dir = crate::absolute(dir.as_ref())?;
         let build = Build::beside(&dir)?;
-        write_new(&build, &dir, &Layout::default(), other.view.codec.as_deref(), &bytes_of(strings))?;
+        write_new(&build, &dir, &other.options.layout, other.view.codec.as_deref(), &bytes_of(strings))?;
         build.publish(&dir, &other.options)
     }
 
@@ -184,7 +184,7 @@ impl Strings {
         };
         writer.append(lock, &growths, self.options.durability)?;
         self.view = view.grown(&self.options, &ends)?;
-        self.writer = Some((lock.identity(), writer));
+        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
 
@@ -314,6 +314,11 @@ impl Strings {
     pub(crate) fn close(&mut self) {
         self.view = View::closed(&self.view.dir);
         self.writer = None;
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.options.layout
     }
 
     #[cfg(feature = "python")]

@@ -16,7 +16,7 @@ from typing import Any
 from mmap_ninja import _core
 
 
-def progress(samples: Iterable, verbose: bool, total: int | None = None) -> Iterable:
+def progress(samples: Iterable[Any], verbose: bool, total: int | None = None) -> Any:
     """Show a bar while `samples` are iterated over, if `verbose`."""
     if not verbose:
         return samples
@@ -25,17 +25,17 @@ def progress(samples: Iterable, verbose: bool, total: int | None = None) -> Iter
     return tqdm(samples, total=total if total is not None else expected(samples), unit=" samples")
 
 
-def expected(samples: Iterable, initial: int = 0) -> int | None:
+def expected(samples: Iterable[Any], initial: int = 0) -> int | None:
     """The number of samples after `initial` others, if `samples` tells theirs."""
     hint = length_hint(samples)
     return initial + hint if hint else None
 
 
-class Counter(AbstractContextManager):
+class Counter(AbstractContextManager[Any]):
     """A bar that is moved by hand, if `verbose`."""
 
     def __init__(self, verbose: bool, total: int | None = None, initial: int = 0):
-        self._bar = None
+        self._bar: Any = None
         if verbose:
             from tqdm.auto import tqdm
 
@@ -51,22 +51,22 @@ class Counter(AbstractContextManager):
             size = os.path.getsize(data) if (data := partial / "data.ninja").exists() else 0
             self._bar.set_postfix_str(f"{size / 1e6:.1f} MB written", refresh=False)
 
-    def over(self, samples: Iterable, partial: Path) -> Iterable:
+    def over(self, samples: Iterable[Any], partial: Path) -> Iterable[Any]:
         """Samples that are counted as they go into a directory."""
         return samples if self._bar is None else self._over(samples, partial)
 
-    def _over(self, samples: Iterable, partial: Path) -> Iterator:
+    def _over(self, samples: Iterable[Any], partial: Path) -> Iterator[Any]:
         for sample in samples:
             yield sample
             if self.update(1):
                 self.show_written(partial)
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
 
-def batches(samples: Iterable, batch_size: int) -> Iterator[list]:
+def batches(samples: Iterable[Any], batch_size: int) -> Iterator[list[Any]]:
     """Lists of `batch_size` samples; the last may be shorter."""
     check_batch_size(batch_size)
     iterator = iter(samples)
@@ -90,19 +90,27 @@ class Build:
 
     Attributes:
         stored: samples that are safe there.
+        scratch: gives a hidden directory that goes with the build.
     """
 
-    def __init__(self, partial: Path, stream: Callable[[Path], _core.Stream], reopen: Callable[[Path], Any]):
+    def __init__(
+        self,
+        partial: Path,
+        stream: Callable[[Path], _core.Stream],
+        reopen: Callable[[Path], Any] | None,
+        scratch: Callable[[], Path],
+    ):
         self.partial = partial
+        self.scratch = scratch
         self.stored = 0
         self._stream, self._reopen = stream, reopen
 
     @cached_property
     def memmap(self) -> Any:
-        """The map as it is when it is first asked for."""
-        return self._reopen(self.partial)
+        """The map as it is when it is first asked for; None where nobody says how to open it."""
+        return self._reopen and self._reopen(self.partial)
 
-    def extend(self, samples: Iterable, batch_size: int) -> None:
+    def extend(self, samples: Iterable[Any], batch_size: int) -> None:
         """Write all samples, each batch while the next one is being made."""
         stream = self._stream(self.partial)
         try:
@@ -112,8 +120,8 @@ class Build:
 
 
 def build(
-    out_dir: str | PathLike,
-    samples_from: Callable[[int], Iterable],
+    out_dir: str | PathLike[str],
+    samples_from: Callable[[int], Iterable[Any]],
     batch_size: int,
     stream: Callable[[Path], _core.Stream],
     reopen: Callable[[Path], Any],
@@ -144,7 +152,7 @@ def build(
     return built.stored > 0
 
 
-def same_place(out_dir: str | PathLike) -> Callable[[], str | PathLike]:
+def same_place(out_dir: str | PathLike[str]) -> Callable[[], str | PathLike[str]]:
     """What `out_dir` is called later: absolute, if the working directory has changed since."""
     before = os.path.abspath(out_dir)
     return lambda: out_dir if os.path.abspath(out_dir) == before else before
@@ -152,9 +160,9 @@ def same_place(out_dir: str | PathLike) -> Callable[[], str | PathLike]:
 
 @contextmanager
 def construction(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     stream: Callable[[Path], _core.Stream],
-    reopen: Callable[[Path], Any],
+    reopen: Callable[[Path], Any] | None,
     resume: bool = False,
     overwrite: bool = True,
     keep: bool = True,
@@ -168,9 +176,9 @@ def construction(
     if not overwrite:
         refuse_existing(out_dir)
     work, builder = _core.Construction(out_dir, resume, durability, timeout), os.getpid()
-    built = Build(Path(work.partial), stream, reopen)
+    built = Build(work.partial, stream, reopen, work.scratch)
     try:
-        if resume and _core.kind(built.partial) is not None:
+        if resume and reopen and _core.kind(built.partial) is not None:
             built.stored = len(built.memmap)
         yield built
         if not overwrite:
@@ -179,13 +187,23 @@ def construction(
         if os.getpid() != builder:
             raise  # A child that was forked meanwhile: the build is not its own.
         work.abandon(keep)
-        if built.stored and keep:
-            note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+        if keep:
+            note_safe(error, built)
         raise
-    work.finish()
+    try:
+        work.finish()
+    except BaseException as error:
+        note_safe(error, built)
+        raise
 
 
-def rest(sample_generator: Iterable, start: int) -> Iterable:
+def note_safe(error: BaseException, built: Build) -> None:
+    """Say what an interrupted build has left."""
+    if built.stored:
+        note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+
+
+def rest(sample_generator: Iterable[Any], start: int) -> Iterable[Any]:
     """The items of a generator after the first `start`, which an interrupted build has stored."""
     if not start:
         return sample_generator
@@ -198,7 +216,7 @@ def rest(sample_generator: Iterable, start: int) -> Iterable:
     return iterator
 
 
-def check_same(out_dir: str | PathLike, what: str, asked: Any, stored: Any) -> None:
+def check_same(out_dir: str | PathLike[str], what: str, asked: Any, stored: Any) -> None:
     """Refuse to resume a build with other options."""
     if asked != stored:
         raise ValueError(
@@ -206,7 +224,7 @@ def check_same(out_dir: str | PathLike, what: str, asked: Any, stored: Any) -> N
         )
 
 
-def refuse_existing(out_dir: str | PathLike) -> None:
+def refuse_existing(out_dir: str | PathLike[str]) -> None:
     """Raise FileExistsError where there is a data set."""
     if _core.kind(out_dir) is not None:
         raise FileExistsError(EEXIST, "A data set is there already", fspath(out_dir))

@@ -57,8 +57,10 @@ def _is_lossless(source: np.dtype, target: np.dtype) -> bool:
 
 def _changed(array: np.ndarray, converted: np.ndarray) -> np.ndarray:
     """Where a value is lost."""
+    changed: np.ndarray
     if _is_inexact(array.dtype) and _is_inexact(converted.dtype):
-        return ~np.isfinite(converted) & np.isfinite(array)
+        changed = ~np.isfinite(converted) & np.isfinite(array)
+        return changed
     back = converted.astype(array.dtype)
     changed = back != array
     if array.dtype.kind in "iu" and converted.dtype.kind in "iu":
@@ -66,7 +68,8 @@ def _changed(array: np.ndarray, converted: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "i" and converted.dtype.kind in "fc":
         # The largest integers round up to a float that has no integer of their type, and wrap.
         changed |= np.abs(converted) >= 2.0**63
-    return changed & ~(_is_nothing(array) & _is_nothing(back))
+    changed &= ~(_is_nothing(array) & _is_nothing(back))
+    return changed
 
 
 def _is_inexact(dtype: np.dtype) -> bool:
@@ -75,7 +78,8 @@ def _is_inexact(dtype: np.dtype) -> bool:
 
 def _is_nothing(array: np.ndarray) -> np.ndarray:
     """NaN and NaT: what differs from itself."""
-    return np.not_equal(array, array)
+    differs: np.ndarray = np.not_equal(array, array)
+    return differs
 
 
 def _refuse(array: np.ndarray, changed: np.ndarray, dtype: np.dtype, place: str) -> None:

@@ -1,11 +1,11 @@
 """What all handles of maps share: builds, names of the original for indexing, members as arrays, and pickles."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,7 +14,12 @@ from mmap_ninja._show import count
 from mmap_ninja.numpy import open_existing
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from mmap_ninja._typing import Batch, Indices, Items, T
 
 
 class Handle:
@@ -24,23 +29,43 @@ class Handle:
     for people `_ITEM`, what a sample is called, and `_facts`, what else is said of the map.
     """
 
+    if TYPE_CHECKING:
+        out_dir: Path
+        mode: str
+        _ITEM: str
+
+        def __len__(self) -> int: ...
+        # Python iterates by `__getitem__`, which type checkers do not know.
+        def __iter__(self: "Items[T]") -> Iterator[T]: ...
+        def _facts(self) -> list[str]: ...
+        def _prefetch(self, indices: Any) -> None: ...
+        def _join(self, source: str | PathLike[str]) -> None: ...
+        @classmethod
+        def _create(cls, out_dir: Path, samples: list[Any], **options: Any) -> Self: ...
+        @classmethod
+        def _opened(cls, out_dir: str | PathLike[str], **options: Any) -> Self: ...
+        @classmethod
+        def _reopened(cls, out_dir: Path, **options: Any) -> Self: ...
+        @staticmethod
+        def _write_shard(memmap: Any) -> Callable[[Path, list[Any]], Any]: ...
+
     @property
     def n(self) -> int:
         """The number of samples."""
         return len(self)
 
     @property
-    def range(self) -> np.ndarray:
+    def range(self) -> "NDArray[np.int64]":
         """The indices of all samples, int64 of shape (n,)."""
         return np.arange(len(self))
 
-    def __getitems__(self, indices: Sequence[int]) -> list:
+    def __getitems__(self: "Items[T]", indices: "Batch") -> "list[T]":
         """The samples at `indices`: what PyTorch's DataLoader calls. A subclass's own `__getitem__` is respected."""
         if getattr(type(self).__getitem__, "__objclass__", None) is not None:
             return self[list(indices)]
         return [self[index] for index in indices]
 
-    def prefetch(self, indices: Sequence[int]) -> None:
+    def prefetch(self, indices: "Indices") -> None:
         """Ask the kernel to read samples from the disk, and return at once.
 
         Batches do this by themselves where the samples are not in memory. It helps to announce the next batch while this
@@ -51,11 +76,11 @@ class Handle:
         """
         self._prefetch(indices)
 
-    def get_single(self, item: int) -> Any:
+    def get_single(self: "Items[T]", item: int) -> "T":
         """The sample at the index `item`; the same as `self[item]`."""
         return self[item]
 
-    def get_multiple(self, item: slice | Sequence[int]) -> list:
+    def get_multiple(self: "Items[T]", item: "Indices") -> "list[T]":
         """The samples at the indices `item`; the same as `self[item]`."""
         return self[item]
 
@@ -75,14 +100,14 @@ class Handle:
     @classmethod
     def from_generator(
         cls,
-        out_dir: str | PathLike,
-        sample_generator: Iterable,
+        out_dir: str | PathLike[str],
+        sample_generator: Iterable[Any],
         batch_size: int,
         verbose: bool = False,
         n: int | None = None,
         resume: bool = False,
         overwrite: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> "Self | None":
         """Store samples batch by batch, so that they need not fit into memory.
 
@@ -104,21 +129,27 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         samples_from = partial(_build.rest, sample_generator)
-        options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **_commit(kwargs)}
+        options: dict[str, Any] = {
+            "verbose": verbose,
+            "n": n,
+            "resume": resume,
+            "overwrite": overwrite,
+            **_commit(kwargs),
+        }
         is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
     def from_indexable(
         cls,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         indexable: Any,
         batch_size: int,
         n_jobs: int | None = None,
         verbose: bool = False,
         resume: bool = False,
         overwrite: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> "Self | None":
         """Store the samples of anything that can be indexed, batch by batch.
 
@@ -132,12 +163,15 @@ class Handle:
         """
         place = _build.same_place(out_dir)
         stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **_commit(kwargs)}
+        # A dictionary is trained on a whole batch; anything else is decided by the first sample.
+        deciding = None if kwargs.get("zstd_train_dictionary_size") else parallel.LEAST
+        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, "deciding": deciding}
+        options |= _commit(kwargs)
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
         return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
-    def _stages(cls, options: dict) -> tuple[Callable, Callable]:
+    def _stages(cls, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """How a build writes its samples, and how it opens the map that an interrupted one has left."""
         return partial(cls._stream, **options), partial(cls._reopened, **options)
 
@@ -145,27 +179,27 @@ class Handle:
         self._join(shard)
 
 
-def _commit(options: dict) -> dict:
+def _commit(options: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that putting a build in place heeds as well."""
     return {name: options[name] for name in ("durability", "timeout") if name in options}
 
 
-def member(memmap: Any, directory: Path, mode: str, rows: int) -> np.memmap:
+def member(memmap: Any, directory: Path, mode: str, rows: int) -> "np.memmap[Any, Any]":
     """The first rows of a member, opened once for as long as the handle shows so many."""
-    opened = vars(memmap).setdefault("_members", {})
+    opened: dict[Path, Any] = vars(memmap).setdefault("_members", {})
     known = opened.get(directory)
     if known is None or len(known) != rows:
         known = opened[directory] = open_existing(directory, mode)[:rows]
-    return known
+    return cast("np.memmap[Any, Any]", known)
 
 
-def reopen(cls: type, base: type, options: dict) -> Any:
+def reopen(cls: Any, base: Any, options: dict[str, Any]) -> Any:
     """Open a pickled map, without the constructor of a subclass, whose arguments nobody knows here."""
     memmap = cls.__new__(cls)
     base.__init__(memmap, **options)
     return memmap
 
 
-def state_of(memmap: Any, own: frozenset) -> dict:
+def state_of(memmap: Any, own: frozenset[str]) -> dict[str, Any]:
     """The attributes that a subclass has added to its `own`."""
     return {name: value for name, value in vars(memmap).items() if name not in own}

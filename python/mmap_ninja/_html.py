@@ -1,6 +1,7 @@
 """What a notebook shows of a map: a few samples, read with bounded effort whatever the files hold."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -13,7 +14,7 @@ from mmap_ninja._show import LARGEST_VALUE, clean, count, values
 _IMAGES, _ROWS = 8, 5
 _SIDE, _CHARACTERS = 96, 200
 # Texts and images of more bytes than this are not read.
-_LARGEST = 16 << 20
+_LARGEST = 64 << 20
 
 # Colours are the notebook's own, so that this suits light and dark ones.
 _BOX = "font-size:13px;line-height:1.5"
@@ -48,16 +49,16 @@ def _text(memmap: _core.Strings, index: int) -> str:
 
 def _arrays(memmap: _core.Ragged) -> str:
     samples = [_array(memmap, index) for index in range(min(_IMAGES, len(memmap)))]
-    images = [isinstance(sample, np.ndarray) and is_image(sample) for sample in samples]
-    if samples and all(images):
-        return _strip(samples, len(memmap))
+    images = [sample for sample in samples if not isinstance(sample, str) and is_image(sample)]
+    if images and len(images) == len(samples):
+        return _strip(images, len(memmap))
     rows = [(index, *_columns(sample)) for index, sample in enumerate(samples[:_ROWS])]
     return _table(rows, len(memmap))
 
 
 def _array(memmap: _core.Ragged, index: int) -> np.ndarray | str:
     """A stored sample, or why there is none to see."""
-    if memmap.dtype.itemsize > LARGEST_VALUE:
+    if memmap.dtype is not None and memmap.dtype.itemsize > LARGEST_VALUE:
         return "(large elements)"
     try:
         return np.asarray(memmap._stored(index), memmap.dtype)
@@ -93,7 +94,7 @@ def _picture(image: np.ndarray) -> str:
     return f"<img src='data:image/png;base64,{data}' width={width} height={height} style='{style}'>"
 
 
-def _table(rows: list[tuple], total: int) -> str:
+def _table(rows: Sequence[tuple[Any, ...]], total: int) -> str:
     lines = "".join(f"<tr style='background:none'>{''.join(map(_cell, row))}</tr>" for row in rows)
     table = f"<table style='margin:6px 0 0;border-collapse:collapse;border:0'>{lines}</table>" if rows else ""
     return table + _more(total - len(rows))

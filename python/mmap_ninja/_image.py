@@ -23,9 +23,9 @@ def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
     A large image is read at every so many pixels; these are averaged.
     """
     pixels = image if image.ndim == 3 else image[..., np.newaxis]
-    scale = max(1.0, max(pixels.shape[:2]) / side)
-    step = max(1, int(scale / 4))
-    height, width = (max(1, int(length / scale)) for length in pixels.shape[:2])
+    longest = max(side, *pixels.shape[:2])
+    step = max(1, longest // (4 * side))
+    height, width = (max(1, length * side // longest) for length in pixels.shape[:2])
     return _averaged(_averaged(pixels[::step, ::step], height, 0), width, 1)
 
 
@@ -37,7 +37,8 @@ def _averaged(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:
     starts = np.arange(length) * before // length
     counts = np.diff(starts, append=before)
     sums = np.add.reduceat(pixels, starts, axis, dtype=np.uint32)
-    return (sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))).round().astype(np.uint8)
+    means = sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))
+    return np.asarray(means.round(), np.uint8)
 
 
 def sheet(images: Sequence[np.ndarray], side: int) -> np.ndarray:
@@ -59,7 +60,7 @@ def _on_white(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] < 4:
         return pixels
     opacity = pixels[..., 3:] / 255
-    return (pixels[..., :3] * opacity + 255 * (1 - opacity)).round().astype(np.uint8)
+    return np.asarray((pixels[..., :3] * opacity + 255 * (1 - opacity)).round(), np.uint8)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -68,7 +69,7 @@ def png(pixels: np.ndarray) -> bytes:
     lines = np.zeros((height, 1 + width * channels), np.uint8)  # Each line begins with its filter: none.
     lines[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
-    chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines), b"IEND": b""}
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines.tobytes()), b"IEND": b""}
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks.items())
 
 

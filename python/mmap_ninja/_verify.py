@@ -8,7 +8,7 @@ from mmap_ninja import _core
 from mmap_ninja._core import Repair, Report
 
 
-def verify(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> Report:
+def verify(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> Report:
     """Read everything of a data set and report what is not as it should be.
 
     Found are files that are missing or have not the size that their counts ask for, samples whose offsets and shapes
@@ -22,9 +22,10 @@ def verify(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> Repor
         **keys: `starts_key`, `ends_key`, `shapes_key` and `flattened_shapes_key`, as for `RaggedMmap`.
 
     Returns:
-        A `Report`: `ok` is the verdict, `findings` is the damage, each with `file` (relative to `out_dir`), `offset` (in
-        bytes, or None), `samples` (a range of indices, or None) and `message`; `notes` is what is no damage, such as files
-        that are no part of the data set and samples without checksums. `str()` of it is for people. It has no truth value.
+        A `Report`, in which `ok` is the verdict, `findings` is the damage, each with `file` (relative to `out_dir`),
+        `offset` (in bytes, or None), `samples` (a range of indices, or None) and `message`; `notes` is what is no damage,
+        such as files that are no part of the data set and samples without checksums. `str()` of it is for people. It has
+        no truth value.
 
     Raises:
         FileNotFoundError: there is no such directory, or no data set in it. Damage raises nothing.
@@ -36,7 +37,7 @@ def verify(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> Repor
         return _core.verify(out_dir, _keys(**keys), progress)
 
 
-def repair(out_dir: str | PathLike, apply: bool = False, **keys: str) -> Repair:
+def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Repair:
     """Tell what would mend a torn data set; do it if asked to `apply`.
 
     An append that was cut off is finished or undone. Otherwise what is committed stays, or, where that is not all there,
@@ -52,8 +53,8 @@ def repair(out_dir: str | PathLike, apply: bool = False, **keys: str) -> Repair:
         **keys: as for `verify`.
 
     Returns:
-        A `Repair`: `actions` and `problems` are findings as those of `verify`, the latter damage that stays; `ok` is whether
-        there are no problems; `kept` lists the directories with what was cut; `applied` is what was asked for.
+        A `Repair`, in which `actions` and `problems` are findings as those of `verify`, the latter damage that stays; `ok`
+        is whether there are no problems; `kept` lists the directories with what was cut; `applied` is what was asked for.
 
     Raises:
         FileNotFoundError: there is no such directory, or no data set in it.
@@ -69,7 +70,7 @@ def repair(out_dir: str | PathLike, apply: bool = False, **keys: str) -> Repair:
     return _core.repair(out_dir, _keys(**keys), apply)
 
 
-def write_checksums(out_dir: str | PathLike, verbose: bool = False, **keys: str) -> None:
+def write_checksums(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> None:
     """Write `checksums.json` into a data set: a CRC-32 of every block of 256 KiB of every file.
 
     From then on `verify` finds every changed bit in what it covers. Samples that are appended later are not covered until

@@ -13,7 +13,7 @@ from mmap_ninja.parallel import ParallelBatchCollector
 
 
 def _bytes_to_int(inp: bytes, fmt: str = "<i") -> int:
-    return struct.unpack(fmt, inp)[0]
+    return int(struct.unpack(fmt, inp)[0])
 
 
 def _int_to_bytes(inp: int, fmt: str = "<i") -> bytes:
@@ -28,19 +28,19 @@ def _str_to_bytes(inp: str, encoding: str = "utf-8") -> bytes:
     return inp.encode(encoding)
 
 
-def _int_to_file(inp: int, file: str | PathLike, *args, **kwargs) -> None:
+def _int_to_file(inp: int, file: str | PathLike[str], *args: Any, **kwargs: Any) -> None:
     Path(file).write_bytes(_int_to_bytes(inp, *args, **kwargs))
 
 
-def _file_to_int(file: str | PathLike, *args, **kwargs) -> int:
+def _file_to_int(file: str | PathLike[str], *args: Any, **kwargs: Any) -> int:
     return _bytes_to_int(Path(file).read_bytes(), *args, **kwargs)
 
 
-def _str_to_file(inp: str, file: str | PathLike, *args, **kwargs) -> None:
+def _str_to_file(inp: str, file: str | PathLike[str], *args: Any, **kwargs: Any) -> None:
     Path(file).write_bytes(_str_to_bytes(inp, *args, **kwargs))
 
 
-def _file_to_str(file: str | PathLike, *args, **kwargs) -> str:
+def _file_to_str(file: str | PathLike[str], *args: Any, **kwargs: Any) -> str:
     return _bytes_to_str(Path(file).read_bytes(), *args, **kwargs)
 
 
@@ -48,15 +48,15 @@ def _shape_to_bytes(shape: Sequence[int], fmt: str = "<Q") -> bytes:
     return b"".join(struct.pack(fmt, axis) for axis in shape)
 
 
-def _bytes_to_shape(inp: bytes, step=8, fmt: str = "<Q") -> Sequence[int]:
+def _bytes_to_shape(inp: bytes, step: int = 8, fmt: str = "<Q") -> Sequence[int]:
     return tuple(struct.unpack(fmt, inp[at : at + step])[0] for at in range(0, len(inp), step))
 
 
-def _shape_to_file(shape: Sequence[int], file: str | PathLike) -> None:
+def _shape_to_file(shape: Sequence[int], file: str | PathLike[str]) -> None:
     Path(file).write_bytes(_shape_to_bytes(shape))
 
 
-def _file_to_shape(file: str | PathLike) -> Sequence[int]:
+def _file_to_shape(file: str | PathLike[str]) -> Sequence[int]:
     return _bytes_to_shape(Path(file).read_bytes())
 
 
@@ -70,12 +70,12 @@ class BytesSlices:
 
 
 def from_generator_base(
-    out_dir: str | PathLike,
-    sample_generator: Iterable,
+    out_dir: str | PathLike[str],
+    sample_generator: Iterable[Any],
     batch_size: int,
-    batch_ctor: Callable,
-    extend_fn: Callable | None = None,
-    **kwargs,
+    batch_ctor: Callable[..., Any],
+    extend_fn: Callable[..., Any] | None = None,
+    **kwargs: Any,
 ) -> Any:
     """Store samples batch by batch, in any store.
 
@@ -97,14 +97,14 @@ def from_generator_base(
 
 
 def from_indexable_base(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     indexable: Any,
     batch_size: int,
-    batch_ctor: Callable,
-    extend_fn: Callable | None = None,
+    batch_ctor: Callable[..., Any],
+    extend_fn: Callable[..., Any] | None = None,
     n_jobs: int | None = None,
     verbose: bool = False,
-    **kwargs,
+    **kwargs: Any,
 ) -> Any:
     """Store the samples of anything that can be indexed, batch by batch, in any store.
 
@@ -120,7 +120,11 @@ def from_indexable_base(
 
 
 def _store(
-    out_dir: Path, batches: Iterable[list], batch_ctor: Callable, extend_fn: Callable | None, options: dict
+    out_dir: Path,
+    batches: Iterable[list[Any]],
+    batch_ctor: Callable[..., Any],
+    extend_fn: Callable[..., Any] | None,
+    options: dict[str, Any],
 ) -> Any:
     """Create a map from the first batch and extend it by the others."""
     memmap = None
@@ -146,12 +150,12 @@ class Wrapped:
     'B'
     """
 
-    def __init__(self, data, wrapper_fn: Callable, copy_before_wrapper_fn: bool = True):
+    def __init__(self, data: Any, wrapper_fn: Callable[..., Any], copy_before_wrapper_fn: bool = True):
         self.data = data
         self.wrapper_fn = wrapper_fn
         self.copy_before_wrapper_fn = copy_before_wrapper_fn
 
-    def __getitem__(self, item):
+    def __getitem__(self, item: Any) -> Any:
         sample = self.data[item]
         return self.wrapper_fn(copy(sample) if self.copy_before_wrapper_fn else sample)
 

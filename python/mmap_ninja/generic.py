@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
@@ -15,9 +16,17 @@ from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
 
 
+@overload
 def open_existing(
-    out_dir: str | PathLike, wrapper_fn: Callable | None = None, mode: str = "r+b"
-) -> RaggedMmap | StringsMmap | np.memmap | Wrapped:
+    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: str = "r+b"
+) -> RaggedMmap | StringsMmap | np.memmap: ...
+@overload
+def open_existing(
+    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: str = "r+b"
+) -> RaggedMmap[Any, Any] | Wrapped: ...
+def open_existing(
+    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: str = "r+b"
+) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
     """Open the data set in `out_dir`, of any kind.
 
     Args:
@@ -45,7 +54,11 @@ def open_existing(
 
 
 def concatenate(
-    out_dir: str | PathLike, dirs: Iterable[str | PathLike], verbose: bool = False, overwrite: bool = True
+    out_dir: str | PathLike[str],
+    dirs: Iterable[str | PathLike[str]],
+    verbose: bool = False,
+    overwrite: bool = True,
+    **keys: str,
 ) -> RaggedMmap | StringsMmap | np.memmap:
     """Join data sets of one kind, sample after sample, as one build of all of them would have been.
 
@@ -57,6 +70,8 @@ def concatenate(
         dirs: at least one directory.
         verbose: show a progress bar.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        **keys: `starts_key` and others, where all of `dirs` have sub-directories of other names; see `RaggedMmap` and
+            `StringsMmap`.
 
     Returns:
         The joined data set, opened for writing.
@@ -75,6 +90,7 @@ def concatenate(
     if not dirs:
         raise ValueError("at least one directory is needed to concatenate")
     kind = _kind(dirs[0])
+    _opened(kind, dirs[0], "r", keys)
     partial = os.path.realpath(out_dir) + ".partial"
     if any(os.path.realpath(directory) == partial for directory in dirs):
         raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
@@ -84,18 +100,25 @@ def concatenate(
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
-            _join(kind, built.partial, directory)
-    return open_existing(out_dir, mode="r+")
+            _join(kind, built.partial, directory, keys)
+    return _opened(kind, out_dir, "r+", keys)
 
 
-def _join(kind: str, out_dir: Path, directory: Path) -> None:
+def _opened(
+    kind: str, out_dir: str | PathLike, mode: str, keys: dict[str, str]
+) -> RaggedMmap | StringsMmap | np.memmap:
+    stores = {"ragged": RaggedMmap, "string": StringsMmap, "numpy": np_ninja.open_existing}
+    return stores[kind](out_dir, mode=mode, **keys)
+
+
+def _join(kind: str, out_dir: Path, directory: Path, keys: dict[str, str]) -> None:
     if kind == "numpy":
         _core.join_dense(out_dir, directory)
     else:
-        {"ragged": RaggedMmap, "string": StringsMmap}[kind](out_dir)._join(directory)
+        _opened(kind, out_dir, "r", keys)._join(directory)
 
 
-def _kind(directory: str | PathLike) -> str:
+def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
     if kind is None:
         raise FileNotFoundError(errno.ENOENT, "No data set in this directory", os.fspath(directory))

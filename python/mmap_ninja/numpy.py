@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,14 +25,16 @@ class NumpyBytesSlices:
     shapes: list[tuple[int, ...]]
 
 
-def _empty(out_dir: str | PathLike, dtype: str | np.dtype, shape: Sequence[int], order: str) -> np.memmap:
+def _empty(
+    out_dir: str | PathLike[str], dtype: str | np.dtype, shape: Sequence[int], order: str
+) -> np.memmap:
     """Create an array of zeros to be filled in place; returned writable."""
     _core.create_zeros(out_dir, dtype, shape, order)
     return open_existing(out_dir, mode="r+")
 
 
 def from_ndarray(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     arr: np.ndarray,
     overwrite: bool = True,
     durability: str = "process",
@@ -64,8 +66,8 @@ def from_ndarray(
 
 
 def from_generator(
-    out_dir: str | PathLike,
-    sample_generator: Iterable,
+    out_dir: str | PathLike[str],
+    sample_generator: Iterable[Any],
     batch_size: int,
     verbose: bool = False,
     n: int | None = None,
@@ -96,15 +98,15 @@ def from_generator(
         TypeError, OverflowError: a sample's values do not survive the cast to the dtype of the first batch.
     """
 
-    commit = {"durability": durability, "timeout": timeout}
-    options = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **commit}
+    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
+    options: dict[str, Any] = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **commit}
     place, samples_from = _build.same_place(out_dir), partial(_build.rest, sample_generator)
     is_built = _build.build(out_dir, samples_from, batch_size, *_Stack.stages(**commit), **options)
     return open_existing(place(), mode="r+") if is_built else None
 
 
 def from_indexable(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     indexable: Any,
     batch_size: int,
     n_jobs: int | None = None,
@@ -123,8 +125,8 @@ def from_indexable(
 
     For the others, and what is returned, see `from_generator`.
     """
-    commit = {"durability": durability, "timeout": timeout}
-    options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **commit}
+    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
+    options: dict[str, Any] = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **commit}
     stages = (*_Stack.stages(**commit), _Stack.write_shard, _Stack.join_shard)
     place = _build.same_place(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
@@ -144,14 +146,14 @@ class _Stack:
         self.dtype, self.shape, self.order = _core.read_dense(out_dir)
 
     @classmethod
-    def stages(cls, **commit) -> tuple[Callable, Callable]:
+    def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """How a build writes its rows, and how it opens the array that an interrupted one has left."""
         return partial(_core.Stream.dense, **commit), partial(cls, **commit)
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def write_shard(self) -> Callable[[Path, list], None]:
+    def write_shard(self) -> Callable[[Path, list[Any]], None]:
         """What a worker process does with its samples."""
         return partial(_write_stack, self.dtype, self.order, self.commit)
 
@@ -159,12 +161,14 @@ class _Stack:
         _core.join_dense(self.out_dir, shard)
 
 
-def _write_stack(dtype: np.dtype, order: str, commit: tuple, out_dir: Path, samples: list) -> None:
+def _write_stack(
+    dtype: np.dtype, order: Literal["C", "F"], commit: tuple[str, float], out_dir: Path, samples: list[Any]
+) -> None:
     stacked = cast(_stacked(out_dir, samples), dtype, str(out_dir))
     _core.create_dense(out_dir, np.asarray(stacked, order=order), *commit)
 
 
-def _stacked(out_dir: Path, samples: list) -> np.ndarray:
+def _stacked(out_dir: Path, samples: list[Any]) -> np.ndarray:
     arrays = [np.asarray(sample) for sample in samples]
     for place, array in enumerate(arrays):
         if array.shape != arrays[0].shape:
@@ -173,25 +177,30 @@ def _stacked(out_dir: Path, samples: list) -> np.ndarray:
     return np.stack(arrays)
 
 
-def open_existing(out_dir: str | PathLike, mode: str = "r") -> np.memmap:
+def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:
     """Open the array in `out_dir`.
 
     Args:
         out_dir: the directory.
         mode: 'r' to read, 'r+' to assign to the file, 'c' to assign in memory only.
 
+    Returns:
+        The array, of its dtype and shape, on the mapped bytes.
+
     Raises:
         FileNotFoundError: there is no array.
         CorruptDatasetError: its files contradict each other.
         ValueError: the mode is unknown, or would erase the array.
     """
-    mode = _core.numpy_mode(mode)
+    array_mode = _core.numpy_mode(mode)
     dtype, shape, order = _core.read_dense(out_dir)
-    return np.memmap(os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=mode, shape=shape, order=order)
+    return np.memmap(
+        os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=array_mode, shape=shape, order=order
+    )
 
 
 def extend_dir(
-    out_dir: str | PathLike, arr: np.ndarray, durability: str = "process", timeout: float = 60.0
+    out_dir: str | PathLike[str], arr: np.ndarray, durability: str = "process", timeout: float = 60.0
 ) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
@@ -214,7 +223,8 @@ def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", tim
 
     For the arguments and errors, see `extend_dir`.
     """
-    extend_dir(Path(np_mmap.filename).parent, arr, durability, timeout)
+    directory = Path(np_mmap.filename).parent  # type: ignore[arg-type]  # None is refused
+    extend_dir(directory, arr, durability, timeout)
 
 
 def append(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:

@@ -1,17 +1,20 @@
 """Samples of anything that can be indexed, loaded here or in several processes through joblib."""
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from enum import Enum
 from functools import partial
 from itertools import count, islice
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from mmap_ninja import _build
+from mmap_ninja import _build, _core
+from mmap_ninja._remote import Failure
+
+# Fewer samples at once are not worth a worker's while.
+LEAST = 32
 
 
 class _Exhausted(Enum):
@@ -37,7 +40,7 @@ class ParallelBatchCollector:
     """
 
     def __init__(
-        self, indexable, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs
+        self, indexable: Any, batch_size: int, n_jobs: int | None = None, verbose: bool = False, **kwargs: Any
     ):
         self.verify(indexable, batch_size)
         self.indexable = as_indexable(indexable)
@@ -49,7 +52,7 @@ class ParallelBatchCollector:
         self._bar = _build.Counter(verbose, self._length)
 
     @staticmethod
-    def verify(indexable, batch_size: int) -> None:
+    def verify(indexable: Any, batch_size: int) -> None:
         """Refuse what cannot be indexed, or batches of nothing."""
         _build.check_batch_size(batch_size)
         if not hasattr(indexable, "__getitem__") and not callable(indexable):
@@ -58,24 +61,26 @@ class ParallelBatchCollector:
             )
 
     @staticmethod
-    def begin(n_jobs: int | None, **kwargs) -> Any:
+    def begin(n_jobs: int | None, **kwargs: Any) -> Any:
         """The `joblib.Parallel` for `n_jobs`; None where samples are loaded here."""
         if n_jobs in (None, 1):
             return None
+        if n_jobs == 0:
+            raise ValueError("n_jobs must be a number of processes, negative to count from all cores, not 0")
         try:
             from joblib import Parallel
         except ImportError as error:
             raise ImportError("n_jobs needs joblib: pip install mmap_ninja[parallel]") from error
         return Parallel(n_jobs=n_jobs, **kwargs)
 
-    def batches(self) -> Iterator[list]:
+    def batches(self) -> Iterator[list[Any]]:
         """The batches, one after another."""
         with self._bar:
             while not self.completed_batches():
                 if batch := self.collect_batch():
                     yield batch
 
-    def collect_batch(self) -> list:
+    def collect_batch(self) -> list[Any]:
         """The next batch: shorter, or empty, at the end."""
         indices = next(self._ranges, range(0))
         load = partial(_load, self.indexable, self._length)
@@ -90,7 +95,7 @@ class ParallelBatchCollector:
         self._bar.update(len(batch))
         return batch
 
-    def exhausted(self, results: Sequence = ()) -> bool:
+    def exhausted(self, results: Sequence[Any] = ()) -> bool:
         """Whether the end was reached, or stands among `results`."""
         return self._exhausted or any(sample is EXHAUSTED for sample in results)
 
@@ -140,12 +145,23 @@ def length_of(indexable: Any) -> int | None:
 
 
 def ranges(start: int, stop: int | None, step: int) -> Iterator[range]:
-    """Consecutive ranges of `step` indices, without end where `stop` is None."""
-    starts = count(start, step) if stop is None else range(start, stop, step)
-    return (range(first, first + step if stop is None else min(first + step, stop)) for first in starts)
+    """Consecutive ranges that end at multiples of `step`, without end where `stop` is None."""
+    while stop is None or start < stop:
+        end = start - start % step + step
+        yield range(start, end if stop is None else min(end, stop))
+        start = end
 
 
-def samples(indexable: Any, start: int = 0) -> Iterator:
+def shares(start: int, stop: int | None, step: int, workers: int) -> Iterator[range]:
+    """The same, cut smaller towards the end, so that all workers end together."""
+    for batch in ranges(start, stop, step):
+        while batch:
+            share = len(batch) if stop is None else max((stop - batch.start) // (2 * workers), LEAST)
+            yield batch[:share]
+            batch = batch[share:]
+
+
+def samples(indexable: Any, start: int = 0) -> Iterator[Any]:
     """The samples from an index on."""
     length = length_of(indexable)
     if length is not None and length < start:
@@ -172,18 +188,19 @@ def _load(indexable: Any, length: int | None, index: int) -> Any:
 
 
 def build(
-    out_dir: str | PathLike,
+    out_dir: str | PathLike[str],
     indexable: Any,
     batch_size: int,
     n_jobs: int | None,
-    stream: Callable[[Path], Any],
+    stream: Callable[[Path], _core.Stream],
     reopen: Callable[[Path], Any],
-    write_shard: Callable[[Any], Callable[[Path, list], Any]],
+    write_shard: Callable[[Any], Callable[[Path, list[Any]], Any]],
     join_shard: Callable[[Any, Path], Any],
     *,
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
+    deciding: int | None = None,
     durability: str = "process",
     timeout: float = 60.0,
 ) -> bool:
@@ -193,22 +210,25 @@ def build(
         stream, reopen: see `_build.build`.
         write_shard: makes, of the map, what a worker does with a directory and its samples.
         join_shard: appends such a directory to the map.
+        deciding: the first samples, which decide how all of them are stored; by default those of a batch.
     """
     ParallelBatchCollector.verify(indexable, batch_size)
     run = ParallelBatchCollector.begin(n_jobs, return_as="generator")
     length = length_of(indexable)
     if run is None:
-        options = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
+        options: dict[str, Any] = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
         options |= {"durability": durability, "timeout": timeout}
         return _build.build(out_dir, partial(samples, indexable), batch_size, stream, reopen, **options)
     with _build.construction(
         out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
     ) as built:
+        folder = built.scratch()
         if not built.stored:
-            # The first batch settles the dtype and the dictionary for all.
-            built.extend(islice(samples(indexable), batch_size), batch_size)
+            first = islice(samples(indexable), min(deciding or batch_size, batch_size))
+            with _results(run, _starts(run, length), folder):
+                built.extend(first, batch_size)
         if built.stored:
-            work = _write_shards(run, built, indexable, batch_size, write_shard(built.memmap))
+            work = _write_shards(run, built, indexable, batch_size, folder, write_shard(built.memmap))
             with closing(work) as shards, _build.Counter(verbose, length, built.stored) as bar:
                 for shard, stored in shards:
                     join_shard(built.memmap, shard)
@@ -218,13 +238,43 @@ def build(
     return built.stored > 0
 
 
+@contextmanager
+def _results(run: Callable, tasks: Iterable[tuple], folder: Path) -> Iterator[Iterator]:
+    """What comes back from worker processes, which stop at the next sample once their `folder` is gone.
+
+    To wait for that is better than to kill them, which may leave their pool broken.
+    """
+    results = run(tasks)
+    try:
+        yield results
+    except BaseException:
+        _build.discard(folder)
+        raise
+    finally:
+        with suppress(Exception):
+            deque(results, 0)
+        results.close()
+
+
+def _starts(run: Any, length: int | None) -> Iterator[tuple]:
+    """Tasks that let worker processes start, if there will be any work."""
+    from joblib import delayed, effective_n_jobs
+
+    return (delayed(_start)() for _ in range(0 if length == 0 else effective_n_jobs(run.n_jobs)))
+
+
+def _start() -> None:
+    """The worker imports this module, which takes longer than what it does here."""
+
+
 def _write_shards(
-    run: Callable,
+    run: Any,
     built: _build.Build,
     indexable: Any,
     batch_size: int,
-    write_shard: Callable[[Path, list], Any],
-) -> Iterator[tuple[Path, int]]:
+    folder: Path,
+    write_shard: Callable[[Path, list[Any]], Any],
+) -> Generator[tuple[Path, int], None, None]:
     """The rest of an indexable as directories, in the order of the indices, and how many samples are in each.
 
     Worker processes load the samples and write them; only counts come back.
@@ -232,45 +282,53 @@ def _write_shards(
     from joblib import delayed, effective_n_jobs
 
     length, workers = length_of(indexable), effective_n_jobs(run.n_jobs)
-    with TemporaryDirectory(prefix=f".{built.partial.name}.", dir=built.partial.parent) as folder:
-        work = partial(_write_shard, as_indexable(indexable), length, Path(folder), write_shard)
-        parts, is_ended = ranges(built.stored, length, batch_size), False
-        # Where the end is not known, workers do not run far ahead of it.
-        for wave in iter(lambda: list(islice(parts, 4 * workers if length is None else None)), []):
-            # Counts come in the order of the ranges, while workers are ahead.
-            with _quiet(run(delayed(work)(part) for part in wave)) as counts:
-                for indices, stored in zip(wave, counts, strict=True):
-                    shard = Path(folder) / str(indices.start)
-                    if stored and not is_ended:
-                        yield shard, stored
-                    _build.discard(shard)
+    work = partial(_write_shard, as_indexable(indexable), length, folder, write_shard)
+    parts = shares(built.stored, length, batch_size, workers)
+    # Where the end is not known, workers do not run far ahead of it.
+    for wave in iter(lambda: list(islice(parts, 4 * workers if length is None else None)), []):
+        # Counts come in the order of the ranges, while workers are ahead.
+        tasks = (delayed(work)(part) for part in wave if folder.is_dir())
+        with _results(run, tasks, folder) as counts:
+            for indices, stored in zip(wave, counts, strict=True):
+                if isinstance(stored, Failure):
+                    raise stored.error
+                before, shard = built.stored, folder / str(indices.start)
+                if stored is None:
+                    built.extend(islice(samples(indexable, indices.start), len(indices)), batch_size)
+                elif stored:
+                    yield shard, stored
+                _build.discard(shard)
+                if built.stored - before < len(indices):
                     # What others have loaded beyond the first missing sample does not count.
-                    is_ended = is_ended or stored < len(indices)
-            if is_ended:
-                return
-
-
-@contextmanager
-def _quiet(counts: Iterator) -> Iterator[Iterator]:
-    """Results of joblib, which warns of those that nobody asks for any more, as is right after an error."""
-    try:
-        yield counts
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            counts.close()
+                    _build.discard(folder)
+                    return
 
 
 def _write_shard(
-    indexable: Any, length: int | None, folder: Path, write_shard: Callable[[Path, list], Any], indices: range
-) -> int:
-    """The number of samples that were there."""
+    indexable: Any,
+    length: int | None,
+    folder: Path,
+    write_shard: Callable[[Path, list[Any]], Any],
+    indices: range,
+) -> "int | None | Failure":
+    """The number of samples that were there; None where they could not be stored.
+
+    They are loaded and stored again in the caller's process then, whose error names the sample and the map.
+    """
     loaded = []
     for index in indices:
-        sample = _load(indexable, length, index)
+        if not folder.is_dir():
+            return 0  # The build has ended.
+        try:
+            sample = _load(indexable, length, index)
+        except Exception as error:  # noqa: BLE001 - the caller raises it
+            return Failure(error, f"the sample at index {index}")
         if sample is EXHAUSTED:
             break
         loaded.append(sample)
-    if loaded:
-        write_shard(folder / str(indices.start), loaded)
+    try:
+        if loaded:
+            write_shard(folder / str(indices.start), loaded)
+    except Exception:  # noqa: BLE001 - the caller finds it again
+        return None
     return len(loaded)

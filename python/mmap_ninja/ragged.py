@@ -5,20 +5,28 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmap_ninja import _build, _core, _handle, _show
+from mmap_ninja._typing import ItemT, ScalarT
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mmap_ninja._typing import Indices
 
 
-class RaggedMmap(_handle.Handle, _core.Ragged):
+class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     """Samples of any shape and one dtype in memory-mapped files.
 
     An item is a NumPy array on the mapped bytes: nothing is read or copied until its elements are used. It stays
     valid after later appends and after the map is gone. A 0-D sample comes back as a Python scalar; a slice, a list,
     an index array, a boolean mask or a range gives a list of items.
+
+    Annotate a map with the dtype of its elements, `RaggedMmap[np.int32]`, and type checkers know its items.
 
     Args:
         out_dir: the directory. One that is not there holds no samples, and can be appended to.
@@ -63,8 +71,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
 
     def __init__(
         self,
-        out_dir: str | PathLike,
-        wrapper_fn: Callable | None = None,
+        out_dir: str | PathLike[str],
+        wrapper_fn: Callable[[Any], ItemT] | None = None,
         mode: str = "r",
         starts_key: str = "starts",
         ends_key: str = "ends",
@@ -86,45 +94,45 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
 
     @property
     def data_file(self) -> Path:
-        """What the original calls the file of the elements."""
+        """What mmap_ninja 0.9 calls the file of the elements; they are in `data.ninja`."""
         return self.out_dir / "data"
 
     @property
-    def memmap(self) -> np.memmap:
+    def memmap(self) -> "np.memmap[Any, np.dtype[ScalarT]]":
         """The elements of all samples, one after another, of shape (elements,)."""
         return self._member("", self.ends[-1] if len(self) else 0)
 
     @property
-    def starts(self) -> np.memmap:
+    def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """The element at which each sample starts, int64 of shape (n,)."""
         return self._member(self.starts_key, len(self))
 
     @property
-    def ends(self) -> np.memmap:
+    def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """One past the element at which each sample ends, int64 of shape (n,)."""
         return self._member(self.ends_key, len(self))
 
     @property
-    def flattened_shapes(self) -> np.memmap:
+    def flattened_shapes(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """Elements of each sample, int64 of shape (n,)."""
         return self._member(self.flattened_shapes_key, len(self))
 
     @property
-    def shapes(self) -> "np.memmap | RaggedMmap":
+    def shapes(self) -> "np.memmap[Any, np.dtype[np.int64]] | RaggedMmap[np.int64]":
         """The shapes, int64: an array of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap`."""
         if self.shapes_are_flat:
             return self._member(self.shapes_key, len(self))
-        shapes = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
+        shapes: RaggedMmap[np.int64] = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
         shapes._limit(len(self))
         return shapes
 
-    def _member(self, key: str, rows: int) -> np.memmap:
+    def _member(self, key: str, rows: int) -> "np.memmap[Any, Any]":
         return _handle.member(self, self.out_dir / key, self.mode, rows)
 
-    def __contains__(self, sample) -> bool:
-        return any(np.array_equal(sample, ours) for ours in self)
+    def __contains__(self, sample: object) -> bool:
+        return any(np.array_equal(cast("Any", sample), cast("Any", ours)) for ours in self)
 
-    def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def gather(self, indices: "Indices") -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
         """The elements of samples one after another, and where each begins and ends.
 
         Args:
@@ -148,12 +156,12 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
 
     def padded(
         self,
-        indices: Sequence[int],
+        indices: "Indices",
         padding_value: Any = 0,
         padding_side: str = "right",
         max_length: int | None = None,
-        out: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
+        out: NDArray[ScalarT] | None = None,
+    ) -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
         """Samples in one dense array, filled up to the longest of them, as `torch.nn.utils.rnn.pad_sequence` does.
 
         Args:
@@ -184,15 +192,15 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         """
         return self._padded(indices, padding_value, padding_side, max_length, out)
 
-    def set_single(self, idx: int, value: np.ndarray) -> None:
+    def set_single(self, idx: int, value: ArrayLike) -> None:
         """Overwrite the sample at `idx`; the same as `self[idx] = value`."""
         self[idx] = value
 
-    def set_multiple(self, item: slice | Sequence[int], value: Sequence[np.ndarray]) -> None:
+    def set_multiple(self, item: "Indices", value: Sequence[ArrayLike]) -> None:
         """Overwrite the samples at the indices `item`; the same as `self[item] = value`."""
         self[item] = value
 
-    def append(self, array: np.ndarray) -> None:
+    def append(self, array: ArrayLike) -> None:
         """Store one more sample.
 
         Args:
@@ -209,7 +217,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         """
         self._extend((array,))
 
-    def extend(self, arrays: Iterable[np.ndarray]) -> None:
+    def extend(self, arrays: Iterable[ArrayLike]) -> None:
         """Store more samples, all of them or none.
 
         Args:
@@ -223,7 +231,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         dtype = [] if self.dtype is None else [str(self.dtype)]
         return [*dtype, _show.size(self.nbytes)]
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         options = {
             "out_dir": os.path.abspath(self.out_dir),
             "wrapper_fn": self.wrapper_fn,
@@ -242,11 +250,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
     @classmethod
     def from_lists(
         cls,
-        out_dir: str | PathLike,
-        lists: Iterable[np.ndarray],
+        out_dir: str | PathLike[str],
+        lists: Iterable[ArrayLike],
         dtype: DTypeLike | None = None,
         mode: str = "r+",
-        wrapper_fn: Callable | None = None,
+        wrapper_fn: Callable[[Any], ItemT] | None = None,
         starts_key: str = "starts",
         ends_key: str = "ends",
         shapes_key: str = "shapes",
@@ -256,7 +264,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         overwrite: bool = True,
         durability: str = "process",
         timeout: float = 60.0,
-    ) -> "RaggedMmap":
+    ) -> "Self":
         """Store samples that are in memory, in place of whatever data set is in `out_dir`.
 
         Args:
@@ -290,7 +298,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         out_dir: Path,
         dtype: DTypeLike | None = None,
         mode: str = "r+",
-        wrapper_fn: Callable | None = None,
+        wrapper_fn: Callable[..., Any] | None = None,
         starts_key: str = "starts",
         ends_key: str = "ends",
         shapes_key: str = "shapes",
@@ -305,17 +313,22 @@ class RaggedMmap(_handle.Handle, _core.Ragged):
         return _core.Stream.ragged(out_dir, dtype, *keys, durability, timeout)
 
     @classmethod
-    def _reopened(cls, out_dir: Path, dtype=None, **options) -> "RaggedMmap":
+    def _reopened(cls, out_dir: Path, dtype: DTypeLike | None = None, **options: Any) -> "Self":
         memmap = cls._opened(out_dir, **options)
         if dtype is not None:
             _build.check_same(out_dir, "the dtype", np.dtype(dtype), memmap.dtype)
         return memmap
 
     @staticmethod
-    def _write_shard(memmap: "RaggedMmap") -> Callable[[Path, list], Any]:
+    def _write_shard(memmap: "RaggedMmap[Any, Any]") -> Callable[[Path, list[Any]], Any]:
         """What a worker process does with its samples."""
-        return partial(RaggedMmap.from_lists, dtype=memmap.dtype)
+        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
+        return partial(
+            RaggedMmap.from_lists, dtype=memmap.dtype, **{key: getattr(memmap, key) for key in keys}
+        )
 
     @classmethod
-    def _opened(cls, out_dir: str | PathLike, dtype=None, mode: str = "r+", **kwargs) -> "RaggedMmap":
+    def _opened(
+        cls, out_dir: str | PathLike[str], dtype: DTypeLike | None = None, mode: str = "r+", **kwargs: Any
+    ) -> "Self":
         return cls(out_dir, mode=mode, **kwargs)

@@ -5,12 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmap_ninja import _build, _core, _handle, _show
 from mmap_ninja.base import BytesSlices
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mmap_ninja._typing import Indices
 
 __all__ = ["BytesSlices", "StringsMmap"]
 
@@ -49,7 +55,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
 
     def __init__(
         self,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         mode: str = "r+b",
         starts_key: str = "starts",
         ends_key: str = "ends",
@@ -70,19 +76,19 @@ class StringsMmap(_handle.Handle, _core.Strings):
         return self.out_dir / "data.ninja"
 
     @property
-    def starts(self) -> np.memmap:
+    def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """The byte at which each stored text starts, int64 of shape (n,)."""
         return _handle.member(self, self.out_dir / self.starts_key, "r", len(self))
 
     @property
-    def ends(self) -> np.memmap:
+    def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """One past the byte at which each stored text ends, int64 of shape (n,)."""
         return _handle.member(self, self.out_dir / self.ends_key, "r", len(self))
 
-    def __contains__(self, text) -> bool:
+    def __contains__(self, text: object) -> bool:
         return any(text == ours for ours in self)
 
-    def gather(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def gather(self, indices: "Indices") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The UTF-8 bytes of texts one after another, and where each begins and ends.
 
         Args:
@@ -108,12 +114,15 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """Overwrite the text at `idx` by one of as many bytes; the same as `self[idx] = new_value`."""
         self[idx] = new_value
 
-    def set_multiple(self, key: slice | Sequence[int], value: Sequence[str]) -> None:
+    def set_multiple(self, key: "Indices", value: Sequence[str]) -> None:
         """Overwrite the texts at the indices `key`; the same as `self[key] = value`."""
         self[key] = value
 
     def append(self, string: str) -> None:
         """Store one more text.
+
+        Args:
+            string: any text that has a UTF-8 form; compressed if the others are.
 
         Raises:
             TypeError: it is no `str`; nothing was written.
@@ -137,7 +146,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         zstd = [] if self.zstd_level is None else [f"zstd level {self.zstd_level}"]
         return [*zstd, _show.size(self.nbytes)]
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         options = {
             "out_dir": os.path.abspath(self.out_dir),
             "mode": self.mode,
@@ -152,7 +161,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
     @classmethod
     def from_strings(
         cls,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         strings: Iterable[str],
         mode: str = "r+b",
         starts_key: str = "starts",
@@ -164,7 +173,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         overwrite: bool = True,
         durability: str = "process",
         timeout: float = 60.0,
-    ) -> "StringsMmap":
+    ) -> "Self":
         """Store texts that are in memory, in place of whatever data set is in `out_dir`.
 
         Args:
@@ -178,6 +187,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
             overwrite: False raises FileExistsError where `out_dir` holds a data set already.
 
         For the others, see the class.
+
+        Returns:
+            The map, writable by default.
 
         Raises:
             TypeError: something is no `str`; nothing was written.
@@ -216,8 +228,8 @@ class StringsMmap(_handle.Handle, _core.Strings):
         out_dir: Path,
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
-        **options,
-    ) -> "StringsMmap":
+        **options: Any,
+    ) -> "Self":
         memmap = cls._opened(out_dir, **options)
         _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
         is_trained = zstd_level is not None and zstd_train_dictionary_size is not None
@@ -226,7 +238,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         return memmap
 
     @staticmethod
-    def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list], Any]:
+    def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list[Any]], Any]:
         """What a worker process does with its texts."""
         keys = {"starts_key": memmap.starts_key, "ends_key": memmap.ends_key}
         return partial(_core.create_strings_like, like=memmap.out_dir, **keys)
@@ -234,9 +246,9 @@ class StringsMmap(_handle.Handle, _core.Strings):
     @classmethod
     def _opened(
         cls,
-        out_dir: str | PathLike,
+        out_dir: str | PathLike[str],
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
-        **kwargs,
-    ) -> "StringsMmap":
+        **kwargs: Any,
+    ) -> "Self":
         return cls(out_dir, **kwargs)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fs::{
     copy_range, create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks,
@@ -11,6 +12,10 @@ use super::{DirLock, Durability, Growth, has_intent};
 use crate::error::{Error, Result};
 use crate::format::{DATA, INTENT, SHAPE};
 use crate::storage::open_member;
+
+/// Writers that keep their files open at once: each has up to 18, and a process may have no more than some hundred.
+const MOST_OPEN: usize = 16;
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Appends to the data set in one directory. Its files stay open between appends, as long as the directory is the
 /// same and nobody else has written to it.
@@ -37,7 +42,14 @@ impl Writer {
             let shape = growth.rows.map(|_| open_member(&path.join(SHAPE), true)).transpose()?;
             Ok(OpenMember { path, data, shape })
         };
-        Ok(Self { dir: dir.to_owned(), members: growths.iter().map(member).collect::<Result<_>>()? })
+        let members = growths.iter().map(member).collect::<Result<_>>()?;
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { dir: dir.to_owned(), members })
+    }
+
+    /// The same for the next append, unless too many others are open.
+    pub fn kept(self) -> Option<Self> {
+        (OPEN.load(Ordering::Relaxed) <= MOST_OPEN).then_some(self)
     }
 
     /// Whether the commit point and every size are what `growths` start from, and no append is unfinished.
@@ -101,6 +113,12 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

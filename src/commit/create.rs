@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::fs::{
-    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, sync, sync_directory,
-    truncate, write_at, write_chunks,
+    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over, sync,
+    sync_directory, truncate, write_at, write_chunks,
 };
-use super::{DirLock, Durability};
+use super::leftovers::conclude_dead;
+use super::members::foreign;
+use super::{DirLock, Durability, place};
 use crate::error::{At, Result};
-use crate::format::{self, DATA};
+use crate::format::{BUILDING, DATA};
 use crate::options::Options;
 use crate::storage::{kind_of, open_member};
 
@@ -31,6 +34,8 @@ pub(crate) struct NewMember<'a> {
 #[derive(Debug)]
 pub(crate) struct Build {
     dir: PathBuf,
+    /// Says that the builder lives, where the file system has locks.
+    _alive: Option<DirLock>,
 }
 
 impl Build {
@@ -38,22 +43,8 @@ impl Build {
     pub fn beside(target: &Path) -> Result<Self> {
         let dir = build_path(target);
         create_directories(&dir)?;
-        Ok(Self { dir })
-    }
-
-    /// Takes over a directory that was built elsewhere.
-    pub fn adopt(built: &Path, target: &Path) -> Result<Self> {
-        let dir = build_path(target);
-        rename_new(built, &dir)?;
-        Ok(Self { dir })
-    }
-
-    /// Puts the directory back to where it was built.
-    pub fn give_back(&mut self, built: &Path) -> Result<()> {
-        if rename_new(&self.dir, built)? {
-            self.dir = PathBuf::new();
-        }
-        Ok(())
+        let alive = DirLock::acquire(&dir, Duration::ZERO).ok().flatten();
+        Ok(Self { dir, _alive: alive })
     }
 
     /// Where it stands.
@@ -102,11 +93,13 @@ impl Build {
 
     /// Puts the directory at `target`, in exchange for what is there.
     pub fn publish(&self, target: &Path, options: &Options) -> Result<()> {
+        place::check(target)?;
         loop {
             if self.publish_new(target, options.durability)? {
                 return Ok(());
             }
             if let Some(lock) = DirLock::acquire(target, options.timeout)? {
+                conclude_dead(target)?;
                 return self.replace(target, &lock, options.durability);
             }
         }
@@ -115,11 +108,14 @@ impl Build {
     /// Exchanges the directory and `target`, whose entries that are no data set's are carried over. The old data
     /// set stays on disk until the new one is; dropping the build removes it.
     pub fn replace(&self, target: &Path, _lock: &DirLock, durability: Durability) -> Result<()> {
-        for entry in fs::read_dir(target).at(target)? {
-            let name = entry.at(target)?.file_name();
-            if !is_ours(&name) {
-                link_or_copy(&target.join(&name), &self.dir.join(&name))?;
-            }
+        carry_over(target, &self.dir)?;
+        let building = target.join(BUILDING);
+        if building.symlink_metadata().is_ok() {
+            // A long build syncs at its end.
+            link_or_copy(&building, &self.dir.join(BUILDING))?;
+            exchange(&self.dir, target)?;
+            // Its lock is on this very file, of which there may be a copy only.
+            return rename_over(&self.dir.join(BUILDING), &building);
         }
         // Nothing is lost with the power where there was no data set before.
         if durability == Durability::Process && matches!(kind_of(target), Ok(None)) {
@@ -135,11 +131,16 @@ impl Build {
     }
 }
 
+/// Gives what is in `old` and no data set's a second name in `new`.
+pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
+    for name in foreign(old)? {
+        link_or_copy(&old.join(&name), &new.join(&name))?;
+    }
+    Ok(())
+}
+
 impl Drop for Build {
     fn drop(&mut self) {
-        if self.dir.as_os_str().is_empty() {
-            return;
-        }
         // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
         let _ = remove_tree(&self.dir);
     }
@@ -152,27 +153,6 @@ fn build_path(target: &Path) -> PathBuf {
     name.push(target.file_name().unwrap_or_default());
     name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     target.with_file_name(name)
-}
-
-/// Names that a data set uses by default.
-fn is_ours(name: &std::ffi::OsStr) -> bool {
-    let known = [
-        format::TYPE,
-        format::DTYPE,
-        format::SHAPE,
-        format::ORDER,
-        format::DATA,
-        format::SHAPES_ARE_FLAT,
-        format::ZSTD_LEVEL,
-        format::ZSTD_DICT,
-        format::INTENT,
-        format::CHECKSUMS,
-        "starts",
-        "ends",
-        "shapes",
-        "flattened_shapes",
-    ];
-    known.iter().any(|ours| name == *ours)
 }
 
 /// A second name for a file, or the same for all that a directory holds. What is there already stays.
@@ -196,14 +176,16 @@ fn sync_parent(target: &Path) -> Result<()> {
 }
 
 /// Waits until all that a directory holds is on disk.
-fn sync_tree(dir: &Path) -> Result<()> {
+pub(super) fn sync_tree(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).at(dir)? {
         let path = entry.at(dir)?.path();
         let kind = path.symlink_metadata().at(&path)?;
         if kind.is_dir() {
             sync_tree(&path)?;
         } else if kind.is_file() {
-            sync(&fs::File::open(&path).at(&path)?, &path)?;
+            // Windows flushes what is open for writing only.
+            let file = fs::File::options().read(true).write(cfg!(windows)).open(&path).at(&path)?;
+            sync(&file, &path)?;
         }
     }
     sync_directory(dir)

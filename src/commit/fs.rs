@@ -191,10 +191,27 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
 /// Opens a file that says who is at work, and creates it if need be.
 pub(super) fn open_lock(path: &Path) -> Result<File> {
     pass(path)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).at(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path).at(path)?;
     #[cfg(test)]
     trace::entered(path);
     Ok(file)
+}
+
+/// Removes an empty directory.
+pub(super) fn remove_directory(path: &Path) -> Result<()> {
+    pass(path)?;
+    fs::remove_dir(path).at(path)?;
+    #[cfg(test)]
+    trace::left(path);
+    Ok(())
 }
 
 /// Removes a directory and all it holds; nothing to do where it is not there.
@@ -220,7 +237,7 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 /// Renames `from` to `to` if nothing (or an empty directory) is there; `false` where something is.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
     pass(to)?;
-    match fs::rename(from, to).at(to) {
+    match fs::rename(from, to).map_err(explained).at(to) {
         Ok(()) => {
             #[cfg(test)]
             trace::renamed(from, to);
@@ -229,6 +246,15 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
         Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Renames a file, onto another if need be.
+pub(super) fn rename_over(from: &Path, to: &Path) -> Result<()> {
+    pass(to)?;
+    fs::rename(from, to).at(to)?;
+    #[cfg(test)]
+    trace::renamed(from, to);
+    Ok(())
 }
 
 /// `rename` of a directory succeeds onto nothing and onto an empty directory, and says one of these otherwise.
@@ -244,11 +270,21 @@ pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
     pass(right)?;
     match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => return exchange_by_renames(left, right),
-        other => other.at(right)?,
+        other => other.map_err(|error| explained(error.into())).at(right)?,
     }
     #[cfg(test)]
     trace::exchanged(left, right);
     Ok(())
+}
+
+/// What the system calls a link across devices when it moves a directory within one.
+fn explained(error: std::io::Error) -> std::io::Error {
+    use std::io::ErrorKind::CrossesDevices;
+    if error.kind() != CrossesDevices {
+        return error;
+    }
+    let what = "a directory in a lower layer of the file system cannot be moved; put a copy in its place, or remove it";
+    std::io::Error::new(CrossesDevices, what)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,7 +1,8 @@
 //! One writer at a time: an advisory lock on the directory itself, so that no lock file is left at rest. It
 //! excludes other processes, other threads and other handles alike, and ends with the process.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread::sleep;
@@ -58,7 +59,7 @@ impl DirLock {
         let begun = Instant::now();
         let mut pause = Duration::from_micros(50);
         loop {
-            let file = match File::open(lock_path(dir)).at(dir) {
+            let file = match open(dir).at(dir) {
                 Err(error) if error.is_not_found() => return Ok(None),
                 other => other?,
             };
@@ -93,6 +94,19 @@ impl DirLock {
 fn still_there(file: &File, dir: &Path) -> Result<Option<Identity>> {
     let held = Identity::from(&file.metadata().at(dir)?);
     Ok(Identity::of(&lock_path(dir)).filter(|found| *found == held))
+}
+
+/// Opens what is locked. What is no directory is refused, and not waited for.
+fn open(dir: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::DIRECTORY | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    options.open(lock_path(dir))
 }
 
 /// Unix locks the directory; elsewhere a directory cannot be locked, and its smallest member stands for it.

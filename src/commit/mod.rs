@@ -18,10 +18,13 @@ mod construction;
 mod create;
 mod cut;
 #[cfg(test)]
-mod fault;
+pub(crate) mod fault;
 mod fs;
 mod intent;
+mod leftovers;
 mod lock;
+mod members;
+mod place;
 mod recover;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::append::{conclude, data_path, undo};
 use super::fs::{remove_file, sync};
 use super::intent::{Entry, Intent};
+use super::leftovers::conclude_dead;
 use super::{DirLock, Durability};
 use crate::error::{Error, Result};
 use crate::format::{INTENT, SHAPE, parse_shape};
@@ -18,12 +19,13 @@ pub(crate) fn has_intent(dir: &Path) -> bool {
     dir.join(INTENT).symlink_metadata().is_ok()
 }
 
-/// Finishes or undoes an append that was cut off. An intent that is itself torn was never acted upon. This is rare, and
-/// always waits for the disk: the intent must not be gone before what it explains.
+/// Finishes or undoes an append, or finishes a build, that was cut off. An intent that is itself torn was never acted
+/// upon. This is rare, and always waits for the disk: the intent must not be gone before what it explains.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the files are in no state that the intent explains: then nothing is changed.
 pub(crate) fn recover(dir: &Path, _lock: &DirLock) -> Result<()> {
+    conclude_dead(dir)?;
     let path = dir.join(INTENT);
     let Some(text) = read_optional(&path, MAX_INTENT)? else { return Ok(()) };
     let Some(intent) = Intent::parse(&text) else { return remove_file(&path) };

@@ -1,6 +1,9 @@
 //! Crashes, errors and power losses while something is written: a reader sees the old or the new state, and the next
 //! append is right.
 
+#![expect(clippy::cast_possible_truncation, reason = "what tests write is small")]
+
+mod builds;
 mod disk;
 mod faults;
 mod history;

@@ -22,9 +22,9 @@ pub struct PyConstruction {
 #[pymethods]
 impl PyConstruction {
     #[new]
-    fn new(out_dir: PathBuf, resume: bool, durability: &str, timeout: f64) -> PyResult<Self> {
+    fn new(py: Python<'_>, out_dir: PathBuf, resume: bool, durability: &str, timeout: f64) -> PyResult<Self> {
         let options = parse_commit(durability, timeout)?;
-        let construction = Construction::begin_with(&out_dir, resume, options)?;
+        let construction = py.detach(|| Construction::begin_with(&out_dir, resume, options))?;
         let partial = construction.partial().to_owned();
         Ok(Self { inner: Mutex::new(Some(construction)), partial })
     }
@@ -33,6 +33,12 @@ impl PyConstruction {
     #[getter]
     fn partial(&self) -> PathBuf {
         self.partial.clone()
+    }
+
+    /// A hidden directory for what is to be joined, which goes with the build.
+    fn scratch(&self) -> PyResult<PathBuf> {
+        let mut construction = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(construction.as_mut().ok_or_else(ended)?.scratch()?.to_owned())
     }
 
     /// Puts what was built in its place; an empty build leaves everything as it is.
@@ -51,8 +57,12 @@ impl PyConstruction {
 impl PyConstruction {
     fn take(&self) -> PyResult<Construction> {
         let construction = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
-        construction.ok_or_else(|| PyValueError::new_err("this build has ended"))
+        construction.ok_or_else(ended)
     }
+}
+
+fn ended() -> PyErr {
+    PyValueError::new_err("this build has ended")
 }
 
 /// Appends the rows of the array in `source` to the one in `out_dir`, which comes into being if need be.

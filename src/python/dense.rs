@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
-use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::dtype::{from_numpy, has_dtype, stored};
 use super::mode::parse_commit;
 use super::samples::{bytes, cast, contiguous};
 use crate::dense::{self, Dense, Header};
@@ -29,7 +29,7 @@ pub fn read_dense(
     out_dir: PathBuf,
 ) -> PyResult<(Bound<'_, PyArrayDescr>, Bound<'_, PyTuple>, &'static str)> {
     let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
-    Ok((to_numpy(py, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
+    Ok((stored(py, &out_dir, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
 }
 
 /// Writes `array` to `out_dir`, in place of whatever data set is there.
@@ -76,7 +76,7 @@ pub fn extend_dense(
 ) -> PyResult<()> {
     let options = parse_commit(durability, timeout)?;
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
-    let descr = to_numpy(py, present.dtype())?;
+    let descr = stored(py, &out_dir, present.dtype())?;
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();

@@ -1,5 +1,7 @@
 //! NumPy's dtypes as the text of `dtype.ninja`, and back.
 
+use std::path::Path;
+
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyImportError, PyTypeError};
@@ -7,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::dtype::Dtype;
+use crate::error::Error;
+use crate::format::DTYPE;
 
 /// The stored form of a dtype.
 ///
@@ -37,6 +41,20 @@ fn candidates(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Vec<String>> {
     let (name, code): (String, String) = (descr.getattr("name")?.extract()?, descr.getattr("str")?.extract()?);
     let is_sized = matches!(descr.kind(), b'U' | b'S') || name.starts_with("void");
     Ok(if is_sized { vec![code] } else { vec![name, code] })
+}
+
+/// The dtype that the data set in `dir` states.
+///
+/// # Errors
+/// As [`to_numpy`], but `CorruptDatasetError` with the file's name in place of a `TypeError`.
+pub fn stored<'py>(py: Python<'py>, dir: &Path, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayDescr>> {
+    to_numpy(py, dtype).map_err(|error| {
+        if error.is_instance_of::<PyTypeError>(py) {
+            Error::corrupt(dir.join(DTYPE), error.value(py).to_string()).into()
+        } else {
+            error
+        }
+    })
 }
 
 /// The dtype of a stored form.

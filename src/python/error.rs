@@ -20,6 +20,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::InvalidInput => PyValueError::new_err(message),
             Error::Io { path, source } => {
                 let errno = source.raw_os_error().unwrap_or_else(|| errno(source.kind()));
                 PyOSError::new_err((errno, description(&source), path.into_os_string()))
@@ -74,12 +75,18 @@ fn description(source: &io::Error) -> String {
 fn errno(kind: io::ErrorKind) -> i32 {
     const ENOENT: i32 = 2;
     const EIO: i32 = 5;
+    const EBUSY: i32 = 16;
     const EEXIST: i32 = 17;
+    const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
+    const EINVAL: i32 = 22;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
+        io::ErrorKind::ResourceBusy => EBUSY,
         io::ErrorKind::AlreadyExists => EEXIST,
+        io::ErrorKind::CrossesDevices => EXDEV,
         io::ErrorKind::NotADirectory => ENOTDIR,
+        io::ErrorKind::InvalidInput => EINVAL,
         _ => EIO,
     }
 }

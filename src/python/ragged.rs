@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
 use super::batches::{self, Pair, addresses, extent, overlap};
-use super::dtype::{from_numpy, has_dtype, to_numpy};
+use super::dtype::{from_numpy, has_dtype, stored};
 use super::index::{self, Index};
 use super::iterator::Items;
 use super::mode;
@@ -52,7 +52,7 @@ impl State {
         let known = last.filter(|last| last.dtype() == view.header.as_ref().map(|header| &header.dtype));
         let descr = match (known.and_then(|last| last.descr.as_ref()), &view.header) {
             (Some(descr), _) => Some(descr.clone_ref(py)),
-            (None, Some(header)) => Some(to_numpy(py, &header.dtype)?.unbind()),
+            (None, Some(header)) => Some(stored(py, &view.dir, &header.dtype)?.unbind()),
             (None, None) => None,
         };
         let owner = match last {
@@ -99,7 +99,7 @@ impl State {
 }
 
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
-#[pyclass(subclass, frozen, name = "Ragged", module = "mmap_ninja._core")]
+#[pyclass(subclass, frozen, generic, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
     state: Shown<State>,
     store: Turns<Ragged>,
@@ -231,7 +231,10 @@ impl PyRagged {
 
     /// Appends all samples of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
-        self.change(py, |store| store.join(&Ragged::open(source, Mode::ReadOnly)?))
+        self.change(py, |store| {
+            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            store.join(&Ragged::open_with(source, options)?)
+        })
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
@@ -266,7 +269,7 @@ impl PyRagged {
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
     }
 
-    /// Elements of every sample, int64 of shape (n,): a view of the files that touches no sample.
+    /// Elements of every sample, int64 of shape (n,), as a view of the files that touches no sample.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state.load(py);
@@ -297,12 +300,12 @@ impl PyRagged {
         })
     }
 
-    /// Looks again at the files: what others have appended since is seen from now on.
+    /// Look at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Ragged::refresh)
     }
 
-    /// Lets go of the files. Arrays that were read stay valid.
+    /// Let go of the files, after which the map raises `ValueError`. Arrays that were read stay valid.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();

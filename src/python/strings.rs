@@ -18,7 +18,6 @@ use super::shown::Shown;
 use super::turn::Turns;
 use crate::compression::Compression;
 use crate::layout::Layout;
-use crate::mapping::Mode;
 use crate::options::Options;
 use crate::prefetch::When;
 use crate::strings::{Strings, View};
@@ -132,7 +131,10 @@ impl PyStrings {
 
     /// Appends all strings of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
-        self.change(py, |store| store.join(&Strings::open(source, Mode::ReadOnly)?))
+        self.change(py, |store| {
+            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            store.join(&Strings::open_with(source, options)?)
+        })
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
@@ -157,7 +159,7 @@ impl PyStrings {
         self.view.load(py).codec.as_ref().map(|codec| codec.level())
     }
 
-    /// UTF-8 bytes of every text, int64 of shape (n,). The files have no such column: it is computed each time, and the
+    /// UTF-8 bytes of every text, int64 of shape (n,). The files have no such column, so it is computed each time, and the
     /// header of every compressed text is read for it.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
@@ -177,12 +179,12 @@ impl PyStrings {
         self.view.load(py).end()
     }
 
-    /// Looks again at the files: what others have appended since is seen from now on.
+    /// Look at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Strings::refresh)
     }
 
-    /// Lets go of the files.
+    /// Let go of the files, after which the map raises `ValueError`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();

@@ -22,22 +22,26 @@ pub struct PyFinding(Finding);
 
 #[pymethods]
 impl PyFinding {
+    /// The file or directory, relative to the data set's.
     #[getter]
     fn file(&self) -> PathBuf {
         self.0.file.clone()
     }
 
+    /// The first byte concerned, where that is known.
     #[getter]
     fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
+    /// The range of the samples' indices, where that is known.
     #[getter]
     fn samples<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let range = self.0.samples.as_ref().map(|samples| (samples.start, samples.end));
         range.map(|range| py.import("builtins")?.getattr("range")?.call1(range)).transpose()
     }
 
+    /// What is the matter.
     #[getter]
     fn message(&self) -> &str {
         &self.0.message
@@ -68,41 +72,49 @@ pub struct PyReport(Report);
 
 #[pymethods]
 impl PyReport {
+    /// Whether there is no damage.
     #[getter]
     fn ok(&self) -> bool {
         self.0.is_ok()
     }
 
+    /// "numpy", "ragged" or "string"; None where that cannot be told.
     #[getter]
     fn kind(&self) -> Option<&'static str> {
         self.0.kind.map(crate::Kind::name)
     }
 
+    /// The number of committed samples, texts or rows.
     #[getter]
     fn samples(&self) -> u64 {
         self.0.samples
     }
 
+    /// Bytes of all members.
     #[getter]
     fn bytes(&self) -> u64 {
         self.0.bytes
     }
 
+    /// Bytes that agree with their checksums.
     #[getter]
     fn checked(&self) -> u64 {
         self.0.checked
     }
 
+    /// Damage, a tuple of at most a thousand findings.
     #[getter]
     fn findings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         listed(py, &self.0.findings)
     }
 
+    /// What is no damage but may be of interest, a tuple of findings.
     #[getter]
     fn notes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         listed(py, &self.0.notes)
     }
 
+    /// The number of findings beyond those that are listed.
     #[getter]
     fn unlisted(&self) -> u64 {
         self.0.unlisted
@@ -128,26 +140,31 @@ pub struct PyRepair(Repair);
 
 #[pymethods]
 impl PyRepair {
+    /// Whether no damage stays.
     #[getter]
     fn ok(&self) -> bool {
         self.0.problems.is_empty()
     }
 
+    /// What is cut or overwritten, file by file, a tuple of findings.
     #[getter]
     fn actions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         listed(py, &self.0.actions)
     }
 
+    /// Damage that stays, and why nothing is done where nothing is safe to do, a tuple of findings.
     #[getter]
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         listed(py, &self.0.problems)
     }
 
+    /// Directories that hold the bytes that were cut or overwritten.
     #[getter]
     fn kept(&self) -> Vec<PathBuf> {
         self.0.kept.clone()
     }
 
+    /// Whether it was done.
     #[getter]
     fn applied(&self) -> bool {
         self.0.is_applied

@@ -75,11 +75,13 @@ fn note_coverage(checksums: &Checksums, survey: &Survey, places: &[Place], repor
 
 impl Damages {
     fn compare(&mut self, place: &Place, file: &File, entry: &Entry, report: &mut Report, pass: Pass) -> Result<()> {
-        if let Some(what) = contradiction(place, file, entry) {
+        let size = file.metadata().map_or(0, |found| found.len());
+        if let Some(what) = contradiction(place, size, entry) {
             report.add(Finding::of(place.file.clone(), what));
-            return Ok(());
         }
-        for (number, block) in blocks(entry.start..entry.end).enumerate() {
+        // What is left of a file that was cut short may be damaged, too.
+        let is_left = |(number, block): &(usize, Range<u64>)| block.end <= size && entry.sum(*number).is_some();
+        for (number, block) in blocks(entry.start..entry.end).enumerate().take_while(is_left) {
             let what = match sum_of(file, &block) {
                 Ok(sum) if entry.sum(number) == Some(sum) => None,
                 Ok(_) => Some("what is stored differs from its checksum".to_owned()),
@@ -161,8 +163,7 @@ fn rows(survey: &Survey, member: &Member, bytes: &Range<u64>) -> Option<Range<u6
 }
 
 /// Why a file cannot be what the checksums were written of.
-fn contradiction(place: &Place, file: &File, entry: &Entry) -> Option<String> {
-    let size = file.metadata().map_or(0, |found| found.len());
+fn contradiction(place: &Place, size: u64, entry: &Entry) -> Option<String> {
     let count = entry.rows.zip(place.rows()).filter(|(then, now)| now < then);
     if let Some((then, now)) = count {
         return Some(format!("the count is {now}, it was {then} when the checksums were written"));

@@ -11,6 +11,8 @@ mod samples;
 mod strangers;
 mod strings;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use std::ops::ControlFlow;
 use std::path::Path;

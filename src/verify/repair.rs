@@ -88,16 +88,30 @@ pub fn repair_with(dir: impl AsRef<Path>, layout: &Layout, apply: bool, progress
     let dir = crate::absolute(dir.as_ref())?;
     let lock = if apply { DirLock::acquire(&dir, Options::default().timeout)? } else { None };
     let mut done = Repair { is_applied: apply, ..Repair::default() };
+    let mut told = Vec::new();
     for _ in 0..ROUNDS {
         let report = verify_with(&dir, layout, &mut *progress)?;
         let plan = Plan::of(&dir, layout, &report)?;
-        done.problems = plan.problems;
+        done.problems = united(plan.problems, &told);
         let Some(wanted) = plan.cut else { return Ok(done) };
         done.actions.extend(actions(&wanted, report.samples));
         let Some(lock) = &lock else { return Ok(done) };
+        if wanted.files.contains(&CHECKSUMS) {
+            told.clone_from(&done.problems);
+        }
         done.kept.push(cut(&dir, lock, &wanted)?);
     }
     Ok(done)
+}
+
+/// What is found now, and what checksums have told that are gone now.
+fn united(mut found: Vec<Finding>, told: &[Finding]) -> Vec<Finding> {
+    for finding in told {
+        if !found.iter().any(|other| (&other.file, &other.samples) == (&finding.file, &finding.samples)) {
+            found.push(finding.clone());
+        }
+    }
+    found
 }
 
 /// What is to be done, and what stays as it is.
@@ -164,7 +178,7 @@ impl Target {
             let samples = whole_rows(&survey.members[0])?;
             return Ok(Self { survey, samples, data: samples, axes: 0, has_intent });
         }
-        let committed = committed(&survey);
+        let committed = survey.samples;
         for member in &mut survey.members {
             member.rows = if member.role.is_column() { committed } else { member.stored() };
         }
@@ -213,25 +227,17 @@ fn is_text(finding: &Finding) -> bool {
 }
 
 fn is_there(entry: &Entry) -> bool {
-    let is_padding = entry.rows.is_some() && entry.bytes == [0, 1];
-    entry.rows.is_none_or(|[new, now]| new == now) && (entry.bytes[0] == entry.bytes[1] || is_padding)
+    entry.rows.is_none_or(|[new, now]| new == now) && entry.bytes[1] == size_of(entry)
+}
+
+/// Bytes that a member is to have. One stands for none, but in strings.
+fn size_of(entry: &Entry) -> u64 {
+    if entry.rows.is_some() { entry.bytes[0].max(1) } else { entry.bytes[0] }
 }
 
 /// Damage within a sample that stays is nothing that cutting mends.
 fn is_in_a_sample(finding: &Finding, samples: u64) -> bool {
-    finding.samples.as_ref().is_some_and(|range| range.end <= samples)
-}
-
-/// The samples that are committed: as many as starts are counted. Where all others agree that there are more, and those
-/// are there, the count is wrong and not they.
-fn committed(survey: &Survey) -> u64 {
-    let mut columns = survey.members.iter().filter(|member| member.role.is_column());
-    let counted = survey.samples;
-    let others: Vec<u64> =
-        columns.clone().filter(|member| member.role != Role::Starts).filter_map(Member::counted).collect();
-    let Some(&least) = others.iter().min() else { return counted };
-    let is_agreed = others.iter().all(|&count| count == least) && columns.all(|member| member.stored() >= least);
-    if is_agreed { counted.max(least) } else { counted }
+    finding.samples.as_ref().is_some_and(|range| range.start < samples)
 }
 
 /// Rows of a dense array that are there whole.
@@ -268,11 +274,13 @@ fn actions(cut: &Cut, committed: u64) -> Vec<Finding> {
     let mut actions = Vec::new();
     let kept = cut.entries.last().and_then(|entry| entry.rows).map_or(committed, |[rows, _]| rows);
     for entry in &cut.entries {
-        let [new, now] = entry.bytes;
+        let [new, now] = [size_of(entry), entry.bytes[1]];
         let path = Path::new(&entry.member);
-        if now > new && !is_there(&Entry { rows: entry.rows.map(|[rows, _]| [rows, rows]), ..entry.clone() }) {
+        if now > new {
             let action = Finding::of(path.join(DATA), format!("{} bytes are cut off", now - new)).at(new);
             actions.push(action.touching((kept < committed).then_some(kept..committed)));
+        } else if now < new {
+            actions.push(Finding::of(path.join(DATA), "one zero byte is written, which stands for none"));
         }
         if let Some([new, now]) = entry.rows.filter(|[new, now]| new != now) {
             actions.push(Finding::of(path.join(SHAPE), format!("the count becomes {new}, it was {now}")).at(0));

@@ -153,17 +153,21 @@ impl Survey {
     }
 }
 
-/// Looks at all members of the data set in `dir`. Contradictions are looked at again, since a writer may be at work.
+/// Looks at all members of the data set in `dir`. Contradictions are looked at again, since a writer may be at work: they
+/// are damage where they stay the same.
 pub(super) fn survey(dir: &Path, layout: &Layout, kind: Kind) -> Survey {
-    let mut look = 0;
-    loop {
-        let seen = Look { dir, layout, kind }.survey();
-        look += 1;
-        if seen.findings.is_empty() || look == LOOKS {
-            return seen;
+    let mut seen = Look { dir, layout, kind }.survey();
+    for look in 0..LOOKS {
+        if seen.findings.is_empty() {
+            break;
         }
         sleep(Duration::from_millis(1 << look));
+        let last = std::mem::replace(&mut seen, Look { dir, layout, kind }.survey());
+        if (seen.samples, &seen.findings) == (last.samples, &last.findings) {
+            break;
+        }
     }
+    seen
 }
 
 /// One look.
@@ -184,14 +188,16 @@ impl Look<'_> {
         let roles = Role::all(self.kind, is_flat).iter().rev();
         let mut members: Vec<Member> = roles.map(|&role| self.member(role, &mut findings)).collect();
         let commit_point = self.dir.join(&members[0].path);
-        let samples = members[0].counted().unwrap_or_else(|| u64::from(members[0].shape.is_some()));
+        let is_unfinished = had_intent || has_intent(self.dir);
+        let has_moved = read_shape(&commit_point).ok().as_ref() != members[0].shape.as_ref();
+        let at_rest = !is_unfinished && !has_moved;
+        let counted = members[0].counted().unwrap_or_else(|| u64::from(members[0].shape.is_some()));
+        let samples = agreed(&members).filter(|_| at_rest).unwrap_or(counted);
         for place in 0..members.len() {
             members[place].rows = self.committed(&members, place, samples, &mut findings);
         }
-        let is_unfinished = had_intent || has_intent(self.dir);
-        let has_moved = read_shape(&commit_point).ok().as_ref() != members[0].shape.as_ref();
         for member in &members {
-            self.judge(member, !is_unfinished && !has_moved, &mut findings);
+            self.judge(member, at_rest, &mut findings);
         }
         if let Err(error) = check_intent(self.dir) {
             findings.push(Finding::from_error(self.dir, error));
@@ -261,9 +267,9 @@ impl Look<'_> {
             findings.push(Finding::of(member.file(format::SHAPE), what));
             return;
         }
-        if !is_possible(shape.iter().copied(), dtype.item_size() as u64) {
+        // Of the others, the count is compared with those of the other members.
+        if self.kind == Kind::Numpy && !is_possible(shape.iter().copied(), dtype.item_size() as u64) {
             findings.push(Finding::of(member.file(format::SHAPE), format!("no array has the shape {shape:?}")));
-            return;
         }
         let axes = format::element_count(axes).unwrap_or(0);
         member.row_size = Some(axes.saturating_mul(dtype.item_size() as u64));
@@ -320,10 +326,13 @@ impl Look<'_> {
         let needed = member.needed();
         let is_padding = needed == 0 && size == 1;
         if size < needed || (at_rest && size > needed && !is_padding) {
-            let what = format!("the file has {size} bytes, {needed} are expected");
+            let what = format!("the file has {size} bytes, its shape and dtype ask for {needed}");
             let lost = member.role.is_column() || self.kind == Kind::Numpy;
             let samples = (lost && size < needed).then(|| member.present()..rows);
             findings.push(Finding::of(member.file(format::DATA), what).at(size.min(needed)).touching(samples));
+        }
+        if size == 0 && needed == 0 && member.dtype.is_some() {
+            findings.push(Finding::of(member.file(format::DATA), "the byte that stands for none is missing"));
         }
         if is_padding && member.dtype.is_some() && self.is_set(member) {
             let what = "the byte that stands for none is not zero";
@@ -339,6 +348,17 @@ impl Look<'_> {
             read_at(&file, 0, &mut byte).is_ok() && byte != [0] && file.metadata().is_ok_and(|found| found.len() == 1)
         })
     }
+}
+
+/// The count that all columns but the commit point state, where all have exactly as many rows: should the commit point
+/// state another, it is the one that is wrong.
+fn agreed(members: &[Member]) -> Option<u64> {
+    let mut columns = members.iter().filter(|member| member.role.is_column());
+    let commit_point = columns.next().filter(|first| first.role == Role::Starts)?;
+    let count = members.iter().find(|member| member.role == Role::Ends)?.counted()?;
+    let has = |member: &Member| member.stored() == count || (count == 0 && member.size == Some(1));
+    let agrees = |member: &Member| member.counted() == Some(count) && has(member);
+    (has(commit_point) && columns.all(agrees)).then_some(count)
 }
 
 fn read_end(file: &std::fs::File, path: &Path, offset: u64) -> Result<i64> {

@@ -1,7 +1,7 @@
 """The original in a process of its own, and what several test modules need."""
 
+import os
 import pickle
-import resource
 import subprocess
 from functools import partial
 from itertools import count
@@ -113,6 +113,11 @@ def assert_identical(found, expected):
 @pytest.fixture(scope="session", autouse=True)
 def no_huge_files():
     """A build that does not end must not fill the disk: files end at 64 MiB, here and in child processes."""
+    if os.name == "nt":
+        yield
+        return
+    import resource
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, limits[1]))
     yield

@@ -1,10 +1,19 @@
 """The examples of README and documentation, run as they stand.
 
-The blocks of a page are one program. A bare expression with a comment behind it shows its value: `len(images)  # 100`.
+The blocks of a page are one program. A bare expression with a comment behind it shows its value: `len(images)  # 100`;
+the comments below a `print` show what it prints. A block of `console` shows commands behind `$`, and what they print.
 """
 
 import ast
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -13,27 +22,52 @@ OPTIONAL = ("grain", "tensorflow", "torch")
 
 
 def program(page: Path) -> str:
-    """The code of a page, every line where it stands there."""
+    """The code of a page, every line where it stands there; a session of the console is a call of `session`."""
+    text = re.sub(r"```console\n(.*?)```", _as_call, page.read_text("utf-8"), flags=re.DOTALL)
     lines, is_code = [], False
-    for line in page.read_text("utf-8").splitlines():
+    for line in text.splitlines():
         if line.startswith("```"):
             is_code = line == "```python"
         lines.append(line if is_code and not line.startswith("```") else "")
     return "\n".join(lines)
 
 
+def _as_call(block: re.Match) -> str:
+    return f"```python\nsession({block[1]!r})" + "\n" * block[1].count("\n") + "```"
+
+
+def session(shown: str) -> None:
+    """Run the commands of a session and compare what they print."""
+    environment = os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"}
+    for step in re.split(r"^\$ ", shown, flags=re.MULTILINE)[1:]:
+        command, _, expected = step.partition("\n")
+        name, *arguments = shlex.split(command)
+        assert name == "mmap-ninja"
+        done = subprocess.run(
+            [sys.executable, "-m", "mmap_ninja", *arguments],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            env=environment,
+        )
+        assert done.stdout.rstrip() == expected.rstrip(), command
+
+
 def run(page: Path) -> str | None:
     """Run a page up to the first import of an optional package that is not installed, and return its name."""
-    text, names = program(page), {"__name__": "__main__"}
+    text, names = program(page), {"__name__": "__main__", "session": session}
     for statement in ast.parse(text, page).body:
         if missing := _missing(statement):
             return missing
-        shown = _behind(statement, text)
-        if shown and isinstance(statement, ast.Expr):
-            value = eval(compile(ast.Expression(statement.value), page, "eval"), names)
-            assert repr(value) == shown, f"{page}:{statement.lineno}"
-        else:
-            exec(compile(ast.Module([statement], []), page, "exec"), names)
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            if isinstance(statement, ast.Expr):
+                value = eval(compile(ast.Expression(statement.value), page, "eval"), names)
+                found = repr(value) if value is not None else printed.getvalue().rstrip()
+                assert _shown(statement, text) in ("", found), f"{page}:{statement.lineno}: {found}"
+            else:
+                exec(compile(ast.Module([statement], []), page, "exec"), names)
     return None
 
 
@@ -45,7 +79,11 @@ def _missing(statement: ast.stmt) -> str | None:
     return next((name for name in OPTIONAL if name in packages and find_spec(name) is None), None)
 
 
-def _behind(statement: ast.stmt, text: str) -> str:
-    """The comment behind a statement."""
-    last = text.splitlines()[statement.end_lineno - 1].encode()
-    return last[statement.end_col_offset :].decode().strip().removeprefix("# ")
+def _shown(statement: ast.Expr, text: str) -> str:
+    """The comment behind an expression, or below one that prints."""
+    lines = text.splitlines()
+    behind = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :].decode()
+    if behind or not ast.unparse(statement).startswith("print("):
+        return behind.strip().removeprefix("# ")
+    below = takewhile(lambda line: line.startswith("# "), lines[statement.end_lineno :])
+    return "\n".join(line.removeprefix("# ") for line in below)

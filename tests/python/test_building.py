@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import building_workers
@@ -333,6 +334,16 @@ def test_batches_of_nothing_are_refused_at_once(path, store, batch_size):
     assert tree(path.parent) == {}
 
 
+def test_a_target_that_cannot_be_replaced_is_refused_at_once_or_costs_no_samples(path, store):
+    path.write_text("a file, and no directory")
+    asked = []
+    samples = (asked.append(index) or store.sample(index) for index in range(6))
+    with pytest.raises(OSError, match=str(path)):
+        store.generate(path, samples, 2)
+    assert path.read_text() == "a file, and no directory"
+    assert not asked or store.items(partial_of(path)) == [plain(sample) for sample in store.samples(6)]
+
+
 @contextmanager
 def small_disk(directory, size):
     """A file system of its own, of `size` bytes."""
@@ -344,6 +355,19 @@ def small_disk(directory, size):
         yield directory
     finally:
         subprocess.run(["umount", "-l", directory], check=True)
+
+
+def test_a_target_that_is_a_mount_point_costs_no_samples(path):
+    asked = []
+    samples = (asked.append(index) or np.arange(3) for index in range(6))
+    with small_disk(path, 1 << 20):
+        try:
+            built = RaggedMmap.from_generator(path, samples, 2)
+        except OSError as error:
+            assert str(path) in str(error)
+            assert not asked or len(RaggedMmap(partial_of(path))) == 6
+        else:
+            assert len(built) == len(RaggedMmap(path)) == 6
 
 
 def large(store, index):
@@ -476,6 +500,118 @@ def test_the_place_is_given_in_any_form_and_parents_are_made(path, store, monkey
         assert len(build()) == 5, number
         assert store.items(out_dir) == [plain(sample) for sample in store.samples(5)]
         assert len(names(folder)) == 1
+
+
+def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store, monkeypatch):
+    def moving():
+        yield from store.samples(3)
+        os.chdir("/")
+        yield from store.samples(5, 3)
+
+    monkeypatch.chdir(path.parent)
+    built = store.generate("data", moving(), 2)
+    assert store.items(path) == [plain(sample) for sample in store.samples(5)]
+    assert len(built) == 5
+
+
+OTHER_KEYS = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
+
+
+@pytest.mark.parametrize("samples", [STORES["tokens"].samples(7), STORES["mixed"].samples(12)])
+@pytest.mark.parametrize("create", [RaggedMmap.from_lists, partial(RaggedMmap.from_generator, batch_size=5)])
+def test_what_is_replaced_goes_whole_and_what_else_is_there_stays(path, samples, create):
+    create(whole := path.parent / "whole", samples)
+    RaggedMmap.from_lists(path, samples, **OTHER_KEYS)
+    np_ninja.from_ndarray(path / "labels", np.arange(len(samples) + 1))
+    np_ninja.from_ndarray(path / "weights", np.ones(len(samples)))
+    (path / "README").write_text("mine")
+    (path / "checksums.json").write_text("of what was there")
+    create(path, samples)
+    assert len(np_ninja.open_existing(path / "labels")) == len(samples) + 1
+    for name in "labels", "weights":
+        shutil.move(path / name, path.parent)
+    assert (path / "README").read_text() == "mine"
+    (path / "README").unlink()
+    assert tree(path) == tree(whole)
+
+
+def test_what_may_be_the_users_own_stays(path):
+    """Five entries could be the four that go by other names."""
+    RaggedMmap.from_lists(path, [np.arange(3)] * 4, **OTHER_KEYS)
+    np_ninja.from_ndarray(path / "labels", np.arange(4))
+    RaggedMmap.from_lists(path, [np.arange(5)] * 2)
+    assert np_ninja.open_existing(path / "labels").tolist() == [0, 1, 2, 3]
+
+
+NO_PLACES = {
+    "nothing": ("", FileNotFoundError),
+    "a NUL": ("da\0ta", ValueError),
+    "the working directory": (".", OSError),
+    "the root": ("/", OSError),
+    "a file": ("file", NotADirectoryError),
+    "below a file": ("file/data", NotADirectoryError),
+    "a FIFO": ("fifo", NotADirectoryError),
+    "a link to nothing": ("link", NotADirectoryError),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PLACES)
+def test_what_is_no_place_for_a_directory_is_refused_at_once(path, store, monkeypatch, kind):
+    out_dir, error = NO_PLACES[kind]
+    monkeypatch.chdir(path.parent)
+    Path("file").write_text("mine")
+    os.mkfifo("fifo")
+    Path("link").symlink_to("missing")
+    before = names(path.parent)
+    for build in [store.generate, store.index]:
+        with pytest.raises(error):
+            build(out_dir, Untouched(), 2)
+    with pytest.raises(error):
+        store.create(out_dir, store.samples(3))
+    assert names(path.parent) == before
+    assert Path.cwd() == path.parent
+
+
+@pytest.mark.parametrize("samples", [[], [object()]], ids=["no samples", "a bad sample"])
+@pytest.mark.parametrize("has_parent", [False, True])
+def test_a_build_of_nothing_leaves_no_directories(path, store, samples, has_parent):
+    if has_parent:
+        path.mkdir()
+    before = names(path.parent)
+    for n_jobs in None, 2:
+        with suppress(TypeError, ValueError):
+            assert store.index(path / "deeper" / "data", samples, 2, n_jobs) is None
+        assert names(path.parent) == before
+
+
+@contextmanager
+def lower_layer(directory):
+    """Let a directory be in the lower layer of an overlay, as what a container's image holds."""
+    with small_disk(directory, 1 << 20):
+        for name in "lower", "upper", "work", "merged":
+            (directory / name).mkdir()
+        options = ",".join(f"{name}dir={directory / name}" for name in ("lower", "upper", "work"))
+        RaggedMmap.from_lists(directory / "lower" / "data", [np.arange(3)])
+        command = ["mount", "-t", "overlay", "-o", options, "overlay", directory / "merged"]
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            pytest.skip("there are no overlays here")
+        try:
+            yield directory / "merged" / "data"
+        finally:
+            subprocess.run(["umount", "-l", directory / "merged"], check=True)
+
+
+def test_a_target_in_a_lower_layer_costs_no_samples(path):
+    with lower_layer(path) as target:
+        try:
+            built = RaggedMmap.from_generator(target, iter([np.arange(4)] * 5), 2)
+        except OSError as error:
+            assert error.errno == errno.EXDEV
+            assert "5 samples are safe" in notes(error)
+            assert len(RaggedMmap(target)) == 1
+            shutil.move(target, path / "merged" / "old")
+            built = RaggedMmap.from_generator(target, iter([np.arange(4)] * 5), 2, resume=True)
+        assert len(built) == 5
 
 
 # A builder at work

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import io
 import json
 import os
 import pty
@@ -11,18 +12,20 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import redirect_stderr, redirect_stdout
 
 import mmap_ninja
 import numpy as np
 import pytest
-from hypothesis import given
+from conftest import tree
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap, _core
+from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 from mmap_ninja.cli import _files, _lengths, _terminal, main
 from PIL import Image
 
-COMMANDS = ["info", "head", "concat", "convert"]
+COMMANDS = ["info", "head", "verify", "repair", "checksum", "concat", "convert"]
 PROGRAM = [sys.executable, "-m", "mmap_ninja"]
 
 
@@ -103,10 +106,11 @@ def test_the_program_is_installed_under_its_name():
     assert program.load() is main
 
 
-def test_help_names_every_command_and_has_examples(run):
+def test_help_names_every_command_and_has_examples(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, err = run("--help")
     assert (status, err) == (0, "")
-    assert re.findall(r"^    (\w+) ", out, re.MULTILINE) == COMMANDS
+    assert re.findall(r"^    (\w+)\b", out, re.MULTILINE) == COMMANDS
     for command in COMMANDS:
         status, out, err = run(command, "--help")
         assert (status, err) == (0, "")
@@ -132,11 +136,13 @@ def test_wrong_usage_is_one_line_and_status_2(fails, argv):
     assert "--help`" in fails(*argv, status=2)
 
 
-@pytest.mark.parametrize("argv", [("info",), ("head",), ("concat", "out")])
+@pytest.mark.parametrize(
+    "argv", [("info",), ("head",), ("verify",), ("repair",), ("checksum",), ("concat", "out")]
+)
 def test_a_missing_data_set_is_one_line_that_names_it(fails, tmp_path, argv):
     (tmp_path / "empty").mkdir()
-    assert "no\\nwhere: No data set" in fails(*argv, tmp_path / "no\nwhere")
-    assert "empty: No data set" in fails(*argv, tmp_path / "empty")
+    assert "no\\nwhere: No " in fails(*argv, tmp_path / "no\nwhere")
+    assert "empty: no data set" in fails(*argv, tmp_path / "empty").lower()
 
 
 @pytest.mark.parametrize("command", ["info", "head"])
@@ -443,6 +449,69 @@ def test_thumbnails_that_cannot_be_written_leave_what_was_there(fails, tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["folder.png", "r"]
 
 
+# verify, repair and checksums
+
+
+def test_a_sound_data_set_is_said_to_be(run, path):
+    StringsMmap.from_strings(path, ["one", "two"])
+    status, out, err = run("verify", path)
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"sound: string, 2 samples, [^\n]+\n", out)
+    assert run("repair", path) == (0, "nothing to repair\n", "")
+    assert run("repair", "--apply", path) == (0, "nothing to repair\n", "")
+
+
+def test_damage_is_found_and_repaired_only_if_asked_to(run, path):
+    StringsMmap.from_strings(path, ["one", "two"])
+    os.truncate(path / "data.ninja", 4)
+    torn = tree(path)
+    for command, verdict in ("verify", "damaged: "), ("repair", "would repair "):
+        status, out, err = run(command, path)
+        assert (status, err) == (1, "")
+        assert out.startswith(verdict)
+        assert "data.ninja, byte " in out
+    assert tree(path) == torn
+    status, out, err = run("repair", "--apply", path)
+    assert (status, err) == (0, "")
+    assert f"kept in {path}.cut-1" in out
+    assert StringsMmap(path)[:] == ["one"]
+    assert run("verify", path)[0] == 0
+
+
+def test_damage_that_stays_is_status_1(run, path):
+    StringsMmap.from_strings(path, ["one", "two"])
+    (path / "data.ninja").write_bytes(b"one\xff\xff\xff")
+    assert "UTF-8" in run("verify", path)[1]
+    assert run("verify", path)[0] == 1
+    (path / "starts" / "data.ninja").unlink()
+    assert run("repair", "--apply", path)[0] == 1
+
+
+def test_checksums_let_any_changed_bit_be_found(run, path):
+    RaggedMmap.from_lists(path, [np.zeros(100, np.uint8)])
+    assert run("checksum", path) == (0, "", "")
+    assert run("verify", path)[0] == 0
+    (path / "data.ninja").write_bytes(bytes(50) + b"\1" + bytes(49))
+    assert run("verify", path)[0] == 1
+    assert run("checksum", path)[0] == 0
+    assert run("verify", path)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "repair"])
+def test_file_names_cannot_speak_for_the_program(run, path, command):
+    StringsMmap.from_strings(path, ["one", "two"])
+    os.truncate(path / "data.ninja", 4)
+    (path / "x\nsound: \x1b[2J").touch()
+    _, out, _ = run(command, path)
+    assert not re.search("^sound|\x1b", out, re.MULTILINE)
+
+
+def test_checksums_need_a_sound_data_set(fails, path):
+    StringsMmap.from_strings(path, ["one", "two"])
+    os.truncate(path / "data.ninja", 4)
+    assert "data.ninja" in fails("checksum", path)
+
+
 # concat
 
 
@@ -672,6 +741,52 @@ def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):
 
 def test_an_interrupted_conversion_is_forgotten(run, folder, out):
     write("text", folder / "1.txt")
-    _core.Construction(out, False)
+    with pytest.raises(KeyboardInterrupt):
+        StringsMmap.from_generator(out, interrupted(), 1)
+    assert sorted(os.listdir(folder.parent)) == ["folder", "out.partial"]
     assert run("convert", folder, out)[0] == 0
     assert sorted(os.listdir(folder.parent)) == ["folder", "out"]
+
+
+def interrupted():
+    yield from "ab"
+    raise KeyboardInterrupt
+
+
+# Whatever the files hold
+
+
+MAKERS = {
+    "images": lambda path: RaggedMmap.from_lists(path, [image(n + 1, 3, 3) for n in range(5)]),
+    "tokens": lambda path: RaggedMmap.from_lists(path, [np.arange(n) for n in range(5)]),
+    "texts": lambda path: StringsMmap.from_strings(path, ["one", "zwei", "três"] * 5),
+    "compressed": lambda path: StringsMmap.from_strings(path, ["one" * 9, "zwei"], zstd_level=1),
+    "dense": lambda path: np_ninja.from_ndarray(path, np.arange(12.0).reshape(6, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_damaged_files_are_an_answer_and_no_traceback(fresh, kind, data):
+    path = fresh()
+    MAKERS[kind](path)
+    file = data.draw(st.sampled_from(sorted(path.rglob("*.ninja"))))
+    content = bytearray(file.read_bytes())
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(content)))
+        content[place : place + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    file.write_bytes(content)
+    for argv in ["info"], ["info", "--json"], ["head"], ["verify"], ["repair"]:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            status = main([*argv, str(path)])
+        assert status in (0, 1)
+        assert (status == 0 or argv[0] in ("verify", "repair")) == (err.getvalue() == "")
+        assert err.getvalue().count("\n") <= 1
+    for make in RaggedMmap, StringsMmap:
+        try:
+            memmap = make(path)
+        except ValueError:
+            continue
+        assert memmap._repr_html_()

@@ -450,16 +450,41 @@ def test_what_is_not_the_data_sets_own_is_carried_over(path, store):
     assert (path / "README").read_text() == "mine"
 
 
-def test_names_of_members_that_are_not_the_usual_ones_are_right_or_refused(path):
-    RaggedMmap.from_lists(path.parent / "one", [np.arange(3)], starts_key="begins")
+KEYS = {"starts_key": "a", "ends_key": "b"}
+ALL_KEYS = {**KEYS, "shapes_key": "c", "flattened_shapes_key": "d"}
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"), [("tokens", KEYS), ("mixed", ALL_KEYS), ("texts", KEYS), ("packed", KEYS)]
+)
+def test_names_of_members_that_are_not_the_usual_ones_are_kept(path, name, keys):
+    store = STORES[name]
+    directories = []
+    for number, part in enumerate(pieces(store.samples(12), [5, 6])):
+        store.whole(path.parent / str(number), part, **keys, **store.options)
+        directories.append(path.parent / str(number))
+    store.whole(whole := path.parent / "whole", store.samples(12), **keys, **store.options)
+    joined = concatenate(path, directories, **keys)
+    assert tree(path) == tree(whole)
+    assert [plain(item) for item in joined] == [plain(sample) for sample in store.samples(12)]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "error"),
+    [
+        ("mixed", {}, CorruptDatasetError),
+        ("mixed", KEYS, CorruptDatasetError),
+        ("texts", ALL_KEYS, TypeError),
+        ("dense", KEYS, TypeError),
+    ],
+)
+def test_other_names_than_those_of_the_members_are_refused(path, name, keys, error):
+    own = ALL_KEYS if name == "mixed" else {}
+    STORES[name].whole(path.parent / "one", STORES[name].samples(3), **own)
     before = tree(path.parent)
-    try:
-        joined = concatenate(path, [path.parent / "one"] * 2)
-    except ValueError as error:
-        assert str(path.parent / "one") in str(error)
-        assert tree(path.parent) == before
-    else:
-        assert [item.tolist() for item in joined] == [[0, 1, 2]] * 2
+    with pytest.raises(error):
+        concatenate(path, [path.parent / "one"] * 2, **keys)
+    assert tree(path.parent) == before
 
 
 # What comes back, and how it is asked for

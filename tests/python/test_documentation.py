@@ -3,7 +3,9 @@
 import doctest
 import importlib
 import inspect
+import os
 import re
+from functools import reduce
 
 import mmap_ninja
 import numpy as np
@@ -12,7 +14,18 @@ import pytest
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-MODULES = ["", "._show", ".base", ".cli._lengths", ".generic", ".numpy", ".parallel", ".ragged", ".string"]
+MODULES = [
+    "",
+    "._show",
+    "._verify",
+    ".base",
+    ".cli._lengths",
+    ".generic",
+    ".numpy",
+    ".parallel",
+    ".ragged",
+    ".string",
+]
 EXAMPLES = [
     example
     for module in [importlib.import_module(f"mmap_ninja{name}") for name in MODULES]
@@ -80,7 +93,7 @@ def test_the_example_of_an_array_that_grows(tmp_path):
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    example.globs.update(np=np, out_dir=tmp_path / "out")
+    example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
     found = []
     doctest.DocTestRunner().run(example, out=found.append)
     assert not found, "".join(found)
@@ -90,6 +103,9 @@ def test_the_docstrings_have_examples():
     assert len(EXAMPLES) >= 8
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.* samples are safe in:RuntimeWarning"
+)  # a note, where there are none: Python 3.10
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -109,3 +125,15 @@ def test_the_reference_has_every_member(cls):
 def test_the_reference_has_every_name_of_the_package():
     reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
     assert not [name for name in set(mmap_ninja.__all__) - {"__version__"} if name not in reference]
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_the_names_that_a_page_links_to_exist(page):
+    for name in re.findall(r"`~mmap_ninja\.([\w.]+)`", page.read_text("utf-8")):
+        reduce(getattr, name.split("."), mmap_ninja)
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!http)([^)#]+)", (pages.ROOT / "README.md").read_text("utf-8"))
+    assert len(links) > 10
+    assert not [link for link in links if not (pages.ROOT / link).exists()]

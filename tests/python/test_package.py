@@ -1,6 +1,7 @@
 """What can be imported, called and seen, beside the data."""
 
 import importlib
+import pickle
 import subprocess
 import sys
 
@@ -130,3 +131,21 @@ def test_the_small_files_are_converted_both_ways(path):
         assert read(path) == value
     base._int_to_file(7, path, fmt="<q")
     assert base._file_to_int(path, "<q") == 7
+
+
+def test_a_map_of_a_named_dtype_is_the_map(path):
+    class Tokens(RaggedMmap[np.int32]):
+        pass
+
+    made = RaggedMmap[np.int32].from_lists(path, [np.arange(3, dtype=np.int32)])
+    for tokens in made, RaggedMmap[np.int32](path), Tokens(path), pickle.loads(pickle.dumps(made)):
+        assert isinstance(tokens, RaggedMmap)
+        assert tokens[0].tolist() == [0, 1, 2]
+
+
+def test_what_only_type_checkers_need_is_not_loaded():
+    code = "import mmap_ninja, sys; print('typing_extensions' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        == "False\n"
+    )

@@ -275,6 +275,22 @@ def check_error(error, expected, index):
     assert re.search(rf"\bindex {index}\b", "\n".join(error.__notes__))
 
 
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_an_error_of_the_loader_reaches_the_caller_with_the_index(path, kind, n_jobs):
+    make_error = ERRORS[kind]
+    RaggedMmap.from_lists(path, [np.arange(9)])
+    before = tree(path)
+    for index in 2, 7:
+        with pytest.raises(type(make_error())) as caught:
+            RaggedMmap.from_indexable(
+                path, sized(breaking_at(index, np.arange, make_error), 12), 3, n_jobs=n_jobs
+            )
+        check_error(caught.value, make_error(), index)
+        assert tree(path) == before
+        assert set(names(path.parent)) <= {"data", "data.partial"}
+
+
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize("name", ["texts", "dense"])
 def test_only_an_index_error_ends_an_indexable_without_length(path, name, n_jobs):
@@ -308,6 +324,18 @@ BAD = {
     "packed": ("\ud800", UnicodeEncodeError),
     "dense": (np.ones((3, 3)), ValueError),
 }
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("index", [2, 7])
+def test_a_sample_that_cannot_be_stored_is_named_by_its_index(path, name, index, n_jobs):
+    store, (bad, error) = STORES[name], BAD[name]
+    indexable = sized(lambda asked: bad if asked == index else store.sample(asked), 12)
+    with pytest.raises(error, match=rf"(sample|string|index) {index}\b") as caught:
+        store.index(path, indexable, 3, n_jobs=n_jobs)
+    assert str(path) in str(caught.value)
+    assert set(names(path.parent)) <= {"data.partial"}
 
 
 @pytest.mark.parametrize("name", ["mixed", "packed", "dense"])

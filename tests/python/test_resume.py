@@ -1,6 +1,8 @@
 """An interrupted build goes on from what it has left, and ends as one that was never interrupted."""
 
+import fcntl
 import json
+import os
 import random
 import signal
 import subprocess
@@ -8,6 +10,7 @@ import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -315,6 +318,51 @@ def test_a_build_killed_at_random_ends_as_a_single_run(tmp_path):
         store.create(tmp_path / "whole" / name, store.samples(COUNT))
         assert tree(path) == tree(tmp_path / "whole" / name), name
         assert names(path.parent) == ["data"], name
+
+
+def test_a_build_killed_while_it_replaces_the_old_map_loses_nothing(path, store):
+    """The old map is held by a writer, so that the new one has to wait for its place."""
+    name = next(name for name in STORES if STORES[name] is store)
+    store.create(path, store.samples(3))
+    before = tree(path)
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = start("build", name, path, 9, 3)
+        process.stdout.read(9)
+        time.sleep(0.1)
+        process.kill()
+        end(process)
+    finally:
+        os.close(held)
+    assert tree(path) == before
+    recording = Recording(store, 12)
+    store.index(path, sized(recording.__getitem__, 12), 3, resume=True)
+    assert recording.asked == [9, 10, 11]
+    store.create(whole := path.parent / "whole", store.samples(12))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
+
+
+def test_a_parallel_build_that_is_killed_goes_on_and_leaves_no_shards(path):
+    store = STORES["mixed"]
+    pids = path.parent / "pids"
+    command = [sys.executable, building_workers.__file__, "build_in_parallel", "mixed", path, "40", "4", "30"]
+    ended = subprocess.run(
+        [*command, pids], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    assert ended.returncode == -signal.SIGKILL
+    for pid in pids.read_text().split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    pids.unlink()
+    safe = len(RaggedMmap(partial_of(path)))
+    assert safe >= 4
+    assert safe % 4 == 0
+    store.index(path, sized(store.sample, 40), 4, n_jobs=2, resume=True)
+    store.create(whole := path.parent / "whole", store.samples(40))
+    assert tree(path) == tree(whole)
+    assert names(path.parent) == ["data", "whole"]
 
 
 def write_intent(directory, member, rows, size):

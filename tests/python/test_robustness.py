@@ -24,6 +24,7 @@ SMUGGLED = [
     "U2[",
     "float64,O",
     "object",
+    '[["a", "<i4"], ["a", "<i4"]]',
 ]
 
 

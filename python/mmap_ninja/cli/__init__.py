@@ -43,8 +43,9 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments = parser().parse_args(argv)
     except SystemExit as end:
-        return end.code
-    return arguments.run(arguments)
+        return int(end.code or 0)
+    status: int = arguments.run(arguments)
+    return status
 
 
 def _in_one_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 
 def write(path: Path, content: bytes) -> None:
@@ -43,7 +44,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def natural_key(path: Path) -> tuple:
+def natural_key(path: Path) -> tuple[Any, ...]:
     """Compares names part by part: digits as numbers, letters whatever their case."""
     return tuple(
         tuple(int(part) if place % 2 else part.casefold() for place, part in enumerate(parts))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-# Bars of a histogram, unless they are powers of two. A range that spans more than this factor is shown in those.
-_BARS, _WIDE = 12, 50
+# Intervals of equal steps. Powers of two take their place where the largest is more than so many times the median.
+_BARS, _FAR = 12, 10
 
 
 def statistics(lengths: np.ndarray) -> dict[str, float]:
@@ -19,7 +19,7 @@ def histogram(lengths: np.ndarray) -> list[dict[str, int]]:
     [{'from': 1, 'to': 1, 'samples': 1}, {'from': 2, 'to': 2, 'samples': 2}, {'from': 3, 'to': 3, 'samples': 1}]
     """
     low, high = int(lengths.min()), int(lengths.max())
-    starts = _powers(low, high) if high > _WIDE * max(low, 1) else _steps(low, high)
+    starts = _powers(low, high) if high > _FAR * max(np.median(lengths), 1) else _steps(low, high)
     counts = np.bincount(np.searchsorted(starts, lengths, "right") - 1, minlength=len(starts))
     ends = [start - 1 for start in starts[1:]] + [high]
     return [

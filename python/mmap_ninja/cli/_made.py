@@ -1,10 +1,10 @@
 """What commands that make a data set have in common."""
 
 import argparse
-from os import PathLike, fsdecode
+from pathlib import Path
 
-from mmap_ninja import open_existing
 from mmap_ninja._show import clean, count, size
+from mmap_ninja.cli._data import opened, samples_in
 
 
 def add_overwrite(parser: argparse.ArgumentParser, where: str) -> None:
@@ -12,8 +12,7 @@ def add_overwrite(parser: argparse.ArgumentParser, where: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help=f"replace a data set that is in {where}")
 
 
-def say_made(directory: str | PathLike) -> None:
+def say_made(directory: Path) -> None:
     """Print what is in the new data set."""
-    made = open_existing(directory, mode="r")
-    samples = made.shape[0] if getattr(made, "shape", None) else len(made)
-    print(f"{clean(fsdecode(directory))}: {count(samples, 'sample')}, {size(made.nbytes)}")
+    made = opened(directory)
+    print(f"{clean(str(directory))}: {count(samples_in(made), 'sample')}, {size(made.nbytes)}")

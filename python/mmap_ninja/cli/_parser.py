@@ -4,6 +4,7 @@ import argparse
 from typing import NoReturn
 
 from mmap_ninja._core import __version__
+from mmap_ninja._show import clean
 
 DESCRIPTION = "Look at data sets in memory-mapped files, check, join and make them."
 EPILOG = """\
@@ -21,12 +22,12 @@ class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"mmap-ninja: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"mmap-ninja: {clean(message)}; see `{self.prog} --help`\n")
 
 
 def parser() -> Parser:
     """The parser of all arguments; what it returns has the command as `run`."""
-    from mmap_ninja.cli import concat, convert, head, info
+    from mmap_ninja.cli import checksum, concat, convert, head, info, repair, verify
 
     top = Parser(
         prog="mmap-ninja",
@@ -36,9 +37,10 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"mmap-ninja {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (info, head, concat, convert):
+    for command in (info, head, verify, repair, checksum, concat, convert):
         name = command.__name__.rpartition(".")[2]
-        summary, _, description = command.__doc__.partition("\n\n")
+        # `python -OO` takes the docstrings away.
+        summary, _, description = (command.__doc__ or name).partition("\n\n")
         command_parser = commands.add_parser(
             name,
             help=summary[0].lower() + summary[1:].rstrip("."),

@@ -1,15 +1,15 @@
-"""Make a data set of a folder of images or of text files, one sample a file.
+"""Make a data set of a folder of images or of text files.
 
-Images become uint8 arrays of shape (height, width) where they are grey, else
-(height, width, 3), or (height, width, 4) with transparency, upright as their
-EXIF says; of animations, the first frame. This needs Pillow. Texts are read as
-UTF-8 and stored as they are.
+Every file becomes a sample. Images become uint8 arrays of shape (height,
+width) where they are grey, else (height, width, 3), or (height, width, 4) with
+transparency, upright as their EXIF says; of animations, the first frame. This
+needs Pillow. Texts are read as UTF-8 and stored as they are.
 
 Files are taken from FOLDER and the folders in it, in natural order: 2.png
 comes before 10.png, and a/2.png before b/1.png. Hidden files are left out, and
 links to folders are not followed. Without --kind, the extension tells what a
-file is, and files with others are left out. DIR/names tells which file each
-sample was: a data set of texts, paths relative to FOLDER.
+file is, and files with others are left out. DIR/names is a data set of texts
+that tells which file each sample was, relative to FOLDER.
 
 If a file cannot be read, nothing is made, and the error names the file.
 """
@@ -17,8 +17,8 @@ If a file cannot be read, nothing is made, and the error names the file.
 import argparse
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -96,9 +96,9 @@ def _name(file: Path, folder: Path) -> str:
     return name
 
 
-def _loaded(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Iterator:
+def _loaded(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Generator[Any, None, None]:
     """The samples in order, while threads read those to come: Pillow decodes without the interpreter's lock."""
-    waiting = deque()
+    waiting: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for file in files:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmap_ninja import StringsMmap, open_existing
+from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja._image import is_image, png, sheet
 from mmap_ninja._show import clean, count, values
 from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._data import Data, opened, samples_in
 from mmap_ninja.cli._files import write
 from mmap_ninja.cli._parser import natural
 
@@ -43,19 +44,19 @@ def _png_file(text: str) -> Path:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    data = open_existing(arguments.dir, mode="r")
-    if isinstance(data, np.memmap):
-        data = np.atleast_1d(data)
-    first = range(min(arguments.n, len(data)))
+    data = opened(arguments.dir)
+    first = range(min(arguments.n, samples_in(data)))
     if arguments.images:
         return _write_thumbnails(arguments, data, first)
     columns, indent = _terminal.width(), len(str(len(first) - 1))
     for index in first:
-        text = (
-            _text(data[index], columns) if isinstance(data, StringsMmap) else _array(np.asarray(data[index]))
-        )
+        text = _text(data[index], columns) if isinstance(data, StringsMmap) else _array(_sample(data, index))
         print(_terminal.cut(f"{index:>{indent}}  {text}", columns))
     return 0
+
+
+def _sample(data: RaggedMmap | np.memmap, index: int) -> np.ndarray:
+    return np.asarray(data[index] if isinstance(data, RaggedMmap) or data.ndim else data)
 
 
 def _text(text: str, columns: int | None) -> str:
@@ -66,8 +67,8 @@ def _array(array: np.ndarray) -> str:
     return f"{clean(str(array.dtype))} {array.shape}  {values(array)}"
 
 
-def _write_thumbnails(arguments: argparse.Namespace, data, first: range) -> int:
-    samples = [] if isinstance(data, StringsMmap) else [np.asarray(data[index]) for index in first]
+def _write_thumbnails(arguments: argparse.Namespace, data: Data, first: range) -> int:
+    samples = [] if isinstance(data, StringsMmap) else [_sample(data, index) for index in first]
     images = [sample for sample in samples if is_image(sample)]
     if not images:
         raise ValueError(

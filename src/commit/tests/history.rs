@@ -6,7 +6,7 @@ use crate::commit::trace::Op;
 /// Up to this many operations that were not synced, every subset of them is tried.
 const MOST: usize = 16;
 
-/// Numbers that look like chance and are the same in every run (SplitMix64).
+/// Numbers that look like chance and are the same in every run (`SplitMix64`).
 pub struct Random(pub u64);
 
 impl Random {

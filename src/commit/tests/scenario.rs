@@ -77,7 +77,7 @@ impl Scenario {
         match self.verb {
             Verb::Begin | Verb::Create | Verb::BuildNew => return Ok(()),
             Verb::BeginBesideNotes => fs::create_dir(path).unwrap(),
-            Verb::Append | Verb::Build => (self.store.create)(path, self.store.old)?,
+            Verb::Append | Verb::Build | Verb::Recreate => (self.store.create)(path, self.store.old)?,
             Verb::Resume => {
                 (self.store.create)(path, self.store.old)?;
                 let construction = Construction::begin(path, false)?;
@@ -90,7 +90,6 @@ impl Scenario {
                 construction.abandon()?;
                 return Ok(());
             }
-            Verb::Recreate => (self.store.create)(path, self.store.old)?,
         }
         fs::write(path.join(NOTES), "somebody else's").unwrap();
         Ok(())

@@ -1,0 +1,64 @@
+"""Errors on their way from process to process."""
+
+import pickle
+from contextlib import suppress
+from traceback import format_exception
+from typing import Any
+
+
+class Failure:
+    """An error that arrives whole even if its class was not made for that.
+
+    Args:
+        error: the error.
+        place: where it happened, for an error that can only be described in another process.
+    """
+
+    def __init__(self, error: Exception, place: str):
+        self.error = error
+        self.place = place
+
+    def __reduce__(self):
+        text = "".join(format_exception(self.error))
+        return _received, (_packed(self.error), text, type(self.error).__qualname__, self.place)
+
+
+def _packed(error: Exception) -> bytes | None:
+    """The error as bytes that give its like; None where there are none."""
+    from joblib import wrap_non_picklable_objects
+
+    for form in error, _Parts(error):
+        with suppress(Exception):
+            data = pickle.dumps(wrap_non_picklable_objects(form, keep_wrapper=False))
+            if str(pickle.loads(data)) == str(error):
+                return data
+    return None
+
+
+class _Parts:
+    """Pickles an error by what it holds, where its constructor asks for something else."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def __reduce__(self):
+        return _assembled, (type(self.error), self.error.args, vars(self.error))
+
+
+def _assembled(kind: type[Exception], args: tuple, attributes: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
+
+def _received(data: bytes | None, text: str, name: str, place: str) -> Failure:
+    from multiprocessing.pool import RemoteTraceback
+
+    error: Exception = RuntimeError(
+        f"{place}: a worker process raised {name}, which cannot be shown as it is"
+    )
+    with suppress(Exception):
+        if data is not None:
+            error = pickle.loads(data)
+    error.__cause__ = RemoteTraceback(text)
+    return Failure(error, place)

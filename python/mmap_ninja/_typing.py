@@ -1,0 +1,34 @@
+"""Type variables. Their defaults are for type checkers: at run time, `typing` has them from Python 3.13 on only."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol, TypeAlias, overload
+
+    from numpy.typing import NDArray
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T")
+    ScalarT = TypeVar("ScalarT", bound=np.generic, default=Any)
+    # Spelt out: mypy does not find the variable in a default of `NDArray[ScalarT]`.
+    ItemT = TypeVar("ItemT", default=np.ndarray[tuple[Any, ...], np.dtype[ScalarT]])
+
+    Index: TypeAlias = int | np.integer[Any]
+    Batch: TypeAlias = range | Sequence[Index] | NDArray[np.integer[Any] | np.bool_]
+    Indices: TypeAlias = slice | Batch
+
+    class Items(Protocol[T]):
+        """What is indexed as maps are."""
+
+        def __len__(self) -> int: ...
+        @overload
+        def __getitem__(self, index: Index, /) -> T: ...
+        @overload
+        def __getitem__(self, index: Indices, /) -> list[T]: ...
+else:
+    from typing import TypeVar
+
+    ScalarT, ItemT = TypeVar("ScalarT"), TypeVar("ItemT")

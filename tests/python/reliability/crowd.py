@@ -1,0 +1,82 @@
+"""Writers and readers at once: what each of them does, in a process or a thread of its own."""
+
+import mmap
+import struct
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import numpy as np_ninja
+
+
+def array(writer, number):
+    """What says of itself who wrote it, in which order; every fourth one has two axes."""
+    return np.full((2, 3) if number % 4 == 3 else 3, writer * 100_000 + number)
+
+
+def text(writer, number):
+    return f"{writer} {number}"
+
+
+def append_all(path, writer, appends, ragged=None, strings=None):
+    """Append to three data sets, with handles of its own where none are given."""
+    ragged = RaggedMmap(path / "ragged") if ragged is None else ragged
+    strings = StringsMmap(path / "strings") if strings is None else strings
+    for number in range(appends):
+        ragged.append(array(writer, number))
+        strings.append(text(writer, number))
+        np_ninja.extend_dir(path / "dense", np.array([[writer, number]]))
+
+
+def append_and_count(path, count):
+    """Append until told to stop; `count` holds how many samples are there at least."""
+    ragged, strings = RaggedMmap(path / "ragged"), StringsMmap(path / "strings")
+    for number in range(10**9):
+        ragged.append(array(0, number))
+        strings.append(text(0, number))
+        np_ninja.extend_dir(path / "dense", np.array([[0, number]]))
+        struct.pack_into("q", count, 0, number + 1)
+        # In turns: two data sets take each other's place.
+        RaggedMmap.from_lists(path / "replaced", [np.full(5, number)] * (number % 3 + 1))
+
+
+def open_and_check(path, count, until):
+    """Open anew again and again, and look at the first, the last and some other sample; how often."""
+    opened = 0
+    while time.monotonic() < until:
+        (least,) = struct.unpack_from("q", count)
+        ragged, strings = RaggedMmap(path / "ragged"), StringsMmap(path / "strings")
+        rows = np_ninja.open_existing(path / "dense")
+        assert min(len(ragged), len(strings), len(rows) - 1) >= least
+        for number in (0, least // 2, least - 1, len(ragged) - 1, least) if least else ():
+            if number < len(ragged):
+                assert np.array_equal(ragged[number], array(0, number))
+            if number < len(strings):
+                assert strings[number] == text(0, number)
+            if number + 1 < len(rows):
+                assert rows[number + 1].tolist() == [0, number]
+        if least > 1:
+            replaced = RaggedMmap(path / "replaced")
+            assert len(replaced) == int(replaced[0][0]) % 3 + 1
+            assert all(np.array_equal(item, replaced[0]) for item in replaced)
+        opened += 1
+    return opened
+
+
+def main(action, path, *args):
+    path = Path(path)
+    if action == "append_all":
+        append_all(path, int(args[0]), int(args[1]))
+        return
+    with open(args[0], "r+b") as handle:
+        count = mmap.mmap(handle.fileno(), 8)
+    if action == "append_and_count":
+        append_and_count(path, count)
+    else:
+        print(open_and_check(path, count, time.monotonic() + float(args[1])))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,57 @@
+"""Opens and reads every data set in a folder with the default mode, between two calls that a trace can be cut at."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import stores
+from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import numpy as np_ninja
+
+
+def read(folder):
+    """Everything that can be read; how many items that were."""
+    count = 0
+    for path in sorted(folder.iterdir()):
+        data = open_existing(path)
+        count += np.size(data) if isinstance(data, np.ndarray) else len(list(data))
+        if isinstance(data, RaggedMmap):
+            stores.read_ragged(path)
+        elif isinstance(data, StringsMmap):
+            stores.read_strings(path)
+            StringsMmap(path)[0]
+        else:
+            stores.read_dense(path)
+    for missing in (RaggedMmap(folder / "missing"), StringsMmap(folder / "missing")):
+        assert len(missing) == 0
+    return count
+
+
+def append(folder):
+    """Try to append to everything; the errors."""
+    writes = {
+        "flat": lambda path: RaggedMmap(path).append(np.arange(2, dtype="int32")),
+        "texts": lambda path: StringsMmap(path).append("new"),
+        "dense": lambda path: np_ninja.extend_dir(path, np.ones((1, 3))),
+        "missing": lambda path: RaggedMmap(path).append(np.arange(2)),
+        "images": lambda path: RaggedMmap.from_lists(path, [np.arange(2)]),
+    }
+    for name, write in writes.items():
+        try:
+            write(folder / name)
+        except OSError as error:
+            print(name, error.errno, error.filename)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    read(folder)  # Whatever Python imports and compiles only now is no matter of the library.
+    if len(sys.argv) > 2:
+        with suppress(PermissionError):  # Root may write everywhere; others need no other user.
+            os.setuid(int(sys.argv[2]))
+    os.path.exists("/trace begins")
+    print(read(folder))
+    os.path.exists("/trace ends")
+    append(folder)

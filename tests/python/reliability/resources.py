@@ -1,0 +1,91 @@
+"""Opens or appends many times, and says what the process holds on the way."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import numpy as np_ninja
+
+
+def held():
+    """Descriptors, mappings, and bytes of memory that are no file's."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    with open("/proc/self/maps") as maps:
+        mappings = sum(1 for _ in maps)
+    return [len(os.listdir("/proc/self/fd")), mappings, int(status["RssAnon"].split()[0]) * 1024]
+
+
+def opening(folder):
+    """Open and read every kind, drop some handles and close others."""
+    names = sorted(os.listdir(folder))
+
+    def once(number):
+        data = open_existing(folder / names[number % len(names)])
+        data[()] if isinstance(data, np.ndarray) else data[:2]
+        if number % 2 and not isinstance(data, np.ndarray):
+            data.close()
+
+    return once
+
+
+def failing(folder):
+    """Open what cannot be opened."""
+    (folder / "flat" / "ends" / "shape.ninja").write_bytes(b"torn")
+    (folder / "texts" / "data.ninja").write_bytes(b"")
+
+    def once(number):
+        try:
+            open_existing(folder / ["flat", "texts", "missing"][number % 3])
+        except (ValueError, OSError):
+            return
+        raise AssertionError("it opened")
+
+    return once
+
+
+def appending(folder):
+    """Append with handles that stay open."""
+    flat, images = RaggedMmap(folder / "flat"), RaggedMmap(folder / "images")
+    texts, frames = StringsMmap(folder / "texts"), StringsMmap(folder / "frames")
+
+    def once(number):
+        flat.append(np.arange(3, dtype="int32"))
+        images.append(np.ones((1, 2, 3), "uint8"))
+        texts.append("appended")
+        frames.append("appended")
+        np_ninja.extend_dir(folder / "dense", np.ones((1, 3)))
+
+    return once
+
+
+def many_handles(folder):
+    """Append with hundreds of handles in turn."""
+    ragged = [RaggedMmap(folder / "images") for _ in range(200)]
+
+    def once(number):
+        ragged[number % 200].append(np.ones((1, 2, 3), "uint8"))
+
+    return once
+
+
+def replacing(folder):
+    """Write data sets in place of others, while handles of old ones are open."""
+
+    def once(number):
+        RaggedMmap.from_lists(folder / "flat", [np.arange(number % 5 + 1)])
+        StringsMmap.from_generator(folder / "texts", ["a", "b"], 1)
+
+    return once
+
+
+if __name__ == "__main__":
+    once, times = globals()[sys.argv[1]](Path(sys.argv[2])), int(sys.argv[3])
+    for number in range(times // 2):
+        once(number)
+    before = held()
+    for number in range(times // 2, times):
+        once(number)
+    print(json.dumps([before, held()]))

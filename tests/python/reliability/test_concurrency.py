@@ -1,0 +1,108 @@
+"""Writers at once lose nothing, and readers that open meanwhile never see anything wrong."""
+
+import struct
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+import crowd
+import numpy as np
+import pytest
+import stores
+from conftest import tree
+from crowd import append_all, array, text
+from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import numpy as np_ninja
+from scale import scaled
+
+PROCESSES, THREADS, READERS = 8, 8, 4
+APPENDS = scaled(40, 1000)
+TURNS = scaled(300, 10_000)
+SECONDS = scaled(1.0, 60.0)
+
+
+def check_all(path, writers):
+    """Every sample is there once, those of each writer in its order, and the files are those of a single build."""
+    ragged, strings = RaggedMmap(path / "ragged"), StringsMmap(path / "strings")
+    expected = {writer: list(range(APPENDS)) for writer in range(writers)}
+    found = {writer: [] for writer in range(writers)}
+    for item in ragged:
+        writer, number = divmod(int(item.flat[0]), 100_000)
+        assert np.array_equal(item, array(writer, number))
+        found[writer].append(number)
+    assert found == expected
+    assert Counter(strings) == Counter(
+        text(writer, number) for writer in expected for number in range(APPENDS)
+    )
+    rows = np_ninja.open_existing(path / "dense")[1:]
+    assert {writer: rows[rows[:, 0] == writer, 1].tolist() for writer in expected} == expected
+    RaggedMmap.from_lists(path / "whole", ragged[:])
+    assert tree(path / "whole") == tree(path / "ragged")
+
+
+@pytest.fixture
+def folder():
+    with stores.memory_folder() as folder:
+        np_ninja.from_ndarray(folder / "dense", np.array([[-1, -1]]))
+        yield folder
+
+
+def begin(*args, **options):
+    return subprocess.Popen([sys.executable, crowd.__file__, *map(str, args)], **options)
+
+
+def test_processes_that_append_at_once_lose_nothing(folder):
+    writers = [begin("append_all", folder, writer, APPENDS) for writer in range(PROCESSES)]
+    assert [writer.wait() for writer in writers] == [0] * PROCESSES
+    check_all(folder, PROCESSES)
+
+
+def test_threads_with_handles_of_their_own_lose_nothing(folder):
+    run([threading.Thread(target=append_all, args=(folder, writer, APPENDS)) for writer in range(THREADS)])
+    check_all(folder, THREADS)
+
+
+def test_threads_that_share_a_handle_lose_nothing(folder):
+    handles = RaggedMmap(folder / "ragged"), StringsMmap(folder / "strings")
+    run(
+        [
+            threading.Thread(target=append_all, args=(folder, writer, APPENDS, *handles))
+            for writer in range(THREADS)
+        ]
+    )
+    assert [len(handle) for handle in handles] == [THREADS * APPENDS] * 2
+    check_all(folder, THREADS)
+
+
+def run(threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_two_handles_in_turn_lose_nothing(folder):
+    ragged = [RaggedMmap(folder / "ragged") for _ in range(2)]
+    strings = [StringsMmap(folder / "strings") for _ in range(2)]
+    for number in range(TURNS):
+        ragged[number % 2].append(np.full(number % 3 + 1, number))
+        strings[number % 2].append(f"{number}")
+        assert len(ragged[number % 2]) == len(strings[number % 2]) == number + 1
+    opened = RaggedMmap(folder / "ragged")
+    assert [item.tolist() for item in opened] == [[number] * (number % 3 + 1) for number in range(TURNS)]
+    assert list(StringsMmap(folder / "strings")) == [str(number) for number in range(TURNS)]
+
+
+def test_readers_that_open_beside_a_writer_see_nothing_wrong(folder, tmp_path):
+    (counter := tmp_path / "count").write_bytes(bytes(8))
+    with begin("append_and_count", folder, counter) as writer:
+        reading = ["open_and_check", folder, counter, SECONDS]
+        readers = [begin(*reading, stdout=-1, stderr=-1, text=True) for _ in range(READERS)]
+        answers = [reader.communicate() for reader in readers]
+        assert writer.poll() is None
+        writer.kill()
+    assert [errors for _, errors in answers] == [""] * READERS
+    assert all(int(opened) > 0 for opened, _ in answers)
+    (least,) = struct.unpack("q", counter.read_bytes())
+    assert len(RaggedMmap(folder / "ragged")) >= least > 0

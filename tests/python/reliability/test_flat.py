@@ -1,0 +1,37 @@
+"""What a process holds does not grow with what it does."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import resources
+import stores
+from scale import scaled
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
+
+TIMES = {
+    "opening": 10_000,
+    "failing": 10_000,
+    "appending": 10_000,
+    "many_handles": 10_000,
+    "replacing": 5_000,
+}
+# What allocators keep for later.
+SLACK = 2 << 20
+
+
+@pytest.mark.parametrize("action", TIMES)
+def test_descriptors_mappings_and_memory_stay_flat(action):
+    times = scaled(TIMES[action] // 25, TIMES[action])
+    with stores.memory_folder() as folder:
+        stores.create_all(folder)
+        command = [sys.executable, resources.__file__, action, str(folder), str(times)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    before, after = json.loads(done.stdout)
+    assert after[0] == before[0]
+    assert after[0] < 400
+    # A map that grows may need a mapping where it had none; arrays of allocators come and go.
+    assert after[1] <= before[1] + 8
+    assert after[2] <= before[2] + SLACK

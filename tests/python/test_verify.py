@@ -1,0 +1,463 @@
+"""Verification and checksums: no damage is overlooked, and nothing else is called damage."""
+
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mmap_ninja
+import numpy as np
+import pytest
+import workers
+from conftest import tree
+from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, repair, verify, write_checksums
+from mmap_ninja import numpy as np_ninja
+from stores import IS_SOAK, STORES, append, build, files, flip, read
+
+APPENDED = [(kind, False) for kind in STORES if kind not in ["dense 0-D", "dense in F order"]]
+# 0.9.0 cannot append to the others as it should.
+APPENDED += [(kind, True) for kind in ["flat", "bytes", "n-d", "strings", "dense"]]
+FLIPS = 10_000 if IS_SOAK else 40
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
+    build(kind, path)
+    before = tree(path)
+    report = verify(path)
+    assert report.ok, report
+    assert (report.findings, report.notes, report.checked) == ((), (), 0)
+    assert report.bytes == sum(file.stat().st_size for file in files(path) if file.name == "data.ninja")
+    assert tree(path) == before
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_checksums_cover_every_byte_but_the_counts(kind, path):
+    build(kind, path)
+    before, counts = tree(path), len(list(path.rglob("shape.ninja")))
+    write_checksums(path)
+    report = verify(path)
+    assert report.ok, report
+    # A byte that stands for none is checked in any case.
+    padding = 1 if report.bytes else 0
+    size = sum(len(content) for content in before.values() if content is not None)
+    assert size - 8 * counts - report.checked <= padding * counts
+    after = tree(path)
+    del after["checksums.json"]
+    assert after == before
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_every_flipped_bit_is_found(kind, path):
+    write_checksums(build(kind, path))
+    chosen = random.Random(kind)
+    members = [file for file in files(path) if file.stat().st_size]
+    for _ in range(FLIPS):
+        file = chosen.choice(members)
+        bit = chosen.randrange(file.stat().st_size * 8)
+        flip(file, bit)
+        report = verify(path)
+        assert not report.ok, (file, bit)
+        # The count and the size of a dense array contradict each other: either may be what is wrong.
+        named = {finding.file for finding in report.findings} | {Path("shape.ninja")}
+        assert file.relative_to(path) in named, (file, bit, report)
+        flip(file, bit)
+    assert verify(path).ok
+
+
+@pytest.mark.parametrize("kind", ["flat", "n-d", "strings", "frames", "dense"])
+def test_a_flipped_bit_tells_its_samples(kind, path):
+    build(kind, path)
+    write_checksums(path)
+    before = read(path)
+    for byte in range(0, (path / "data.ninja").stat().st_size, 7):
+        flip(path / "data.ninja", byte * 8 + 2)
+        touched = {i for finding in verify(path).findings for i in finding.samples or []}
+        flip(path / "data.ninja", byte * 8 + 2)
+        assert owner(path, byte, len(before)) in touched
+
+
+def owner(path, byte, count):
+    """The sample to which a byte of the data belongs."""
+    item_size = 1
+    if (path / "dtype.ninja").exists():
+        item_size = np.dtype((path / "dtype.ninja").read_text()).itemsize
+    if not (path / "ends").exists():
+        return byte // ((path / "data.ninja").stat().st_size // count)
+    ends = np.fromfile(path / "ends" / "data.ninja", "<i8") * item_size
+    return int(np.searchsorted(ends, byte, "right"))
+
+
+def test_blocks_narrow_down_the_samples(path):
+    RaggedMmap.from_lists(path, [np.full(1 << 16, i, np.uint8) for i in range(32)])
+    write_checksums(path)
+    flip(path / "data.ninja", (13 << 16) * 8)
+    (finding,) = verify(path).findings
+    assert (finding.file, finding.offset, finding.samples) == (Path("data.ninja"), 3 << 18, range(12, 16))
+
+
+@pytest.mark.parametrize(("kind", "by_original"), APPENDED, ids=str)
+def test_appends_leave_checksums_valid_for_what_they_cover(kind, by_original, path, original):
+    write_checksums(build(kind, path))
+    covered = verify(path)
+    for _ in range(3):
+        append_by(original, path) if by_original else append(path)
+    report = verify(path)
+    assert report.ok, report
+    assert report.samples == covered.samples + 3
+    assert report.checked == covered.checked
+    assert [note.samples for note in report.notes] == [range(covered.samples, report.samples)]
+    chosen = random.Random(kind)
+    for file in files(path):
+        size = min(file.stat().st_size, 8 if file.name == "shape.ninja" else 1)
+        for _ in range(5 if size else 0):
+            bit = chosen.randrange(size * 8)
+            if (
+                kind in ["no elements", "empty strings", "dense without elements", "n-d without elements"]
+                and file.name == "data.ninja"
+            ):
+                continue  # Nothing was there to be covered.
+            flip(file, bit)
+            assert not verify(path).ok, (file, bit)
+            flip(file, bit)
+    write_checksums(path)
+    assert verify(path).notes == ()
+
+
+def append_by(original, path):
+    if mmap_ninja.verify(path).kind == "numpy":
+        row = np.zeros((1, *np_ninja.open_existing(path).shape[1:]), np.float32)
+        return original.run("numpy.extend_dir", str(path), row)
+    original.open("map", "generic.open_existing", str(path))
+    texts = mmap_ninja.verify(path).kind == "string"
+    original.call("map", "append", "one more" if texts else np.zeros(1, RaggedMmap(path).dtype))
+    return original.close("map")
+
+
+def test_what_writes_a_data_set_anew_removes_its_checksums(tmp_path):
+    ragged = RaggedMmap.from_lists(tmp_path / "widened", [np.arange(3)])
+    write_checksums(tmp_path / "widened")
+    ragged.append(np.zeros((2, 2), int))
+    np_ninja.from_ndarray(tmp_path / "f", np.asfortranarray(np.ones((3, 2))))
+    write_checksums(tmp_path / "f")
+    np_ninja.extend_dir(tmp_path / "f", np.ones((1, 2)))
+    for _ in range(2):
+        StringsMmap.from_strings(tmp_path / "anew", ["a"])
+        assert not (tmp_path / "anew" / "checksums.json").exists()
+        write_checksums(tmp_path / "anew")
+    for name in ["widened", "f"]:
+        assert not (tmp_path / name / "checksums.json").exists()
+        assert verify(tmp_path / name).ok
+
+
+def test_assignment_makes_the_checksums_of_its_samples_wrong(path):
+    RaggedMmap.from_lists(path, [np.arange(3), np.arange(4)])
+    write_checksums(path)
+    RaggedMmap(path, mode="r+")[1] = np.arange(4) + 1
+    assert [finding.samples for finding in verify(path).findings] == [range(2)]
+    write_checksums(path)
+    assert verify(path).ok
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_what_cannot_be_opened_or_read_is_not_ok(kind, tmp_path):
+    chosen = random.Random(kind)
+    build(kind, tmp_path / "whole")
+    members = [file.relative_to(tmp_path / "whole") for file in files(tmp_path / "whole")]
+    directories = [
+        file.relative_to(tmp_path / "whole") for file in (tmp_path / "whole").rglob("*") if file.is_dir()
+    ]
+    for number in range(2000 if IS_SOAK else 20):
+        path = tmp_path / str(number)
+        shutil.copytree(tmp_path / "whole", path)
+        mutation = chosen.choice(MUTATIONS)
+        mutation(path / chosen.choice(members + directories * (mutation in BROAD)), chosen)
+        report = verify(path)
+        assert str(report)
+        try:
+            read(path)
+        except (ValueError, OSError):
+            assert not report.ok, mutation.__name__
+        repair(path)
+        repair(path, apply=True)
+        shutil.rmtree(path)
+
+
+def flip_some(file, chosen):
+    if file.stat().st_size:
+        for _ in range(chosen.randrange(1, 4)):
+            flip(file, chosen.randrange(file.stat().st_size * 8))
+
+
+def cut(file, chosen):
+    os.truncate(file, chosen.randrange(file.stat().st_size + 1))
+
+
+def grow(file, chosen):
+    file.write_bytes(file.read_bytes() + chosen.randbytes(chosen.randrange(1, 40)))
+
+
+def overwrite(file, chosen):
+    file.write_bytes(chosen.randbytes(chosen.randrange(file.stat().st_size + 9)))
+
+
+def set_value(file, chosen):
+    content = bytearray(file.read_bytes())
+    value = chosen.choice([-1, 0, 1, 2, 2**31, 2**62, 2**63 - 1, -(2**63), len(content)])
+    at = chosen.randrange(len(content) // 8 + 1) * 8
+    content[at : at + 8] = value.to_bytes(8, "little", signed=True)
+    file.write_bytes(content)
+
+
+def remove(file, _chosen):
+    shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
+def link(file, chosen):
+    remove(file, chosen)
+    file.symlink_to(chosen.choice(["/dev/zero", "/dev", str(file), "nowhere"]))
+
+
+def pipe(file, chosen):
+    remove(file, chosen)
+    os.mkfifo(file)
+
+
+def directory(file, chosen):
+    remove(file, chosen)
+    file.mkdir()
+
+
+BROAD = [remove, link, pipe, directory]
+MUTATIONS = [flip_some, cut, grow, overwrite, set_value, *BROAD]
+
+
+def test_a_directory_of_zeros_without_end_is_read_in_no_time(path):
+    RaggedMmap.from_lists(path, [np.array([], np.uint8)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
+    try:
+        for key in ["starts", "ends", "shapes", "flattened_shapes"]:
+            count = 1 << 38
+            content = (path / key / "shape.ninja").read_bytes()
+            (path / key / "shape.ninja").write_bytes(count.to_bytes(8, "little") + content[8:])
+            os.truncate(path / key / "data.ninja", 8 * count)
+    except OSError:
+        pytest.skip("the file system has no such files")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    report = verify(path)
+    assert report.ok, report
+    assert report.samples == 1 << 38
+    os.truncate(path / "starts" / "data.ninja", 1 << 40)
+    assert repair(path).actions
+    flip(path / "ends" / "data.ninja", 8 * 4096)
+    assert [range(512, 513)] == [
+        finding.samples for finding in verify(path).findings if finding.samples and len(finding.samples) == 1
+    ]
+
+
+MEMORY = """
+import resource, sys
+from mmap_ninja import verify, write_checksums
+for path in sys.argv[1:]:
+    verify(path)  # What any verification needs.
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[1:]:
+    write_checksums(path)
+    assert verify(path).ok
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_data(tmp_path):
+    RaggedMmap.from_lists(tmp_path / "r", [np.arange(6 << 20)])
+    RaggedMmap.from_lists(tmp_path / "many", [np.zeros((1, 1), np.uint8)] * 300_000)
+    StringsMmap.from_strings(tmp_path / "s", ["é" * (20 << 20)])
+    small = StringsMmap.from_strings(tmp_path / "small", ["a"])
+    code = MEMORY.replace("sys.argv[1:]", "sys.argv[1:2]", 1)
+    command = [sys.executable, "-c", code, *[str(tmp_path / name) for name in ["small", "r", "many", "s"]]]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 8 << 10
+    assert len(small) == 1
+
+
+def test_strings_that_overlap_without_end_are_not_read_without_end(path):
+    StringsMmap.from_strings(path, ["x" * (4 << 20), *["y"] * 20_000])
+    starts = np.fromfile(path / "starts" / "data.ninja", "<i8")
+    starts[1:] = 0
+    starts.tofile(path / "starts" / "data.ninja")
+    report = verify(path)
+    assert "overlap" in str(report.findings[0])
+    assert report.findings[0].samples.stop == 20_001
+
+
+def test_gaps_and_overlaps_are_notes(path):
+    ragged = RaggedMmap.from_lists(path, [np.arange(3), np.arange(3), np.arange(5)])
+    starts, ends = [np.fromfile(path / key / "data.ninja", "<i8") for key in ["starts", "ends"]]
+    starts[1], ends[1] = 1, 4
+    starts.tofile(path / "starts" / "data.ninja")
+    ends.tofile(path / "ends" / "data.ninja")
+    report = verify(path)
+    assert report.ok
+    assert [note.samples for note in report.notes] == [range(1, 2), range(2, 3)]
+    assert ["overlaps" in report.notes[0].message, "no sample" in report.notes[1].message] == [True, True]
+    assert len(ragged) == 3
+
+
+def test_strangers_are_notes_and_no_link_is_followed(path):
+    StringsMmap.from_strings(path, ["a"])
+    (path / "README.md").write_text("mine")
+    (path / "starts" / "link").symlink_to("/")
+    report = verify(path)
+    assert report.ok
+    assert sorted(str(note.file) for note in report.notes) == ["README.md", "starts/link"]
+
+
+def test_samples_are_named_by_ranges(path):
+    StringsMmap.from_strings(path, [f"{i:04}" for i in range(100)])
+    data = bytearray((path / "data.ninja").read_bytes())
+    data[40:80] = b"\xff" * 40
+    data[200] = 0xFF
+    (path / "data.ninja").write_bytes(data)
+    found = [(finding.offset, finding.samples) for finding in verify(path).findings]
+    assert found == [(40, range(10, 20)), (200, range(50, 51))]
+
+
+def test_a_flipped_frame_is_found_without_checksums(path):
+    StringsMmap.from_strings(path, ["ab" * 50, "cd" * 50], zstd_level=1)
+    size = (path / "data.ninja").stat().st_size
+    flip(path / "data.ninja", size * 8 - 50)
+    assert [finding.samples for finding in verify(path).findings] == [range(1, 2)]
+
+
+def test_a_writer_at_work_is_no_damage(path):
+    RaggedMmap.from_lists(path, [np.zeros((0, 2), int)])
+    write_checksums(path)
+    command = [sys.executable, workers.__file__, "append_forever", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        writer.stdout.read(1)
+        reports = [verify(path) for _ in range(400 if IS_SOAK else 60)]
+        writer.kill()
+    for report in reports:
+        assert report.ok, report
+    assert reports[0].samples < reports[-1].samples
+    assert verify(path).ok
+
+
+def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
+    for name in "ab":
+        RaggedMmap.from_lists(tmp_path / name, [np.arange(i) for i in range(50 if name == "a" else 3)])
+    code = (
+        "import sys; import numpy as np; from mmap_ninja import RaggedMmap\n"
+        "while True:\n"
+        "    for count in (50, 3): RaggedMmap.from_lists(sys.argv[1], [np.arange(i) for i in range(count)])\n"
+        "    print(flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        reports = [verify(path) for _ in range(100)]
+        writer.kill()
+        writer.stdout.close()
+    assert all(report.ok for report in reports), next(report for report in reports if not report.ok)
+    assert {report.samples for report in reports} <= {50, 3}
+
+
+@pytest.mark.parametrize("check", [verify, repair, write_checksums])
+def test_where_there_is_no_data_set_it_is_an_error(check, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        check(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="no data set"):
+        check(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        check(tmp_path / "file")
+
+
+def test_checksums_are_not_written_for_what_contradicts_itself(path):
+    StringsMmap.from_strings(path, ["a", "bc"])
+    os.truncate(path / "data.ninja", 1)
+    before = tree(path)
+    with pytest.raises(CorruptDatasetError, match=r"data\.ninja"):
+        write_checksums(path)
+    assert tree(path) == before
+
+
+def test_other_names_of_sub_directories(path):
+    keys = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
+    RaggedMmap.from_lists(path, [np.zeros((2, 2))], **keys)
+    assert not verify(path).ok
+    write_checksums(path, **keys)
+    assert verify(path, **keys).ok
+    flip(path / "c" / "data.ninja", 3)
+    assert {str(finding.file) for finding in verify(path, **keys).findings} == {"c/data.ninja"}
+    with pytest.raises(TypeError):
+        verify(path, start_key="a")
+
+
+def test_a_bar_counts_bytes(path, capsys):
+    StringsMmap.from_strings(path, ["a" * 5000])
+    verify(path, verbose=True)
+    write_checksums(path, verbose=True)
+    shown = capsys.readouterr().err
+    assert "100%" in shown
+    assert "B/s" in shown
+
+
+def test_what_a_bar_raises_ends_the_verification(path, monkeypatch):
+    import tqdm.auto
+
+    class Failing(tqdm.auto.tqdm):
+        def update(self, n=1):
+            raise KeyboardInterrupt
+
+    StringsMmap.from_strings(path, ["a" * 5000])
+    monkeypatch.setattr(tqdm.auto, "tqdm", Failing)
+    with pytest.raises(KeyboardInterrupt):
+        verify(path, verbose=True)
+
+
+def test_a_report_has_no_truth_value(path):
+    StringsMmap.from_strings(path, ["a"])
+    with pytest.raises(TypeError, match="ok"):
+        bool(verify(path))
+    with pytest.raises(TypeError, match="ok"):
+        bool(repair(path))
+
+
+def test_an_index_out_of_its_data_is_reported_by_file(path):
+    ragged = RaggedMmap.from_lists(path, [np.arange(3), np.arange(3)])
+    (path / "starts" / "data.ninja").write_bytes(np.array([-1, 3], "<i8").tobytes())
+    with pytest.raises(CorruptDatasetError, match=r"data\.ninja: sample 0"):
+        RaggedMmap(path)[0]
+    (finding,) = verify(path).findings
+    assert (str(finding.file), finding.offset, finding.samples) == ("starts/data.ninja", 0, range(1))
+    assert len(ragged) == 2
+
+
+def test_a_damaged_dictionary_is_damage_when_strings_are_appended(path):
+    strings = StringsMmap.from_strings(
+        path, [f"text {i} of many" for i in range(500)], zstd_level=3, zstd_train_dictionary_size=512
+    )
+    content = (path / "zstd_dict.ninja").read_bytes()
+    (path / "zstd_dict.ninja").write_bytes(content[:12])
+    with pytest.raises(CorruptDatasetError, match=r"zstd_dict\.ninja"):
+        StringsMmap(path).append("x")
+    assert "zstd_dict.ninja" in {str(finding.file) for finding in verify(path).findings}
+    strings.close()
+
+
+def test_a_shape_that_no_array_has_is_damage(tmp_path):
+    RaggedMmap.from_lists(tmp_path / "r", [np.zeros((2, 0))])
+    np.array([2**62, 0], "<i8").tofile(tmp_path / "r" / "shapes" / "data.ninja")
+    with pytest.raises(CorruptDatasetError):
+        RaggedMmap(tmp_path / "r")[0]
+    np_ninja.from_ndarray(tmp_path / "n", np.zeros((2, 0)))
+    np.array([2**62, 0], "<u8").tofile(tmp_path / "n" / "shape.ninja")
+    with pytest.raises(CorruptDatasetError):
+        np_ninja.open_existing(tmp_path / "n")
+    assert not verify(tmp_path / "r").ok
+    assert not verify(tmp_path / "n").ok

@@ -1,0 +1,85 @@
+"""Code as users write it, with the types that their editors should show; `make lint` checks them, nothing runs them."""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+from mmap_ninja import RaggedMmap, StringsMmap, Wrapped, concatenate, np_from_ndarray, open_existing
+from numpy.typing import NDArray
+
+
+class Tensor:
+    """What a wrapper makes of an array."""
+
+
+def to_tensor(array: NDArray[Any]) -> Tensor:
+    return Tensor()
+
+
+def a_map_without_a_dtype(out_dir: Path) -> None:
+    images = RaggedMmap(out_dir)
+    assert_type(images[0], NDArray[Any])
+    assert_type(images[1:], list[NDArray[Any]])
+    assert_type(len(images), int)
+    for image in images:
+        assert_type(image, NDArray[Any])
+    images.append([[1, 2], [3, 4]])
+    images.extend(np.zeros((2, 3)))
+    images[0] = np.zeros(3)
+
+
+def a_map_of_a_dtype(out_dir: str) -> None:
+    tokens: RaggedMmap[np.int32] = RaggedMmap(out_dir, mode="r+")
+    assert_type(tokens[-1], NDArray[np.int32])
+    assert_type(tokens[[0, 2]], list[NDArray[np.int32]])
+    assert_type(tokens[np.array([True, False])], list[NDArray[np.int32]])
+    assert_type(tokens.dtype, np.dtype[np.int32] | None)
+    assert_type(tokens.gather(range(3)), tuple[NDArray[np.int32], NDArray[np.int64]])
+    batch, lengths = tokens.padded([0, 1], padding_value=-1)
+    assert_type(batch, NDArray[np.int32])
+    assert_type(lengths, NDArray[np.int64])
+    assert_type(tokens.lengths, NDArray[np.int64])
+    assert_type(tokens.memmap, np.memmap[Any, np.dtype[np.int32]])
+    assert_type(RaggedMmap[np.int32](out_dir)[0], NDArray[np.int32])
+
+
+def a_map_with_a_wrapper(out_dir: Path) -> None:
+    tensors = RaggedMmap(out_dir, wrapper_fn=to_tensor)
+    assert_type(tensors[0], Tensor)
+    assert_type(tensors[:2], list[Tensor])
+    assert_type(tensors.get_single(0), Tensor)
+    assert_type(tensors.__getitems__([0, 1]), list[Tensor])
+    for tensor in tensors:
+        assert_type(tensor, Tensor)
+
+
+class Sorted(RaggedMmap[np.float32]):
+    """A subclass."""
+
+
+def maps_that_are_made(out_dir: Path) -> None:
+    assert_type(Sorted.from_lists(out_dir, [[1.0, 2.0]]), Sorted)
+    assert_type(Sorted.from_generator(out_dir, iter([[1.0]]), batch_size=8, dtype=np.float32), Sorted | None)
+    made: RaggedMmap[np.uint8] = RaggedMmap.from_lists(out_dir, [np.zeros(3, np.uint8)])
+    assert_type(made[0], NDArray[np.uint8])
+
+
+def texts(out_dir: Path) -> None:
+    texts = StringsMmap.from_strings(out_dir, ["one", "zwei"], zstd_level=3)
+    assert_type(texts, StringsMmap)
+    assert_type(texts[0], str)
+    assert_type(texts[:1], list[str])
+    assert_type([text.upper() for text in texts], list[str])
+    assert_type(texts.gather([1, 0]), tuple[NDArray[np.uint8], NDArray[np.int64]])
+    texts[0] = "uno"
+    texts.extend(["drei"], verbose=True)
+
+
+def functions(out_dir: Path) -> None:
+    np_from_ndarray(out_dir, np.zeros((2, 3)))[0] = 1
+    joined = concatenate(out_dir / "all", [out_dir / "a", out_dir / "b"])
+    assert_type(len(joined), int)
+    opened = open_existing(out_dir)
+    if isinstance(opened, RaggedMmap):
+        assert_type(opened[0], NDArray[Any])
+    assert_type(Wrapped(["a"], str.upper)[0], Any)
