@@ -1,5 +1,6 @@
 //! Samples on their way into the files: checked, and laid out as columns.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,56 @@ use crate::ragged::{Sample, View, nested};
 pub(crate) struct Batch<'a> {
     data: Vec<&'a [u8]>,
     source: Option<Source<'a>>,
+    shapes: Cow<'a, Shapes>,
+}
+
+/// The shapes of samples, one after another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shapes {
     /// Elements of each sample.
     elements: Vec<i64>,
     /// The axes of all samples one after another; a scalar has the one entry 0.
     axes: Vec<i64>,
     /// Entries of each sample in `axes`.
     ranks: Vec<i64>,
+}
+
+impl Shapes {
+    /// One more sample.
+    pub fn push(&mut self, elements: i64, shape: &[i64]) {
+        let shape = if shape.is_empty() { &[0] } else { shape };
+        self.elements.push(elements);
+        self.axes.extend_from_slice(shape);
+        self.ranks.push(shape.len() as i64);
+    }
+
+    /// Samples.
+    #[cfg(feature = "python")]
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Elements of each sample.
+    #[cfg(feature = "python")]
+    pub fn elements(&self) -> &[i64] {
+        &self.elements
+    }
+
+    /// More samples.
+    #[cfg(feature = "python")]
+    fn extend(&mut self, others: &Self) {
+        self.elements.extend_from_slice(&others.elements);
+        self.axes.extend_from_slice(&others.axes);
+        self.ranks.extend_from_slice(&others.ranks);
+    }
+
+    /// Forgets all samples, and keeps the memory for others.
+    #[cfg(feature = "python")]
+    pub fn clear(&mut self) {
+        self.elements.clear();
+        self.axes.clear();
+        self.ranks.clear();
+    }
 }
 
 /// Where samples begin and end, and their shapes.
@@ -36,64 +81,63 @@ pub(crate) struct Offsets {
 impl<'a> Batch<'a> {
     /// Checks and lays out `samples`, the first of which will have the index `first`.
     pub fn encode(dir: &Path, first: usize, dtype: &Dtype, samples: &[Sample<'a>]) -> Result<Self> {
-        let mut batch = Self { data: vec![], source: None, elements: vec![], axes: vec![], ranks: vec![] };
-        batch.data.reserve(samples.len());
+        let (mut data, mut shapes) = (Vec::with_capacity(samples.len()), Shapes::default());
         for (i, sample) in samples.iter().enumerate() {
             let elements = count(sample, dtype).ok_or_else(|| misfit(dir, first + i, sample))?;
-            batch.data.push(sample.bytes);
-            batch.elements.push(elements);
-            batch.push_shape(sample.shape);
+            data.push(sample.bytes);
+            shapes.push(elements, sample.shape);
         }
-        Ok(batch)
+        Ok(Self { data, source: None, shapes: Cow::Owned(shapes) })
+    }
+
+    /// Samples that lie one after another in pieces, with the shapes of those in each.
+    #[cfg(feature = "python")]
+    pub fn packed(data: Vec<&'a [u8]>, mut shapes: impl Iterator<Item = &'a Shapes>) -> Self {
+        let mut all = shapes.next().map_or_else(Cow::default, Cow::Borrowed);
+        shapes.for_each(|more| all.to_mut().extend(more));
+        Self { data, source: None, shapes: all }
     }
 
     /// Samples of another data set, whose `data.ninja` is open in `file`.
     pub fn of(view: &'a View, range: Range<usize>, file: &'a File) -> Result<Self> {
-        let mut batch = Self { data: vec![], source: None, elements: vec![], axes: vec![], ranks: vec![] };
+        let (mut data, mut source, mut shapes) = (Vec::with_capacity(range.len()), None, Shapes::default());
         let size = view.item_size as i64;
         for index in range.clone() {
             let sample = view.get(index)?;
-            batch.data.push(sample.bytes);
-            batch.elements.push(sample.bytes.len() as i64 / size);
-            batch.push_shape(sample.shape);
+            data.push(sample.bytes);
+            shapes.push(sample.bytes.len() as i64 / size, sample.shape);
         }
         if let Some(whole) = view.contiguous(range) {
-            batch.source = Some(Source { file, offset: view.data.range_of(whole).start as u64 });
-            batch.data = vec![whole];
+            source = Some(Source { file, offset: view.data.range_of(whole).start as u64 });
+            data = vec![whole];
         }
-        Ok(batch)
-    }
-
-    fn push_shape(&mut self, shape: &[i64]) {
-        let shape = if shape.is_empty() { &[0] } else { shape };
-        self.axes.extend_from_slice(shape);
-        self.ranks.push(shape.len() as i64);
+        Ok(Self { data, source, shapes: Cow::Owned(shapes) })
     }
 
     /// Samples.
     pub fn len(&self) -> usize {
-        self.elements.len()
+        self.shapes.elements.len()
     }
 
     /// Elements of all samples.
     pub fn elements(&self) -> i64 {
-        self.elements.iter().sum()
+        self.shapes.elements.iter().sum()
     }
 
     /// Entries of all shapes.
     pub fn axes(&self) -> usize {
-        self.axes.len()
+        self.shapes.axes.len()
     }
 
     /// Whether every sample is 0-D or 1-D.
     pub fn is_flat(&self) -> bool {
-        self.ranks.iter().all(|&rank| rank == 1)
+        self.shapes.ranks.iter().all(|&rank| rank == 1)
     }
 
     /// Where the samples go, after `elements` elements and `axes` shape entries of others.
     pub fn offsets(&self, elements: i64, axes: i64) -> Offsets {
-        let (starts, ends) = offsets(elements, &self.elements);
-        let (shape_starts, shape_ends) = offsets(axes, &self.ranks);
+        let (starts, ends) = offsets(elements, &self.shapes.elements);
+        let (shape_starts, shape_ends) = offsets(axes, &self.shapes.ranks);
         Offsets { starts, ends, shape_starts, shape_ends }
     }
 
@@ -113,15 +157,15 @@ impl<'a> Batch<'a> {
         let mut add = |member: PathBuf, rows: u64, values: &'a [i64]| {
             growths.push(column::growth(member, rows, values));
         };
-        add(layout.flattened_shapes.clone().into(), rows, &self.elements);
+        add(layout.flattened_shapes.clone().into(), rows, &self.shapes.elements);
         if view.is_flat() {
-            add(layout.shapes.clone().into(), rows, &self.axes);
+            add(layout.shapes.clone().into(), rows, &self.shapes.axes);
         } else {
             let inner = Layout::default();
             let before = offsets.shape_starts.first().copied().unwrap_or(0).cast_unsigned();
-            add(layout.shapes.clone().into(), before, &self.axes);
-            add(nested(layout, &inner.flattened_shapes), rows, &self.ranks);
-            add(nested(layout, &inner.shapes), rows, &self.ranks);
+            add(layout.shapes.clone().into(), before, &self.shapes.axes);
+            add(nested(layout, &inner.flattened_shapes), rows, &self.shapes.ranks);
+            add(nested(layout, &inner.shapes), rows, &self.shapes.ranks);
             add(nested(layout, &inner.ends), rows, &offsets.shape_ends);
             add(nested(layout, &inner.starts), rows, &offsets.shape_starts);
         }
@@ -140,11 +184,11 @@ impl<'a> Batch<'a> {
         build.write(&root)?;
         build.write(&column::create(layout.starts.clone().into(), &offsets.starts, false))?;
         build.write(&column::create(layout.ends.clone().into(), &offsets.ends, false))?;
-        build.write(&column::create(layout.flattened_shapes.clone().into(), &self.elements, false))?;
+        build.write(&column::create(layout.flattened_shapes.clone().into(), &self.shapes.elements, false))?;
         if self.is_flat() {
-            return build.write(&column::create(layout.shapes.clone().into(), &self.axes, true));
+            return build.write(&column::create(layout.shapes.clone().into(), &self.shapes.axes, true));
         }
-        create_shapes(build, layout, &self.axes, &self.ranks)
+        create_shapes(build, layout, &self.shapes.axes, &self.shapes.ranks)
     }
 }
 

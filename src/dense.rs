@@ -173,11 +173,7 @@ impl Dense {
         bytes: &[u8],
     ) -> Result<()> {
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
-        check_fit(dir.as_ref(), &header, bytes)?;
-        let dir = crate::absolute(dir.as_ref())?;
-        let build = Build::beside(&dir)?;
-        build.write(&new_member(PathBuf::new(), Kind::Numpy, &header, vec![bytes]))?;
-        build.publish(&dir, options)
+        create(dir.as_ref(), &header, vec![bytes], options)
     }
 
     /// Writes a new array of zeros, which take no space on disk until they are assigned to.
@@ -200,7 +196,8 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Corrupt`]; [`Error::Io`]. Then nothing
     /// has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        extend(&self.dir, dtype, shape, bytes, None, &self.options)?;
+        let rows = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
+        extend(&self.dir, &rows, vec![bytes], None, &self.options)?;
         self.refresh()
     }
 
@@ -216,7 +213,7 @@ impl Dense {
         }
         let file = open_member(&other.dir.join(format::DATA), false)?;
         let source = Some(Source { file: &file, offset: 0 });
-        extend(&self.dir, other.dtype(), other.shape(), other.bytes(), source, &self.options)?;
+        extend(&self.dir, &other.header, vec![other.bytes()], source, &self.options)?;
         self.refresh()
     }
 
@@ -279,12 +276,20 @@ pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) 
     Err(Error::Dtype { what: format!("{}: elements are {}, not {}", dir.display(), dtype.text(), T::NAME) })
 }
 
-/// Appends rows to the array in `dir`.
+/// Writes a new array, whose elements lie in `chunks` one after another.
+pub(crate) fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>, options: &Options) -> Result<()> {
+    let dir = crate::absolute(dir)?;
+    check_fit(&dir, header, &chunks)?;
+    let build = Build::beside(&dir)?;
+    build.write(&new_member(PathBuf::new(), Kind::Numpy, header, chunks))?;
+    build.publish(&dir, options)
+}
+
+/// Appends rows, which lie in `chunks` one after another, to the array in `dir`, whose order they have.
 pub(crate) fn extend(
     dir: &Path,
-    dtype: &Dtype,
-    shape: &[u64],
-    bytes: &[u8],
+    added: &Header,
+    chunks: Vec<&[u8]>,
     source: Option<Source>,
     options: &Options,
 ) -> Result<()> {
@@ -294,16 +299,15 @@ pub(crate) fn extend(
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
     check_size(&Member::open(&dir.join(format::DATA), false)?, &old, true)?;
-    check_same(&dir, &old, dtype, shape)?;
-    let added = Header { shape: shape.to_vec(), ..old.clone() };
-    check_fit(&dir, &added, bytes)?;
-    let rows = old.rows().checked_add(added.rows()).ok_or_else(|| too_large(&dir, shape))?;
+    check_same(&dir, &old, added)?;
+    check_fit(&dir, added, &chunks)?;
+    let rows = old.rows().checked_add(added.rows()).ok_or_else(|| too_large(&dir, &added.shape))?;
     let new = old.with_rows(rows);
-    let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, shape)) };
+    let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large(&dir, &added.shape)) };
     if old.order == Order::F && old.shape.len() > 1 {
-        return interleave(&dir, &lock, &old, &new, bytes, options.durability);
+        return interleave(&dir, &lock, &old, &new, &chunks.concat(), options.durability);
     }
-    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks: vec![bytes], source };
+    let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks, source };
     let growths = [growth];
     Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability)
 }
@@ -336,9 +340,10 @@ fn chunks_of(bytes: &[u8], step: usize) -> Box<dyn Iterator<Item = &[u8]> + '_> 
     if step == 0 { Box::new(std::iter::repeat(&[][..])) } else { Box::new(bytes.chunks_exact(step)) }
 }
 
-fn check_same(dir: &Path, old: &Header, dtype: &Dtype, shape: &[u64]) -> Result<()> {
-    if old.dtype != *dtype {
-        let (found, expected) = (dtype.text(), old.dtype.text());
+fn check_same(dir: &Path, old: &Header, added: &Header) -> Result<()> {
+    let shape = &added.shape;
+    if old.dtype != added.dtype {
+        let (found, expected) = (added.dtype.text(), old.dtype.text());
         return Err(Error::Dtype { what: format!("{}: elements are {expected}, not {found}", dir.display()) });
     }
     if old.shape.is_empty() || shape.len() != old.shape.len() || shape[1..] != old.shape[1..] {
@@ -348,11 +353,12 @@ fn check_same(dir: &Path, old: &Header, dtype: &Dtype, shape: &[u64]) -> Result<
     Ok(())
 }
 
-fn check_fit(dir: &Path, header: &Header, bytes: &[u8]) -> Result<()> {
-    if header.bytes() == Some(bytes.len() as u64) {
+fn check_fit(dir: &Path, header: &Header, chunks: &[&[u8]]) -> Result<()> {
+    let found: usize = chunks.iter().map(|chunk| chunk.len()).sum();
+    if header.bytes() == Some(found as u64) {
         return Ok(());
     }
-    let what = format!("{}: {} bytes do not fill the shape {:?}", dir.display(), bytes.len(), header.shape);
+    let what = format!("{}: {found} bytes do not fill the shape {:?}", dir.display(), header.shape);
     Err(Error::Shape { what })
 }
 

@@ -94,6 +94,8 @@ mod python;
 mod ragged;
 mod settle;
 mod storage;
+#[cfg(feature = "python")]
+mod stream;
 mod strings;
 mod verify;
 

@@ -138,7 +138,7 @@ impl Ragged {
         Ok(())
     }
 
-    fn append_batch(&mut self, dtype: &Dtype, batch: &Batch) -> Result<()> {
+    pub(crate) fn append_batch(&mut self, dtype: &Dtype, batch: &Batch) -> Result<()> {
         let dir = self.view.dir.clone();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {

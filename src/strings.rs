@@ -94,15 +94,7 @@ impl Strings {
         strings: &[S],
     ) -> Result<()> {
         options.layout.check()?;
-        let dir = crate::absolute(dir.as_ref())?;
-        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
-        let codec = compression.map(|wanted| Codec::train(&dir, wanted, &bytes)).transpose()?;
-        let build = Build::beside(&dir)?;
-        // No strings are no data set yet, as in a directory that is not there.
-        if !strings.is_empty() {
-            write_new(&build, &dir, &options.layout, codec.as_ref(), &bytes)?;
-        }
-        build.publish(&dir, options)
+        create(&crate::absolute(dir.as_ref())?, options, compression, &bytes_of(strings))
     }
 
     /// Writes new strings as those of `other` are written: not at all compressed, or with its level and dictionary.
@@ -111,9 +103,8 @@ impl Strings {
     /// [`Error::Io`]. Then nothing has changed.
     pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
         let dir = crate::absolute(dir.as_ref())?;
-        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         let build = Build::beside(&dir)?;
-        write_new(&build, &dir, &other.options.layout, other.view.codec.as_deref(), &bytes)?;
+        write_new(&build, &dir, &other.options.layout, other.view.codec.as_deref(), &bytes_of(strings))?;
         build.publish(&dir, &other.options)
     }
 
@@ -123,25 +114,36 @@ impl Strings {
     /// [`Error::Busy`], [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
     pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
         self.view.check_open()?;
-        if strings.is_empty() {
-            return Ok(());
-        }
+        if strings.is_empty() { Ok(()) } else { self.append_payload(&Payload::Strings(&bytes_of(strings))) }
+    }
+
+    fn append_payload(&mut self, payload: &Payload) -> Result<()> {
         let dir = self.view.dir.clone();
-        let bytes: Vec<&[u8]> = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         loop {
             if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
-                return self.append_locked(&Payload::Strings(&bytes), &lock);
+                return self.append_locked(payload, &lock);
             }
             if self.view.exists {
                 // Strings that this handle shows are not there any more; beginning anew would hide that.
                 return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
             }
             let build = Build::beside(&dir)?;
-            write_new(&build, &dir, &self.options.layout, None, &bytes)?;
+            write_new(&build, &dir, &self.options.layout, None, &payload.strings()?)?;
             if build.publish_new(&dir, self.options.durability)? {
                 return self.refresh();
             }
         }
+    }
+
+    /// Appends a part of a long build, of which the first one settles how all are compressed.
+    #[cfg(feature = "python")]
+    pub(crate) fn append_part(&mut self, compression: Option<Compression>, part: &[Packed]) -> Result<()> {
+        if self.view.exists {
+            return self.append_payload(&Payload::Packed(part));
+        }
+        let strings: Vec<&[u8]> = part.iter().flat_map(Packed::strings).collect();
+        create(&self.view.dir, &self.options, compression, &strings)?;
+        self.refresh()
     }
 
     fn append_locked(&mut self, payload: &Payload, lock: &DirLock) -> Result<()> {
@@ -166,10 +168,10 @@ impl Strings {
     /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
     /// if somebody has.
     fn grow(&mut self, view: &View, payload: &Payload, lock: &DirLock, writer: Option<Writer>) -> Result<bool> {
-        let (frames, source) = payload.frames(view)?;
-        let (starts, ends) = offsets(view.end(), &lengths(&frames));
+        let Frames { bytes, lengths, source } = payload.frames(view)?;
+        let (starts, ends) = offsets(view.end(), &lengths);
         let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
-        let chunks = frames.iter().map(AsRef::as_ref).collect();
+        let chunks = bytes.iter().map(AsRef::as_ref).collect();
         let growths = [
             Growth { member: PathBuf::new(), rows: None, offset, chunks, source },
             column::growth(self.options.layout.ends.clone().into(), rows, &ends),
@@ -325,13 +327,56 @@ impl Strings {
     }
 }
 
-/// What is stored of each string, and where it lies already if it does.
-type Frames<'a> = (Vec<Cow<'a, [u8]>>, Option<Source<'a>>);
+/// What is stored of strings.
+struct Frames<'a> {
+    /// One after another, in pieces of any size.
+    bytes: Vec<Cow<'a, [u8]>>,
+    lengths: Vec<i64>,
+    /// Where all of them lie already, if they do.
+    source: Option<Source<'a>>,
+}
+
+impl<'a> From<Vec<Cow<'a, [u8]>>> for Frames<'a> {
+    /// One piece a string.
+    fn from(bytes: Vec<Cow<'a, [u8]>>) -> Self {
+        Self { lengths: bytes.iter().map(|frame| frame.len() as i64).collect(), bytes, source: None }
+    }
+}
+
+impl Frames<'_> {
+    fn compressed<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<Self> {
+        let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+        let parts = codec.compress(dir, &strings)?;
+        let lengths = parts.iter().flat_map(|part| &part.lengths).copied().collect();
+        Ok(Self { bytes: parts.into_iter().map(|part| Cow::Owned(part.bytes)).collect(), lengths, source: None })
+    }
+}
+
+/// UTF-8 strings one after another.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed<'a> {
+    pub bytes: &'a [u8],
+    pub lengths: &'a [i64],
+}
+
+impl<'a> Packed<'a> {
+    fn strings(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.bytes;
+        self.lengths.iter().map_while(move |&len| {
+            let (string, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+            rest = after;
+            Some(string)
+        })
+    }
+}
 
 /// Strings to append.
 enum Payload<'a> {
     /// As they are.
     Strings(&'a [&'a [u8]]),
+    /// Some after others.
+    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "long builds are made by the bindings"))]
+    Packed(&'a [Packed<'a>]),
     /// Those of another data set, whose `data.ninja` is open in `file`.
     Stored { view: &'a View, indices: &'a [usize], file: &'a File },
 }
@@ -341,23 +386,28 @@ impl Payload<'_> {
     fn strings(&self) -> Result<Vec<Cow<'_, [u8]>>> {
         match self {
             Self::Strings(strings) => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
+            Self::Packed(parts) => Ok(parts.iter().flat_map(Packed::strings).map(Cow::Borrowed).collect()),
             Self::Stored { view, indices, .. } => view.gather(indices),
         }
     }
 
-    /// What is to be stored beside the strings that `target` shows, and where it lies already if it does.
+    /// What is to be stored beside the strings that `target` shows.
     fn frames(&self, target: &View) -> Result<Frames<'_>> {
         if let Self::Stored { view, indices, file } = self
             && view.is_stored_like(target)
         {
             let stored = view.batch(indices, When::IfCold)?;
             let source = view.contiguous(indices).map(|offset| Source { file, offset });
-            return Ok((stored.into_iter().map(Cow::Borrowed).collect(), source));
+            return Ok(Frames { source, ..Frames::from(stored.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()) });
         }
-        let strings = self.strings()?;
-        match target.codec.as_deref() {
-            None => Ok((strings, None)),
-            Some(codec) => Ok((compress(codec, &target.dir, &strings)?, None)),
+        match (target.codec.as_deref(), self) {
+            (Some(codec), _) => Frames::compressed(codec, &target.dir, &self.strings()?),
+            (None, Self::Packed(parts)) => Ok(Frames {
+                bytes: parts.iter().map(|part| Cow::Borrowed(part.bytes)).collect(),
+                lengths: parts.iter().flat_map(|part| part.lengths).copied().collect(),
+                source: None,
+            }),
+            (None, _) => Ok(self.strings()?.into()),
         }
     }
 }
@@ -370,14 +420,19 @@ fn check_size(dir: &Path, index: usize, expected: usize, found: usize) -> Result
     Err(Error::Shape { what })
 }
 
-/// A frame of each string.
-fn compress<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<Vec<Cow<'static, [u8]>>> {
-    let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
-    Ok(codec.compress(dir, &strings)?.into_iter().map(Cow::Owned).collect())
+fn bytes_of<S: AsRef<str>>(strings: &[S]) -> Vec<&[u8]> {
+    strings.iter().map(|string| string.as_ref().as_bytes()).collect()
 }
 
-fn lengths(frames: &[Cow<[u8]>]) -> Vec<i64> {
-    frames.iter().map(|frame| frame.len() as i64).collect()
+/// Writes new strings in place of whatever data set is in `dir`.
+fn create(dir: &Path, options: &Options, compression: Option<Compression>, strings: &[&[u8]]) -> Result<()> {
+    let codec = compression.map(|wanted| Codec::train(dir, wanted, strings)).transpose()?;
+    let build = Build::beside(dir)?;
+    // No strings are no data set yet, as in a directory that is not there.
+    if !strings.is_empty() {
+        write_new(&build, dir, &options.layout, codec.as_ref(), strings)?;
+    }
+    build.publish(dir, options)
 }
 
 /// Writes a data set that holds these strings alone.
@@ -388,14 +443,14 @@ fn write_new<S: AsRef<[u8]>>(
     codec: Option<&Codec>,
     strings: &[S],
 ) -> Result<()> {
-    let frames: Vec<Cow<[u8]>> = match codec {
-        None => strings.iter().map(|string| Cow::Borrowed(string.as_ref())).collect(),
-        Some(codec) => compress(codec, dir, strings)?,
+    let frames = match codec {
+        None => strings.iter().map(|string| Cow::Borrowed(string.as_ref())).collect::<Vec<_>>().into(),
+        Some(codec) => Frames::compressed(codec, dir, strings)?,
     };
-    let (starts, ends) = offsets(0, &lengths(&frames));
+    let (starts, ends) = offsets(0, &frames.lengths);
     let mut texts = vec![(TYPE, Kind::String.name().into())];
     texts.extend(codec.into_iter().flat_map(Codec::texts));
-    let data = Some(frames.iter().map(AsRef::as_ref).collect());
+    let data = Some(frames.bytes.iter().map(AsRef::as_ref).collect());
     build.write(&NewMember { path: PathBuf::new(), texts, data, padded: false })?;
     build.write(&column::create(layout.starts.clone().into(), &starts, false))?;
     build.write(&column::create(layout.ends.clone().into(), &ends, false))

@@ -1,4 +1,4 @@
-"""What all builds share: progress, batches, a thread that writes, and a directory that is put in place when whole."""
+"""What all builds share: progress, batches, and a directory that is put in place when whole."""
 
 import os
 import shutil
@@ -6,53 +6,64 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from errno import EEXIST
+from functools import cached_property
 from itertools import islice
 from operator import length_hint
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmap_ninja import _core
 
-# Samples that are waiting and samples that are being written have at most so many bytes each.
-AT_ONCE = 32 << 20
 
-
-def progress(samples: Iterable[Any], verbose: bool, total: int | None = None, initial: int = 0) -> Any:
+def progress(samples: Iterable[Any], verbose: bool, total: int | None = None) -> Any:
     """Show a bar while `samples` are iterated over, if `verbose`."""
     if not verbose:
         return samples
     from tqdm.auto import tqdm
 
-    total = total if total is not None else (initial + length_hint(samples)) or None
-    return tqdm(samples, total=total, initial=initial, unit=" samples")
+    return tqdm(samples, total=total if total is not None else expected(samples), unit=" samples")
 
 
-def counter(verbose: bool, total: int | None, initial: int = 0) -> Any:
-    """A bar that is moved by hand, if `verbose`; a context manager with `update`."""
-    if not verbose:
-        return _Silent()
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, initial=initial, unit=" samples")
+def expected(samples: Iterable[Any], initial: int = 0) -> int | None:
+    """The number of samples after `initial` others, if `samples` tells theirs."""
+    hint = length_hint(samples)
+    return initial + hint if hint else None
 
 
-class _Silent(AbstractContextManager[Any]):
-    """Takes a bar's place."""
+class Counter(AbstractContextManager[Any]):
+    """A bar that is moved by hand, if `verbose`."""
+
+    def __init__(self, verbose: bool, total: int | None = None, initial: int = 0):
+        self._bar: Any = None
+        if verbose:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=total, initial=initial, unit=" samples")
+
+    def update(self, n: int) -> bool:
+        """Count samples; return whether that was shown."""
+        return self._bar is not None and bool(self._bar.update(n))
+
+    def show_written(self, partial: Path) -> None:
+        """Show the size of what is stored in a directory, next time that anything is shown."""
+        if self._bar is not None:
+            size = os.path.getsize(data) if (data := partial / "data.ninja").exists() else 0
+            self._bar.set_postfix_str(f"{size / 1e6:.1f} MB written", refresh=False)
+
+    def over(self, samples: Iterable[Any], partial: Path) -> Iterable[Any]:
+        """Samples that are counted as they go into a directory."""
+        return samples if self._bar is None else self._over(samples, partial)
+
+    def _over(self, samples: Iterable[Any], partial: Path) -> Iterator[Any]:
+        for sample in samples:
+            yield sample
+            if self.update(1):
+                self.show_written(partial)
 
     def __exit__(self, *exc_info: object) -> None:
-        pass
-
-    def update(self, n: int) -> None:
-        pass
-
-
-def show_written(samples: Iterable[Any], size: int) -> None:
-    """Show the bytes that were written, where `samples` are shown by a bar."""
-    if hasattr(samples, "set_postfix_str"):
-        samples.set_postfix_str(f"{size / 1e6:.1f} MB written", refresh=False)
+        if self._bar is not None:
+            self._bar.close()
 
 
 def batches(samples: Iterable[Any], batch_size: int) -> Iterator[list[Any]]:
@@ -69,44 +80,15 @@ def check_batch_size(batch_size: int) -> None:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
 
-def bounded(samples: Iterable[Any], batch_size: int) -> Iterator[tuple[list[Any], int]]:
-    """Batches and their sizes in bytes: the first of `batch_size` samples, the others cut where they grow large."""
-    check_batch_size(batch_size)
-    batch, size, is_first = [], 0, True
-    for sample in samples:
-        batch.append(sample)
-        size += size_of(sample)
-        if len(batch) == batch_size or (size >= AT_ONCE and not is_first):
-            yield batch, size
-            batch, size, is_first = [], 0, False
-    if batch:
-        yield batch, size
-
-
-def snapshot(sample: Any) -> Any:
-    """A sample that stays as it is while its maker goes on, who may fill the same buffer again."""
-    if isinstance(sample, np.ndarray):
-        return sample.copy()
-    if isinstance(sample, (str, int, float)):
-        return sample
-    try:
-        return np.array(sample)
-    except ValueError:
-        return sample  # What is no array is refused where it is stored, by name.
-
-
-def size_of(sample: Any) -> int:
-    """Bytes of a sample, as far as it tells."""
-    size = getattr(sample, "nbytes", None)
-    return size if isinstance(size, int) else length_hint(sample)
-
-
 class Build:
     """A map that grows in a directory of its own.
 
-    Attributes:
+    Args:
         partial: the directory.
-        memmap: the map; None until there are samples.
+        stream: opens the directory for samples that come one after another.
+        reopen: opens the map that is there.
+
+    Attributes:
         stored: samples that are safe there.
         scratch: gives a hidden directory that goes with the build.
     """
@@ -114,47 +96,34 @@ class Build:
     def __init__(
         self,
         partial: Path,
-        create: Callable[[Path, list[Any]], Any] | None,
-        scratch: Callable[[], Path] | None = None,
+        stream: Callable[[Path], _core.Stream],
+        reopen: Callable[[Path], Any] | None,
+        scratch: Callable[[], Path],
     ):
         self.partial = partial
         self.scratch = scratch
-        self.memmap: Any = None
         self.stored = 0
-        self._create: Any = create
+        self._stream, self._reopen = stream, reopen
 
-    def extend(self, samples: list[Any]) -> None:
-        """Write a batch."""
-        if self.memmap is None:
-            self.memmap = self._create(self.partial, samples)
-        else:
-            self.memmap.extend(samples)
-        self.stored += len(samples)
+    @cached_property
+    def memmap(self) -> Any:
+        """The map as it is when it is first asked for; None where nobody says how to open it."""
+        return self._reopen and self._reopen(self.partial)
 
-    def extend_all(self, samples: Iterable[Any], batch_size: int) -> None:
+    def extend(self, samples: Iterable[Any], batch_size: int) -> None:
         """Write all samples, each batch while the next one is being made."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        written = 0
-        with ThreadPoolExecutor(1, "mmap_ninja") as writer:
-            writing = None
-            for batch, size in bounded(samples, batch_size):
-                if writing is not None:
-                    writing.result()
-                    show_written(samples, written)
-                writing = writer.submit(self.extend, [snapshot(sample) for sample in batch])
-                written += size
-                del batch
-            if writing is not None:
-                writing.result()
-                show_written(samples, written)
+        stream = self._stream(self.partial)
+        try:
+            stream.extend(samples, batch_size)
+        finally:
+            self.stored = stream.stored
 
 
 def build(
     out_dir: str | PathLike[str],
     samples_from: Callable[[int], Iterable[Any]],
     batch_size: int,
-    create: Callable[[Path, list[Any]], Any],
+    stream: Callable[[Path], _core.Stream],
     reopen: Callable[[Path], Any],
     *,
     verbose: bool = False,
@@ -168,15 +137,18 @@ def build(
 
     Args:
         samples_from: gives the samples from an index on.
-        create: stores the first batch; what it returns has `extend`.
-        reopen: opens what an interrupted build has left; what it returns has `extend` and `len()`.
+        stream: opens a directory for samples that come one after another.
+        reopen: opens what an interrupted build has left; what it returns has `len()`.
     """
     check_batch_size(batch_size)
     with construction(
-        out_dir, create, reopen, resume, overwrite, durability=durability, timeout=timeout
+        out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
     ) as built:
-        samples = progress(samples_from(built.stored), verbose, n, built.stored)
-        built.extend_all(samples, batch_size)
+        samples = samples_from(built.stored)
+        total = n if n is not None or not verbose else expected(samples, built.stored)
+        with Counter(verbose, total, built.stored) as bar:
+            built.extend(bar.over(samples, built.partial), batch_size)
+            bar.show_written(built.partial)
     return built.stored > 0
 
 
@@ -189,7 +161,7 @@ def same_place(out_dir: str | PathLike[str]) -> Callable[[], str | PathLike[str]
 @contextmanager
 def construction(
     out_dir: str | PathLike[str],
-    create: Callable[[Path, list[Any]], Any] | None,
+    stream: Callable[[Path], _core.Stream],
     reopen: Callable[[Path], Any] | None,
     resume: bool = False,
     overwrite: bool = True,
@@ -203,16 +175,17 @@ def construction(
     """
     if not overwrite:
         refuse_existing(out_dir)
-    work = _core.Construction(out_dir, resume, durability, timeout)
-    built = Build(work.partial, create, work.scratch)
+    work, builder = _core.Construction(out_dir, resume, durability, timeout), os.getpid()
+    built = Build(work.partial, stream, reopen, work.scratch)
     try:
         if resume and reopen and _core.kind(built.partial) is not None:
-            built.memmap = reopen(built.partial)
             built.stored = len(built.memmap)
         yield built
         if not overwrite:
             refuse_existing(out_dir)
     except BaseException as error:
+        if os.getpid() != builder:
+            raise  # A child that was forked meanwhile: the build is not its own.
         work.abandon(keep)
         if keep:
             note_safe(error, built)

@@ -139,6 +139,37 @@ class Construction:
     def abandon(self, keep: bool) -> None: ...
 
 @final
+class Stream:
+    """A data set that grows by what an iterator yields."""
+
+    @staticmethod
+    def ragged(
+        out_dir: str | PathLike[str],
+        dtype: Any,
+        starts_key: str,
+        ends_key: str,
+        shapes_key: str,
+        flattened_shapes_key: str,
+        durability: str,
+        timeout: float,
+    ) -> Stream: ...
+    @staticmethod
+    def strings(
+        out_dir: str | PathLike[str],
+        starts_key: str,
+        ends_key: str,
+        zstd_level: int | None,
+        zstd_train_dictionary_size: int | None,
+        durability: str,
+        timeout: float,
+    ) -> Stream: ...
+    @staticmethod
+    def dense(out_dir: str | PathLike[str], durability: str, timeout: float) -> Stream: ...
+    @property
+    def stored(self) -> int: ...
+    def extend(self, samples: Iterable[Any], batch_size: int) -> None: ...
+
+@final
 class Finding:
     """Something about one place in a data set."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Handle:
     """The half of a map that does not depend on what its samples are.
 
-    A class over it has `_create`, `_opened`, `_reopened` and `_write_shard`, beside the methods of its compiled half; and
+    A class over it has `_stream`, `_opened`, `_reopened` and `_write_shard`, beside the methods of its compiled half; and
     for people `_ITEM`, what a sample is called, and `_facts`, what else is said of the map.
     """
 
@@ -172,8 +172,8 @@ class Handle:
 
     @classmethod
     def _stages(cls, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """How a build creates its map, and how it opens the one that an interrupted build has left."""
-        return partial(cls._create, **options), partial(cls._reopened, **options)
+        """How a build writes its samples, and how it opens the map that an interrupted one has left."""
+        return partial(cls._stream, **options), partial(cls._reopened, **options)
 
     def _join_shard(self, shard: Path) -> None:
         self._join(shard)

@@ -134,7 +134,7 @@ def from_indexable(
 
 
 class _Stack:
-    """An array that grows by lists of samples."""
+    """An array that grows by parts."""
 
     def __init__(self, out_dir: Path, durability: str, timeout: float):
         if _core.kind(out_dir) != "numpy":
@@ -147,19 +147,11 @@ class _Stack:
 
     @classmethod
     def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """How a build creates its array, and how it opens the one that an interrupted build has left."""
-        return partial(cls.create, **commit), partial(cls, **commit)
-
-    @classmethod
-    def create(cls, out_dir: Path, samples: list[Any], durability: str, timeout: float) -> "_Stack":
-        _core.create_dense(out_dir, cls._stacked(out_dir, samples), durability, timeout)
-        return cls(out_dir, durability, timeout)
+        """How a build writes its rows, and how it opens the array that an interrupted one has left."""
+        return partial(_core.Stream.dense, **commit), partial(cls, **commit)
 
     def __len__(self) -> int:
         return self.shape[0]
-
-    def extend(self, samples: list[Any]) -> None:
-        _core.extend_dense(self.out_dir, self._stacked(self.out_dir, samples), *self.commit)
 
     def write_shard(self) -> Callable[[Path, list[Any]], None]:
         """What a worker process does with its samples."""
@@ -168,21 +160,21 @@ class _Stack:
     def join_shard(self, shard: Path) -> None:
         _core.join_dense(self.out_dir, shard)
 
-    @staticmethod
-    def _stacked(out_dir: Path, samples: list[Any]) -> np.ndarray:
-        arrays = [np.asarray(sample) for sample in samples]
-        for place, array in enumerate(arrays):
-            if array.shape != arrays[0].shape:
-                what = f"sample {place} of the batch has the shape {array.shape}, the first one has {arrays[0].shape}"
-                raise ValueError(f"{out_dir}: {what}")
-        return np.stack(arrays)
-
 
 def _write_stack(
     dtype: np.dtype, order: Literal["C", "F"], commit: tuple[str, float], out_dir: Path, samples: list[Any]
 ) -> None:
-    stacked = cast(_Stack._stacked(out_dir, samples), dtype, str(out_dir))
+    stacked = cast(_stacked(out_dir, samples), dtype, str(out_dir))
     _core.create_dense(out_dir, np.asarray(stacked, order=order), *commit)
+
+
+def _stacked(out_dir: Path, samples: list[Any]) -> np.ndarray:
+    arrays = [np.asarray(sample) for sample in samples]
+    for place, array in enumerate(arrays):
+        if array.shape != arrays[0].shape:
+            what = f"sample {place} of the batch has the shape {array.shape}, the first one has {arrays[0].shape}"
+            raise ValueError(f"{out_dir}: {what}")
+    return np.stack(arrays)
 
 
 def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:

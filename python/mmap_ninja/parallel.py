@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mmap_ninja import _build
+from mmap_ninja import _build, _core
 from mmap_ninja._remote import Failure
 
 # Fewer samples at once are not worth a worker's while.
@@ -49,7 +49,7 @@ class ParallelBatchCollector:
         self._parallel = self.begin(n_jobs, **kwargs)
         self._ranges = ranges(0, self._length, batch_size)
         self._exhausted = False
-        self._bar = _build.counter(verbose, self._length)
+        self._bar = _build.Counter(verbose, self._length)
 
     @staticmethod
     def verify(indexable: Any, batch_size: int) -> None:
@@ -192,7 +192,7 @@ def build(
     indexable: Any,
     batch_size: int,
     n_jobs: int | None,
-    create: Callable[[Path, list[Any]], Any],
+    stream: Callable[[Path], _core.Stream],
     reopen: Callable[[Path], Any],
     write_shard: Callable[[Any], Callable[[Path, list[Any]], Any]],
     join_shard: Callable[[Any, Path], Any],
@@ -207,7 +207,7 @@ def build(
     """Build a map from an indexable beside `out_dir` and put it in place; return whether there were samples.
 
     Args:
-        create, reopen: see `_build.build`.
+        stream, reopen: see `_build.build`.
         write_shard: makes, of the map, what a worker does with a directory and its samples.
         join_shard: appends such a directory to the map.
         deciding: the first samples, which decide how all of them are stored; by default those of a batch.
@@ -218,22 +218,23 @@ def build(
     if run is None:
         options: dict[str, Any] = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
         options |= {"durability": durability, "timeout": timeout}
-        return _build.build(out_dir, partial(samples, indexable), batch_size, create, reopen, **options)
+        return _build.build(out_dir, partial(samples, indexable), batch_size, stream, reopen, **options)
     with _build.construction(
-        out_dir, create, reopen, resume, overwrite, durability=durability, timeout=timeout
+        out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
     ) as built:
         folder = built.scratch()
         if not built.stored:
             first = islice(samples(indexable), min(deciding or batch_size, batch_size))
             with _results(run, _starts(run, length), folder):
-                built.extend_all(first, batch_size)
+                built.extend(first, batch_size)
         if built.stored:
             work = _write_shards(run, built, indexable, batch_size, folder, write_shard(built.memmap))
-            with closing(work) as shards, _build.counter(verbose, length, built.stored) as bar:
+            with closing(work) as shards, _build.Counter(verbose, length, built.stored) as bar:
                 for shard, stored in shards:
                     join_shard(built.memmap, shard)
                     built.stored += stored
                     bar.update(stored)
+                bar.show_written(built.partial)
     return built.stored > 0
 
 
@@ -293,7 +294,7 @@ def _write_shards(
                     raise stored.error
                 before, shard = built.stored, folder / str(indices.start)
                 if stored is None:
-                    built.extend_all(islice(samples(indexable, indices.start), len(indices)), batch_size)
+                    built.extend(islice(samples(indexable, indices.start), len(indices)), batch_size)
                 elif stored:
                     yield shard, stored
                 _build.discard(shard)

@@ -293,8 +293,24 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
 
     @classmethod
-    def _create(cls, out_dir: Path, samples: list[Any], **options: Any) -> "Self":
-        return cls.from_lists(out_dir, samples, **options)
+    def _stream(
+        cls,
+        out_dir: Path,
+        dtype: DTypeLike | None = None,
+        mode: str = "r+",
+        wrapper_fn: Callable[..., Any] | None = None,
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+        access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
+    ) -> _core.Stream:
+        _core.check_options(mode, access, durability, timeout)
+        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
+        return _core.Stream.ragged(out_dir, dtype, *keys, durability, timeout)
 
     @classmethod
     def _reopened(cls, out_dir: Path, dtype: DTypeLike | None = None, **options: Any) -> "Self":

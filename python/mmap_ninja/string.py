@@ -206,13 +206,35 @@ class StringsMmap(_handle.Handle, _core.Strings):
         return cls(out_dir, mode, starts_key, ends_key, access, durability, timeout)
 
     @classmethod
-    def _create(cls, out_dir: Path, samples: list[Any], **options: Any) -> "Self":
-        return cls.from_strings(out_dir, samples, **options)
+    def _stream(
+        cls,
+        out_dir: Path,
+        mode: str = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
+    ) -> _core.Stream:
+        _core.check_options(mode, access, durability, timeout)
+        keys, compression = (starts_key, ends_key), (zstd_level, zstd_train_dictionary_size)
+        return _core.Stream.strings(out_dir, *keys, *compression, durability, timeout)
 
     @classmethod
-    def _reopened(cls, out_dir: Path, zstd_level: int | None = None, **options: Any) -> "Self":
+    def _reopened(
+        cls,
+        out_dir: Path,
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        **options: Any,
+    ) -> "Self":
         memmap = cls._opened(out_dir, **options)
         _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
+        is_trained = zstd_level is not None and zstd_train_dictionary_size is not None
+        has_dictionary = (out_dir / "zstd_dict.ninja").exists()
+        _build.check_same(out_dir, "a zstd dictionary:", is_trained, has_dictionary)
         return memmap
 
     @staticmethod

@@ -11,7 +11,7 @@ use pyo3::types::{IntoPyDict, PyTuple};
 use super::dtype::{from_numpy, has_dtype, stored};
 use super::mode::parse_commit;
 use super::samples::{bytes, cast, contiguous};
-use crate::dense::{self, Dense};
+use crate::dense::{self, Dense, Header};
 use crate::format::Order;
 use crate::mapping::Mode;
 use crate::storage;
@@ -80,8 +80,9 @@ pub fn extend_dense(
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
-    let (dtype, bytes) = (present.dtype(), bytes(&array));
-    Ok(py.detach(|| dense::extend(&out_dir, dtype, &shape, bytes, None, &options))?)
+    let rows = Header { dtype: present.dtype().clone(), shape, order: present.order() };
+    let bytes = bytes(&array);
+    Ok(py.detach(|| dense::extend(&out_dir, &rows, vec![bytes], None, &options))?)
 }
 
 /// The same values, laid out as the array that they are appended to.

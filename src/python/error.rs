@@ -44,8 +44,13 @@ thread_local! {
     static SIGNALLED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
-/// Runs Python's signal handlers; whether one of them raised an exception.
+/// Runs Python's signal handlers; whether one of them raised an exception. Threads that Python knows nothing of have
+/// no handlers, and no part in its lock.
 pub fn is_signalled() -> bool {
+    // SAFETY: it may be called by any thread, attached or not, while there is an interpreter.
+    if unsafe { pyo3::ffi::PyGILState_GetThisThreadState() }.is_null() {
+        return false;
+    }
     let raised = Python::attach(|py| py.check_signals().err());
     let is_raised = raised.is_some();
     SIGNALLED.set(raised);

@@ -13,6 +13,7 @@ mod mode;
 mod ragged;
 mod samples;
 mod shown;
+mod stream;
 mod strings;
 mod turn;
 mod verify;
@@ -43,6 +44,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(mode::numpy_mode, m)?)?;
     m.add_function(wrap_pyfunction!(mode::check_options, m)?)?;
     m.add_class::<construction::PyConstruction>()?;
+    m.add_class::<stream::PyStream>()?;
     m.add_class::<verify::PyFinding>()?;
     m.add_class::<verify::PyReport>()?;
     m.add_class::<verify::PyRepair>()?;

@@ -35,11 +35,8 @@ impl<'py> Arrays<'py> {
     }
 
     fn push(&mut self, sample: &Bound<'py, PyAny>, dir: &Path, first: usize) -> PyResult<()> {
-        let index = first + self.arrays.len();
-        let array = to_array(sample).map_err(|error| located(sample.py(), error, &place(dir, index)))?;
-        let descr = self.descr.get_or_insert_with(|| array.dtype());
-        let array = if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? };
-        self.arrays.push(contiguous(array)?);
+        let array = fitted(sample, &mut self.descr, dir, first + self.arrays.len())?;
+        self.arrays.push(array);
         Ok(())
     }
 
@@ -50,6 +47,18 @@ impl<'py> Arrays<'py> {
             .map(|array| Sample { bytes: bytes(array), shape: bytemuck::cast_slice(array.shape()) })
             .collect()
     }
+}
+
+/// `sample` as an array in C order without gaps, of the dtype `descr`; of its own where there is none yet.
+pub fn fitted<'py>(
+    sample: &Bound<'py, PyAny>,
+    descr: &mut Option<Bound<'py, PyArrayDescr>>,
+    dir: &Path,
+    index: usize,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let array = to_array(sample).map_err(|error| located(sample.py(), error, &place(dir, index)))?;
+    let descr = descr.get_or_insert_with(|| array.dtype());
+    contiguous(if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? })
 }
 
 /// `sample` itself where it is an array.
@@ -65,7 +74,7 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntype
 }
 
 /// The same `ValueError`, with the place in its message.
-fn located(py: Python<'_>, error: PyErr, place: &str) -> PyErr {
+pub fn located(py: Python<'_>, error: PyErr, place: &str) -> PyErr {
     if error.is_instance_of::<PyValueError>(py) {
         return PyValueError::new_err(format!("{place}: {}", error.value(py)));
     }

@@ -209,7 +209,7 @@ fn texts<'a>(strings: &'a [Bound<'_, PyAny>], dir: &Path, first: usize) -> PyRes
 }
 
 /// The UTF-8 of a `str`, which the object keeps.
-fn text<'a>(string: &'a Bound<'_, PyAny>, dir: &Path, index: usize) -> PyResult<Cow<'a, str>> {
+pub fn text<'a>(string: &'a Bound<'_, PyAny>, dir: &Path, index: usize) -> PyResult<Cow<'a, str>> {
     let Ok(text) = string.cast::<PyString>() else {
         let found = string.get_type().name()?;
         return Err(PyTypeError::new_err(format!("{}: string {index} is {found}, not str", dir.display())));
@@ -235,7 +235,7 @@ fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
     relocate(&error).unwrap_or(error)
 }
 
-fn layout(starts: String, ends: String) -> Layout {
+pub fn layout(starts: String, ends: String) -> Layout {
     Layout { starts, ends, ..Layout::default() }
 }
 

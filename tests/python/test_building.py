@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import building_workers
 import numpy as np
 import pytest
 from building_workers import DICTIONARY, STORES, in_memory, interrupted, plain, sized
@@ -206,6 +207,13 @@ def test_rows_are_cast_to_the_dtype_of_the_first_batch(path):
     assert_identical(built, np.array([1, 2, 3], "int16"))
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 4])
+def test_rows_have_the_dtype_that_those_of_the_first_batch_have_in_common(path, batch_size):
+    rows = [np.int8([1, 2]), np.int8([-1, 9]), np.uint8([3, 4]), np.float32([5, 6]), np.uint8([7, 8])]
+    built = np_ninja.from_generator(path, iter(rows), batch_size)
+    assert_identical(built, np.stack(rows, dtype=np.stack(rows[:batch_size]).dtype, casting="unsafe"))
+
+
 BAD = {
     "tokens": (np.array([1.5]), TypeError),
     "mixed": (np.array([[70_000]]), OverflowError),
@@ -213,6 +221,17 @@ BAD = {
     "packed": ("\ud800", UnicodeEncodeError),
     "dense": (np.ones((3, 3)), ValueError),
 }
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("position", range(1, 8))
+def test_a_sample_that_cannot_be_stored_is_named(path, name, position):
+    store, (bad, error) = STORES[name], BAD[name]
+    samples = [*store.samples(position), bad, *store.samples(20, position + 1)]
+    store.create(path, store.samples(3))
+    with unchanged(path), pytest.raises(error, match=rf"(sample|string) {position}\b") as caught:
+        store.generate(path, iter(samples), 3)
+    assert str(path) in str(caught.value)
 
 
 # Errors on the way
@@ -713,6 +732,39 @@ def test_a_batch_is_written_while_the_generator_makes_the_next_one(path, store):
     assert len(store.generate(path, waiting(), 2)) == 5
 
 
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_child_that_the_generator_forks_leaves_the_build_alone(path, store):
+    parent, children = os.getpid(), []
+
+    def forking():
+        yield from store.samples(5)
+        children.append(os.fork())
+        yield from store.samples(9, 5)
+
+    error = None
+    try:
+        store.generate(path, forking(), 2)
+    except ValueError as raised:
+        error = raised
+    finally:
+        if os.getpid() != parent:
+            os._exit(0 if "forked" in str(error) else 1)
+    assert os.waitpid(children[0], 0)[1] == 0
+    store.create(whole := path.parent / "whole", store.samples(9))
+    assert tree(path) == tree(whole)
+
+
+def test_a_program_may_end_while_a_thread_builds(path):
+    code = (
+        "import itertools, threading, time, numpy as np; from mmap_ninja import RaggedMmap\n"
+        "samples = (np.zeros(1000) for _ in itertools.count())\n"
+        f"build = lambda: RaggedMmap.from_generator({str(path)!r}, samples, 10)\n"
+        "threading.Thread(target=build, daemon=True).start(); time.sleep(0.2)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert len(RaggedMmap(partial_of(path))) >= 10
+
+
 class Shown:
     """An array to NumPy, on a buffer of somebody else."""
 
@@ -737,7 +789,23 @@ REUSED = {
 }
 
 
-def test_a_generator_may_fill_its_lists_again_after_every_batch(path):
+@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("kind", REUSED)
+def test_a_generator_may_fill_its_buffer_again_at_once(path, kind, batch_size):
+
+    def reusing():
+        buffer = np.zeros(20_000)
+        for number in range(30):
+            buffer[:] = number
+            yield REUSED[kind](buffer)
+
+    for home in RaggedMmap, np_ninja:
+        built = home.from_generator(path, reusing(), batch_size)
+        wrong = [number for number in range(30) if not np.all(built[number] == number)]
+        assert wrong == []
+
+
+def test_a_generator_may_fill_its_lists_again_at_once(path):
     def reusing():
         rows = [[0] * 100 for _ in range(100)]
         for number in range(30):
@@ -746,7 +814,7 @@ def test_a_generator_may_fill_its_lists_again_after_every_batch(path):
             yield rows
 
     for home in RaggedMmap, np_ninja:
-        built = home.from_generator(path, reusing(), 1)
+        built = home.from_generator(path, reusing(), 7)
         wrong = [number for number in range(30) if not np.all(built[number] == number)]
         assert wrong == []
 
@@ -767,6 +835,29 @@ def test_a_sample_may_be_larger_than_what_is_in_memory_at_once(path, position):
         assert built[position][-1] == convert(samples[position])[-1]
         del built
         shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch_size"),
+    [("arrays", 10), ("texts", 1000), ("lists", 1000), ("strided", 1000), ("rows", 1000)],
+)
+def test_memory_is_bounded_by_a_batch_and_64_mb(tmp_path, kind, batch_size):
+    """Samples take 100 kB."""
+    command = [
+        sys.executable,
+        building_workers.__file__,
+        "measure",
+        kind,
+        tmp_path / "data",
+        str(batch_size),
+        "2000",
+    ]
+    try:
+        growth = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    finally:
+        shutil.rmtree(tmp_path, ignore_errors=True)
+    slack = 32
+    assert growth < batch_size * 0.1 + 64 + slack
 
 
 # Progress
@@ -813,6 +904,22 @@ def test_progress_of_a_resumed_build_counts_what_is_there(path, store, capfd, to
     shown = capfd.readouterr().err.split("\r")
     assert "30/50" in shown[0] + shown[1]
     assert "50/50" in shown[-1]
+
+
+def test_progress_of_a_resumed_build_without_a_length_has_no_total(path, store, capfd):
+    interrupted(store, path, store.samples(33), 10)
+    store.generate(path, (sample for sample in store.samples(50)), 10, verbose=True, resume=True)
+    assert "%" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("count", [3, 30])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_progress_ends_with_all_bytes_that_were_written(path, capfd, count, n_jobs):
+    """Samples of 100 kB in batches of ten."""
+    RaggedMmap.from_indexable(
+        path, sized(lambda index: np.zeros(12_500), count), 10, n_jobs=n_jobs, verbose=True
+    )
+    assert f"{count / 10:.1f} MB" in capfd.readouterr().err.split("\r")[-1]
 
 
 def test_progress_of_an_error_is_not_shown_if_not_asked_for(path, store, capfd):

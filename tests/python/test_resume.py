@@ -435,3 +435,26 @@ def test_subclasses_are_kept(path):
         interrupted(STORES[name], path, STORES[name].samples(5), 2)
         assert type(cls.from_generator(path, STORES[name].samples(9), 2, resume=True)) is cls
         assert type(cls.from_indexable(path, STORES[name].samples(9), 2, n_jobs=2)) is cls
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, PACKED),
+        (PACKED, {}),
+        (PACKED, {"zstd_level": 19}),
+        (PACKED, TRAINED),
+        (TRAINED, PACKED),
+        (TRAINED, {}),
+        ({}, {"ends_key": "other"}),
+    ],
+)
+def test_texts_resumed_with_other_options_are_right_or_refused(path, first, second):
+    texts, samples = STORES["texts"], DICTIONARY.samples(250)
+    texts.generate(whole := path.parent / "whole", samples, 100, **second)
+    same_or_refused(
+        path,
+        lambda: interrupted(texts, path, samples[:150], 100, **first),
+        lambda: texts.generate(path, samples, 100, resume=True, **second),
+        whole,
+    )

@@ -36,7 +36,6 @@ EXAMPLES = """\
   mmap-ninja convert --glob '*.jpg' mixed images
   mmap-ninja convert --kind texts --glob '*.py' project sources
 """
-# The first batch is held in memory whole, so it is small: photographs have tens of megabytes.
 _BATCH = 16
 
 
@@ -80,9 +79,11 @@ def _kind_of(files: Sequence[Path], folder: Path) -> str:
 def _build_map(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace) -> None:
     """Put the map in its place when it is whole, with the names of the files."""
     names = [_name(file, arguments.folder) for file in files]
-    work = _build.construction(arguments.out, kind.create, None, overwrite=arguments.overwrite, keep=False)
-    with work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
-        built.extend_all(_build.progress(samples, _terminal.is_watched(), len(files)), _BATCH)
+    work = _build.construction(arguments.out, kind.stream, None, overwrite=arguments.overwrite, keep=False)
+    bar = _build.Counter(_terminal.is_watched(), len(files))
+    with bar, work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
+        built.extend(bar.over(samples, built.partial), _BATCH)
+        bar.show_written(built.partial)
         StringsMmap.from_strings(built.partial / "names", names)
 
 

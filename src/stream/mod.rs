@@ -1,0 +1,9 @@
+//! Samples that come one after another: copied as they arrive, and written in batches while others are being made.
+
+mod background;
+mod block;
+mod sinks;
+
+pub(crate) use background::Background;
+pub(crate) use block::Block;
+pub(crate) use sinks::{Arrays, Rows, Sink, Texts};
