@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mmap_ninja import _build, parallel
+from mmap_ninja import _build, _core, parallel
 from mmap_ninja._show import count
 from mmap_ninja.numpy import open_existing
 
@@ -41,7 +41,7 @@ class Handle:
         def _prefetch(self, indices: Any) -> None: ...
         def _join(self, source: str | PathLike[str]) -> None: ...
         @classmethod
-        def _create(cls, out_dir: Path, samples: list[Any], **options: Any) -> Self: ...
+        def _stream(cls, out_dir: Path, **options: Any) -> _core.Stream: ...
         @classmethod
         def _opened(cls, out_dir: str | PathLike[str], **options: Any) -> Self: ...
         @classmethod
