@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -40,8 +40,9 @@ class Handle:
         def _facts(self) -> list[str]: ...
         def _prefetch(self, indices: Any) -> None: ...
         def _join(self, source: str | PathLike[str]) -> None: ...
-        @classmethod
-        def _stream(cls, out_dir: Path, **options: Any) -> _core.Stream: ...
+
+        _stream: ClassVar[Callable[..., _core.Stream]]
+
         @classmethod
         def _opened(cls, out_dir: str | PathLike[str], **options: Any) -> Self: ...
         @classmethod
