@@ -96,14 +96,15 @@ class Build:
     def __init__(
         self,
         partial: Path,
-        stream: Callable[[Path], _core.Stream],
+        stream: Callable[[Path], _core.Stream] | None,
         reopen: Callable[[Path], Any] | None,
         scratch: Callable[[], Path],
     ):
         self.partial = partial
         self.scratch = scratch
         self.stored = 0
-        self._stream, self._reopen = stream, reopen
+        self._stream: Any = stream
+        self._reopen = reopen
 
     @cached_property
     def memmap(self) -> Any:
@@ -161,7 +162,7 @@ def same_place(out_dir: str | PathLike[str]) -> Callable[[], str | PathLike[str]
 @contextmanager
 def construction(
     out_dir: str | PathLike[str],
-    stream: Callable[[Path], _core.Stream],
+    stream: Callable[[Path], _core.Stream] | None,
     reopen: Callable[[Path], Any] | None,
     resume: bool = False,
     overwrite: bool = True,

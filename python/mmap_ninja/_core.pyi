@@ -19,6 +19,7 @@ __all__ = [
     "Ragged",
     "Repair",
     "Report",
+    "Stream",
     "Strings",
     "__version__",
     "check_options",

@@ -5,11 +5,11 @@ from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from mmap_ninja import _build, parallel
+from mmap_ninja import _build, _core, parallel
 from mmap_ninja._show import count
 from mmap_ninja.numpy import open_existing
 
@@ -40,8 +40,9 @@ class Handle:
         def _facts(self) -> list[str]: ...
         def _prefetch(self, indices: Any) -> None: ...
         def _join(self, source: str | PathLike[str]) -> None: ...
-        @classmethod
-        def _create(cls, out_dir: Path, samples: list[Any], **options: Any) -> Self: ...
+
+        _stream: ClassVar[Callable[..., _core.Stream]]
+
         @classmethod
         def _opened(cls, out_dir: str | PathLike[str], **options: Any) -> Self: ...
         @classmethod
