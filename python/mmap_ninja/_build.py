@@ -113,6 +113,8 @@ class Build:
 
     def extend(self, samples: Iterable[Any], batch_size: int) -> None:
         """Write all samples, each batch while the next one is being made."""
+        if self._stream is None:
+            raise TypeError("this build takes no samples")
         stream = self._stream(self.partial)
         try:
             stream.extend(samples, batch_size)

@@ -166,8 +166,8 @@ class Handle:
         stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
         # A dictionary is trained on a whole batch; anything else is decided by the first sample.
         deciding = None if kwargs.get("zstd_train_dictionary_size") else parallel.LEAST
-        options = {"verbose": verbose, "resume": resume, "overwrite": overwrite, "deciding": deciding}
-        options |= _commit(kwargs)
+        options: dict[str, Any] = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
+        options |= {"deciding": deciding, **_commit(kwargs)}
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
         return cls._opened(place(), **kwargs) if is_built else None
 

@@ -18,7 +18,7 @@ class Failure:
         self.error = error
         self.place = place
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         text = "".join(format_exception(self.error))
         what = f"{self.place}: a worker process raised {format_exception_only(self.error)[0].strip()}"
         return _received, (_packed(self.error), text, what, self.place)
@@ -42,18 +42,18 @@ class _Parts:
     def __init__(self, error: Exception):
         self.error = error
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _assembled, (type(self.error), self.error.args, vars(self.error))
 
 
-def _assembled(kind: type[Exception], args: tuple, attributes: dict[str, Any]) -> Exception:
+def _assembled(kind: type[Exception], args: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
     error = kind.__new__(kind, *args)
     vars(error).update(attributes)
     return error
 
 
 def _received(data: bytes | None, text: str, what: str, place: str) -> Failure:
-    from multiprocessing.pool import RemoteTraceback
+    from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]  # unknown to typeshed
 
     error: Exception = RuntimeError(what)
     with suppress(Exception):

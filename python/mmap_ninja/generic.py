@@ -101,13 +101,16 @@ def concatenate(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
             _join(kind, built.partial, directory, keys)
-    return _opened(kind, out_dir, "r+", keys)
+    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
+    return joined
 
 
-def _opened(
-    kind: str, out_dir: str | PathLike, mode: str, keys: dict[str, str]
-) -> RaggedMmap | StringsMmap | np.memmap:
-    stores = {"ragged": RaggedMmap, "string": StringsMmap, "numpy": np_ninja.open_existing}
+def _opened(kind: str, out_dir: str | PathLike[str], mode: str, keys: dict[str, str]) -> Any:
+    stores: dict[str, Callable[..., Any]] = {
+        "ragged": RaggedMmap,
+        "string": StringsMmap,
+        "numpy": np_ninja.open_existing,
+    }
     return stores[kind](out_dir, mode=mode, **keys)
 
 

@@ -239,7 +239,7 @@ def build(
 
 
 @contextmanager
-def _results(run: Callable, tasks: Iterable[tuple], folder: Path) -> Iterator[Iterator]:
+def _results(run: Any, tasks: Iterable[Any], folder: Path) -> Iterator[Iterator[Any]]:
     """What comes back from worker processes, which stop at the next sample once their `folder` is gone.
 
     To wait for that is better than to kill them, which may leave their pool broken.
@@ -256,7 +256,7 @@ def _results(run: Callable, tasks: Iterable[tuple], folder: Path) -> Iterator[It
         results.close()
 
 
-def _starts(run: Any, length: int | None) -> Iterator[tuple]:
+def _starts(run: Any, length: int | None) -> Iterator[Any]:
     """Tasks that let worker processes start, if there will be any work."""
     from joblib import delayed, effective_n_jobs
 
