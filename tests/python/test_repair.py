@@ -10,7 +10,7 @@ import pytest
 from conftest import tree
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing, repair, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
-from stores import IS_SOAK, STORES, append, build, files, flip, read
+from specimens import IS_SOAK, STORES, append, build, files, flip, read
 
 TORN = ["flat", "bytes", "scalars", "n-d", "big-endian", "strings", "frames", "dense"]
 SMALL = {

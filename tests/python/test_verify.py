@@ -15,7 +15,7 @@ import workers
 from conftest import tree
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, repair, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
-from stores import IS_SOAK, STORES, append, build, files, flip, read
+from specimens import IS_SOAK, STORES, append, build, files, flip, read
 
 APPENDED = [(kind, False) for kind in STORES if kind not in ["dense 0-D", "dense in F order"]]
 # 0.9.0 cannot append to the others as it should.
