@@ -16,7 +16,7 @@ use super::{DirLock, Durability, place};
 use crate::error::{At, Result};
 use crate::format::{BUILDING, DATA};
 use crate::options::Options;
-use crate::storage::{kind_of, open_member};
+use crate::storage::open_member;
 
 /// One directory of a new data set.
 pub(crate) struct NewMember<'a> {
@@ -119,8 +119,8 @@ impl Build {
             // Its lock is on this very file, of which there may be a copy only.
             return rename_over(&self.dir.join(BUILDING), &building);
         }
-        // Nothing is lost with the power where there was no data set before.
-        if durability == Durability::Process && matches!(kind_of(target), Ok(None)) {
+        // Nothing is lost with the power where nothing was before.
+        if durability == Durability::Process && fs::read_dir(target).at(target)?.next().is_none() {
             return exchange(&self.dir, target);
         }
         sync_tree(&self.dir)?;
