@@ -163,7 +163,10 @@ fn split_unit(text: &str) -> Option<(&str, Option<&str>)> {
     const UNITS: [&str; 14] = ["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
     let Some((base, rest)) = text.split_once('[') else { return Some((text, None)) };
     let unit = rest.strip_suffix(']')?;
-    let is_known = UNITS.contains(&unit.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let name = unit.trim_start_matches(|c: char| c.is_ascii_digit());
+    let multiple = &unit[..unit.len() - name.len()];
+    // NumPy reads a multiple of 0, but cannot compare or print what it counts.
+    let is_known = UNITS.contains(&name) && multiple.trim_start_matches('0').is_empty() == multiple.is_empty();
     is_known.then_some((base, Some(unit)))
 }
 

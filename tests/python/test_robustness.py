@@ -24,6 +24,7 @@ SMUGGLED = [
     "U2[",
     "float64,O",
     "object",
+    "datetime64[0s]",
     '[["a", "<i4"], ["a", "<i4"]]',
 ]
 

@@ -233,7 +233,8 @@ def a_size(place, rng):
     """Cut, or grown without any bytes."""
     name = rng.choice(place.files)
     size = rng.choice([rng.choice(SIZES), rng.randrange(len(place.content[name]) + 1)])
-    os.truncate(place.touch(name), size)
+    if not os.path.islink(path := place.touch(name)):  # What a link leads to is no member.
+        os.truncate(path, size)
     return name, size
 
 
@@ -346,7 +347,8 @@ def a_deep_nest(place, rng):
 
 def no_permission(place, rng):
     name, mode = rng.choice(place.files + place.folders[1:]), rng.choice([0, 0o111, 0o222, 0o444, 0o555])
-    place.touch(name).chmod(mode)
+    if not (path := place.touch(name)).is_symlink():
+        path.chmod(mode)
     return name, oct(mode)
 
 
