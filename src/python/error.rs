@@ -20,7 +20,8 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Io { source, .. } if source.kind() == io::ErrorKind::InvalidInput => PyValueError::new_err(message),
+            // A path that no system call was asked about, since it holds a NUL.
+            Error::Io { source, .. } if is_no_path(&source) => PyValueError::new_err(message),
             Error::Io { path, source } => {
                 let errno = source.raw_os_error().unwrap_or_else(|| errno(source.kind()));
                 PyOSError::new_err((errno, description(&source), path.into_os_string()))
@@ -71,6 +72,10 @@ fn description(source: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
+fn is_no_path(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none()
+}
+
 /// Errors that this crate raised itself, by the numbers that all systems share.
 fn errno(kind: io::ErrorKind) -> i32 {
     const ENOENT: i32 = 2;
@@ -79,14 +84,12 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EEXIST: i32 = 17;
     const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
-    const EINVAL: i32 = 22;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
         io::ErrorKind::ResourceBusy => EBUSY,
         io::ErrorKind::AlreadyExists => EEXIST,
         io::ErrorKind::CrossesDevices => EXDEV,
         io::ErrorKind::NotADirectory => ENOTDIR,
-        io::ErrorKind::InvalidInput => EINVAL,
         _ => EIO,
     }
 }
