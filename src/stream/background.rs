@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::writeback::Writeback;
 use super::{Block, Sink};
 use crate::error::{At, Error, Result};
 
@@ -44,7 +45,8 @@ impl Background {
     pub fn start(dir: &Path, sink: Box<dyn Sink>) -> Result<Self> {
         let (filled, blocks) = channel();
         let (done, written) = channel();
-        let write = move || write_all(sink, &blocks, &done);
+        let writeback = Writeback::of(dir);
+        let write = move || write_all(sink, writeback, &blocks, &done);
         let handle = Builder::new().name("mmap_ninja".to_owned()).spawn(write).at(dir)?;
         let thread = Some(Thread { filled, written, handle });
         let home = std::process::id();
@@ -134,7 +136,7 @@ impl Drop for Background {
 
 /// Writes blocks until there are no more, or something goes wrong: no block may follow one that is missing. The first
 /// is written alone, since it may settle how all others are stored.
-fn write_all(mut sink: Box<dyn Sink>, filled: &Receiver<Block>, written: &Sender<Written>) {
+fn write_all(mut sink: Box<dyn Sink>, mut writeback: Writeback, filled: &Receiver<Block>, written: &Sender<Written>) {
     let mut others = 0;
     while let Ok(next) = filled.recv() {
         let blocks = once(next).chain(filled.try_iter().take(others)).collect();
@@ -145,6 +147,7 @@ fn write_all(mut sink: Box<dyn Sink>, filled: &Receiver<Block>, written: &Sender
                 return;
             }
         }
+        writeback.begin();
     }
 }
 

@@ -3,6 +3,7 @@
 mod background;
 mod block;
 mod sinks;
+mod writeback;
 
 pub(crate) use background::Background;
 pub(crate) use block::Block;
