@@ -237,11 +237,14 @@ CONVERSION = (
         converted(conversion.JOBS, f"{OURS}, {conversion.SERIAL}"),
         converted(conversion.JOBS, f"{OURS}, {conversion.PARALLEL}"),
     ),
-    at_most_times(
-        "`concatenate` at least half the speed of `cp` (at most 2 times its time)",
-        2.0,
-        converted(conversion.JOINED, OURS),
-        converted(conversion.JOINED, conversion.CP),
+    *(
+        at_most_times(
+            f"`concatenate`, which waits for the disk, at least half the speed of `{who}` (at most 2 times its time)",
+            2.0,
+            converted(conversion.JOINED, OURS),
+            converted(conversion.JOINED, who),
+        )
+        for who in (conversion.CP, conversion.CP_SYNCED)
     ),
 )
 TARGETS = (*ITEMS, *OPENING, *BATCHES, *COLD, *TRAINING, *RUST, *BUILDING, *CONVERSION)

@@ -85,7 +85,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     ):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
         self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
-        self.out_dir = Path(out_dir)
+        self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
         self.mode = mode
         self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
         self.copy_before_wrapper_fn = copy_before_wrapper_fn

@@ -64,7 +64,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         timeout: float = 60.0,
     ):
         self._open(out_dir, mode, starts_key, ends_key, access, durability, timeout)
-        self.out_dir = Path(out_dir)
+        self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
         self.mode = mode
         self.starts_key, self.ends_key = starts_key, ends_key
         self.access = access
