@@ -151,27 +151,29 @@ pub(crate) fn check_directory(path: &Path) -> Result<()> {
 pub(crate) fn kind_of(dir: &Path) -> Result<Option<Kind>> {
     let path = dir.join(format::TYPE);
     let text = match read_text(&path) {
-        Err(error) if error.is_not_found() => return absent(dir).map(|()| None),
+        Err(error) if error.is_not_found() && dir.join(format::DATA).symlink_metadata().is_err() => {
+            return absent(dir).map(|()| None);
+        }
+        // A whole data set may have been put there between the two looks.
+        Err(error) if error.is_not_found() => read_text(&path).map_err(|error| missing(&path, error))?,
         other => other?,
     };
     let kind = Kind::parse(&text).ok_or_else(|| Error::corrupt(path, "no known kind of data set"))?;
     Ok(Some(kind))
 }
 
-/// A directory without `type.ninja` holds nothing only if it holds nothing else of ours either.
+fn missing(path: &Path, error: Error) -> Error {
+    if error.is_not_found() { Error::corrupt(path, "the file is missing beside data.ninja") } else { error }
+}
+
+/// Where there is no data set, there is a directory or nothing.
 fn absent(dir: &Path) -> Result<()> {
     match dir.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).at(dir),
-        Ok(found) if !found.is_dir() => {
-            return Err(io::Error::from(io::ErrorKind::NotADirectory)).at(dir);
-        }
-        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).at(dir),
+        Ok(found) if !found.is_dir() => Err(io::Error::from(io::ErrorKind::NotADirectory)).at(dir),
+        Ok(_) => Ok(()),
     }
-    if dir.join(format::DATA).symlink_metadata().is_ok() {
-        return Err(Error::corrupt(dir.join(format::TYPE), "the file is missing beside data.ninja"));
-    }
-    Ok(())
 }
 
 /// Which directory a path leads to, to notice that it was exchanged for another.
