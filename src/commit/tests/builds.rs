@@ -45,7 +45,7 @@ fn place(is_replacing: bool) -> TempDir {
     let folder = folder();
     let path = folder.path().join("map");
     if is_replacing {
-        (STORES[0].create)(&path, &[2]).unwrap();
+        (STORES[0].create)(&path, Durability::Process, &[2]).unwrap();
         fs::write(path.join(NOTES), "mine").unwrap();
     }
     folder

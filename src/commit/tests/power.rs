@@ -73,11 +73,6 @@ impl Trial<'_> {
     }
 }
 
-/// Creation from nothing waits for the disk only where it is asked to, by the first append.
-fn is_promised(scenario: &Scenario) -> bool {
-    !matches!(scenario.verb, Verb::Create)
-}
-
 /// Appends leave few operations that are not synced, and all subsets of them are tried. A directory that is built
 /// aside leaves more.
 fn effort(scenario: &Scenario) -> Effort {
@@ -90,7 +85,7 @@ fn effort(scenario: &Scenario) -> Effort {
 #[test]
 fn a_power_loss_leaves_the_old_or_the_new_state() {
     let (mut random, mut states, mut repeated) = (Random(1), 0, 0);
-    for scenario in scenarios(Durability::Full).filter(is_promised) {
+    for scenario in scenarios(Durability::Full) {
         let (expected, effort) = (Expected::of(&scenario), effort(&scenario));
         let folder = folder();
         scenario.prepare(&place(&folder)).unwrap();
@@ -101,8 +96,6 @@ fn a_power_loss_leaves_the_old_or_the_new_state() {
             again.extend(trial.survives(disk, is_done).map(|seen| (disk.clone(), seen)));
         });
         states += trial.seen.len();
-        // What is not there and does not begin by an append is created, which is not promised to last.
-        again.retain(|(_, seen)| !seen.is_empty() || scenario.store.begins_by_append());
         for (disk, seen) in again.into_iter().step_by(if is_soak() { 11 } else { 31 }) {
             let sample = Effort { exhaustive: 4, subsets: 4, tears: 1 };
             repeated += trial.recovers(&disk, seen, if is_soak() { sample } else { effort }, &mut random);

@@ -73,9 +73,9 @@ impl Scenario {
         match self.verb {
             Verb::Begin | Verb::Create | Verb::BuildNew => return Ok(()),
             Verb::BeginBesideNotes => fs::create_dir_all(path).unwrap(),
-            Verb::Append | Verb::Build | Verb::Recreate => (self.store.create)(path, self.store.old)?,
+            Verb::Append | Verb::Build | Verb::Recreate => (self.store.create)(path, self.durability, self.store.old)?,
             Verb::Resume => {
-                (self.store.create)(path, self.store.old)?;
+                (self.store.create)(path, self.durability, self.store.old)?;
                 let construction = Construction::begin(path, false)?;
                 self.add(construction.partial(), &self.store.new[..1])?;
                 construction.abandon()?;
@@ -95,7 +95,7 @@ impl Scenario {
         let Store { create, append, new, .. } = self.store;
         match self.verb {
             Verb::Append | Verb::Begin | Verb::BeginBesideNotes => append(path, self.durability, new),
-            Verb::Create | Verb::Recreate => create(path, new),
+            Verb::Create | Verb::Recreate => create(path, self.durability, new),
             Verb::Build | Verb::BuildNew | Verb::BuildAnew => self.build(path, false),
             Verb::Resume => self.build(path, true),
         }
@@ -114,7 +114,7 @@ impl Scenario {
     /// Appends to what may not be there yet.
     fn add(&self, path: &Path, seeds: &[u16]) -> Result<()> {
         if crate::kind_of(path)?.is_none() {
-            return (self.store.create)(path, seeds);
+            return (self.store.create)(path, self.durability, seeds);
         }
         (self.store.append)(path, self.durability, seeds)
     }
@@ -122,7 +122,7 @@ impl Scenario {
     /// Appends one more sample.
     pub fn next(&self, path: &Path) -> Result<()> {
         if crate::kind_of(path)?.is_none() && !self.store.begins_by_append() {
-            return (self.store.create)(path, self.store.next);
+            return (self.store.create)(path, self.durability, self.store.next);
         }
         (self.store.append)(path, self.durability, self.store.next)
     }

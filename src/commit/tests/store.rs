@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Compression, Dense, Dtype, Durability, Layout, Mode, Options, Order, Ragged, Result, Sample, Strings};
+use crate::{Compression, Dense, Dtype, Durability, Mode, Options, Order, Ragged, Result, Sample, Strings};
 
 /// What a reader sees: the samples, as shapes and bytes.
 pub type State = Vec<(Vec<i64>, Vec<u8>)>;
@@ -12,7 +12,7 @@ pub type State = Vec<(Vec<i64>, Vec<u8>)>;
 pub struct Store {
     pub name: &'static str,
     /// Writes a new data set in place of what is there.
-    pub create: fn(&Path, &[u16]) -> Result<()>,
+    pub create: fn(&Path, Durability, &[u16]) -> Result<()>,
     /// Appends, to nothing too.
     pub append: fn(&Path, Durability, &[u16]) -> Result<()>,
     pub read: fn(&Path) -> Result<State>,
@@ -84,8 +84,8 @@ fn with(durability: Durability) -> Options {
     Options { durability, ..Options::default() }
 }
 
-fn create_ragged(path: &Path, seeds: &[u16]) -> Result<()> {
-    with_samples(seeds, |samples| Ragged::create(path, &Layout::default(), &Dtype::of::<u16>(), samples))
+fn create_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    with_samples(seeds, |samples| Ragged::create_with(path, &with(durability), &Dtype::of::<u16>(), samples))
 }
 
 pub fn append_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
@@ -102,22 +102,22 @@ fn texts(seeds: &[u16]) -> Vec<String> {
     seeds.iter().map(|&seed| format!("{seed} é ").repeat(seed.into())).collect()
 }
 
-fn create_plain(path: &Path, seeds: &[u16]) -> Result<()> {
-    Strings::create(path, &Layout::default(), None, &texts(seeds))
+fn create_plain(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    Strings::create_with(path, &with(durability), None, &texts(seeds))
 }
 
-fn create_frames(path: &Path, seeds: &[u16]) -> Result<()> {
-    Strings::create(path, &Layout::default(), Some(Compression { level: 3, dict_size: None }), &texts(seeds))
+fn create_frames(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    Strings::create_with(path, &with(durability), Some(Compression { level: 3, dict_size: None }), &texts(seeds))
 }
 
 /// A dictionary needs some more strings to be trained on.
 const TRAINING: usize = 12;
 
-fn create_with_dictionary(path: &Path, seeds: &[u16]) -> Result<()> {
+fn create_with_dictionary(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
     let mut strings: Vec<_> =
         (0..TRAINING).map(|n| format!("string {n} to train a dictionary on, {}", n * n)).collect();
     strings.extend(texts(seeds));
-    Strings::create(path, &Layout::default(), Some(Compression { level: 1, dict_size: Some(256) }), &strings)
+    Strings::create_with(path, &with(durability), Some(Compression { level: 1, dict_size: Some(256) }), &strings)
 }
 
 fn append_strings(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
@@ -141,17 +141,17 @@ fn row_bytes(seeds: &[u16], order: Order) -> Vec<u8> {
     bytemuck::cast_slice(&values).to_vec()
 }
 
-fn create_dense(path: &Path, seeds: &[u16], order: Order) -> Result<()> {
+fn create_dense(path: &Path, durability: Durability, seeds: &[u16], order: Order) -> Result<()> {
     let shape = [seeds.len() as u64, WIDTH as u64];
-    Dense::create(path, &Dtype::of::<u16>(), &shape, order, &row_bytes(seeds, order))
+    Dense::create_with(path, &with(durability), &Dtype::of::<u16>(), &shape, order, &row_bytes(seeds, order))
 }
 
-fn create_rows(path: &Path, seeds: &[u16]) -> Result<()> {
-    create_dense(path, seeds, Order::C)
+fn create_rows(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    create_dense(path, durability, seeds, Order::C)
 }
 
-fn create_columns(path: &Path, seeds: &[u16]) -> Result<()> {
-    create_dense(path, seeds, Order::F)
+fn create_columns(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    create_dense(path, durability, seeds, Order::F)
 }
 
 fn append_rows(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
