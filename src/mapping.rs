@@ -23,7 +23,7 @@ use crate::storage::Member;
 
 /// After a batch that was not all in memory, so many others are announced without looking: of a file that is partly in
 /// memory, a batch may look warm by chance.
-const COLD_BATCHES: u8 = 8;
+const COLD_BATCHES: u8 = 32;
 
 /// Bytes that are read rather than mapped.
 const FEW: usize = 4096;

@@ -5,9 +5,6 @@ use std::ops::Range;
 
 use crate::mapping::Region;
 
-/// Samples of a batch whose pages are looked at, to tell whether it lies in memory. A look costs as much as copying
-/// some kilobytes.
-const PROBES: usize = 2;
 /// Ranges that are closer than this are announced as one.
 const GAP: usize = 16 * 1024;
 
@@ -15,18 +12,28 @@ const GAP: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     Always,
-    /// Where a few pages of the batch are not all in memory, or were not a few batches ago.
+    /// Where a page of the batch is not in memory, or one of a batch before was not.
     IfCold,
 }
 
-/// Asks the kernel to read the same ranges of all `regions`, in as few calls as the gaps between them allow. There are
-/// `count` ranges, of which `range` gives each. Regions that are read together are alike: the first one tells whether
-/// they are in memory.
-pub(crate) fn announce(regions: &[&Region], count: usize, range: impl Fn(usize) -> Range<usize>, when: When) {
-    if when == When::IfCold && !regions.first().is_some_and(|region| is_cold(region, count, &range)) {
-        return;
+impl When {
+    /// Whether to announce a batch from `region`, whose last sample lies at `last`. One page is looked at: that costs
+    /// as much as copying some kilobytes.
+    pub fn is_now(self, region: &Region, last: impl FnOnce() -> Option<Range<usize>>) -> bool {
+        if self == Self::Always || region.was_cold() {
+            return true;
+        }
+        let is_cold = last().is_some_and(|range| !range.is_empty() && !region.is_resident(range.start));
+        if is_cold {
+            region.found_cold();
+        }
+        is_cold
     }
-    let mut ranges: Vec<_> = (0..count).map(range).filter(|range| !range.is_empty()).collect();
+}
+
+/// Asks the kernel to read the same ranges of all `regions`, in as few calls as the gaps between them allow.
+pub(crate) fn announce(regions: &[&Region], ranges: impl Iterator<Item = Range<usize>>) {
+    let mut ranges: Vec<_> = ranges.filter(|range| !range.is_empty()).collect();
     ranges.sort_unstable_by_key(|range| range.start);
     let near = |left: &Range<usize>, right: &Range<usize>| right.start <= left.end.saturating_add(GAP);
     for group in ranges.chunk_by(near) {
@@ -35,16 +42,4 @@ pub(crate) fn announce(regions: &[&Region], count: usize, range: impl Fn(usize) 
             region.will_need(group[0].start..end);
         }
     }
-}
-
-fn is_cold(region: &Region, count: usize, range: impl Fn(usize) -> Range<usize>) -> bool {
-    if region.was_cold() {
-        return true;
-    }
-    let mut probes = (1..=PROBES).filter_map(|part| (count * part / PROBES).checked_sub(1)).map(range);
-    let is_cold = probes.any(|range| !range.is_empty() && !region.is_resident(range.start));
-    if is_cold {
-        region.found_cold();
-    }
-    is_cold
 }

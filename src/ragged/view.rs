@@ -138,9 +138,15 @@ impl View {
 
     /// The samples at `indices`, whose pages are announced to the kernel.
     pub fn samples(&self, indices: &[usize], when: When) -> Result<Vec<Sample<'_>>> {
-        announce(&self.columns(), indices.len(), |i| column::place(indices[i]), when);
+        let last = || indices.last().and_then(|&last| self.locate(last));
+        let is_cold = when.is_now(&self.data, || last().map(|sample| self.data.range_of(sample.bytes)));
+        if is_cold {
+            announce(&self.columns(), indices.iter().map(|&index| column::place(index)));
+        }
         let samples: Vec<_> = indices.iter().map(|&index| self.get(index)).collect::<Result<_>>()?;
-        announce(&[&self.data], samples.len(), |i| self.data.range_of(samples[i].bytes), when);
+        if is_cold {
+            announce(&[&self.data], samples.iter().map(|sample| self.data.range_of(sample.bytes)));
+        }
         Ok(samples)
     }
 

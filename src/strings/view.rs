@@ -105,9 +105,15 @@ impl View {
 
     /// The stored bytes at `indices`, whose pages are announced to the kernel.
     pub fn batch(&self, indices: &[usize], when: When) -> Result<Vec<&[u8]>> {
-        announce(&[self.starts.region(), self.ends.region()], indices.len(), |i| column::place(indices[i]), when);
+        let last = || indices.last().and_then(|&last| self.locate(last));
+        let is_cold = when.is_now(&self.data, || last().map(|bytes| self.data.range_of(bytes)));
+        if is_cold {
+            announce(&[self.starts.region(), self.ends.region()], indices.iter().map(|&index| column::place(index)));
+        }
         let stored: Vec<_> = indices.iter().map(|&index| self.stored(index)).collect::<Result<_>>()?;
-        announce(&[&self.data], stored.len(), |i| self.data.range_of(stored[i]), when);
+        if is_cold {
+            announce(&[&self.data], stored.iter().map(|bytes| self.data.range_of(bytes)));
+        }
         Ok(stored)
     }
 
