@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from building_workers import STORES, in_memory
 from hypothesis import settings
 from original_driver import Session
 from original_driver import __file__ as driver
@@ -144,6 +145,29 @@ def both(original, fresh):
 
 
 @pytest.fixture
-def path(tmp_path):
+def path():
     """Where there is nothing yet, alone in its directory."""
-    return tmp_path / "data"
+    with in_memory() as folder:
+        yield folder / "data"
+
+
+@pytest.fixture(params=["mixed", "texts", "dense"])
+def store(request):
+    """One of each class."""
+    return STORES[request.param]
+
+
+@pytest.fixture(params=STORES)
+def any_store(request):
+    """Every kind of data set that can be built."""
+    return STORES[request.param]
+
+
+def names(directory):
+    """What is in a directory."""
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+def partial_of(path):
+    """Where a build keeps what it has."""
+    return path.with_name(f"{path.name}.partial")

@@ -5,34 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from building_workers import DICTIONARY, SHAPES, STORES, WORDS, in_memory, interrupted, plain
-from conftest import assert_identical, tree
+from building_workers import DICTIONARY, SHAPES, STORES, WORDS, interrupted, plain
+from conftest import assert_identical, names, tree
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, concatenate, open_existing
 from mmap_ninja import numpy as np_ninja
-
-
-@pytest.fixture
-def path():
-    """Where there is nothing yet, alone in its directory."""
-    with in_memory() as folder:
-        yield folder / "data"
-
-
-@pytest.fixture(params=["mixed", "texts", "dense"])
-def store(request):
-    """One of each class."""
-    return STORES[request.param]
-
-
-@pytest.fixture(params=STORES)
-def any_store(request):
-    return STORES[request.param]
-
-
-def names(directory):
-    return sorted(entry.name for entry in directory.iterdir())
 
 
 def pieces(samples, cuts):

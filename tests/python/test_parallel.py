@@ -9,37 +9,11 @@ from functools import partial
 import joblib
 import numpy as np
 import pytest
-from building_workers import DICTIONARY, STORES, in_memory, plain, sized, unsized
-from conftest import tree
+from building_workers import DICTIONARY, STORES, plain, sized, unsized
+from conftest import names, partial_of, tree
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 from mmap_ninja.parallel import ParallelBatchCollector, make_indexable
-
-
-@pytest.fixture
-def path():
-    """Where there is nothing yet, alone in its directory."""
-    with in_memory() as folder:
-        yield folder / "data"
-
-
-@pytest.fixture(params=["mixed", "texts", "dense"])
-def store(request):
-    """One of each class."""
-    return STORES[request.param]
-
-
-@pytest.fixture(params=STORES)
-def any_store(request):
-    return STORES[request.param]
-
-
-def names(directory):
-    return sorted(entry.name for entry in directory.iterdir())
-
-
-def partial_of(path):
-    return path.with_name(f"{path.name}.partial")
 
 
 def same_as_serial(store, path, indexable, batch_size, **options):

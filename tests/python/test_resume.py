@@ -17,36 +17,10 @@ from pathlib import Path
 import building_workers
 import numpy as np
 import pytest
-from building_workers import DICTIONARY, STORES, in_memory, interrupted, plain, sized, unsized
-from conftest import tree
+from building_workers import DICTIONARY, STORES, interrupted, plain, sized, unsized
+from conftest import names, partial_of, tree
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
-
-
-@pytest.fixture
-def path():
-    """Where there is nothing yet, alone in its directory."""
-    with in_memory() as folder:
-        yield folder / "data"
-
-
-@pytest.fixture(params=["mixed", "texts", "dense"])
-def store(request):
-    """One of each class."""
-    return STORES[request.param]
-
-
-@pytest.fixture(params=STORES)
-def any_store(request):
-    return STORES[request.param]
-
-
-def names(directory):
-    return sorted(entry.name for entry in directory.iterdir())
-
-
-def partial_of(path):
-    return path.with_name(f"{path.name}.partial")
 
 
 class Recording:
