@@ -3,6 +3,7 @@
 import os
 import pickle
 import subprocess
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -171,3 +172,21 @@ def names(directory):
 def partial_of(path):
     """Where a build keeps what it has."""
     return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def unchanged(directory):
+    """Whatever happens inside, the files in `directory` are the same afterwards."""
+    before = tree(directory)
+    yield
+    assert tree(directory) == before
+
+
+class Untouched:
+    """A generator, list or indexable that nobody may look into."""
+
+    def __iter__(self):
+        raise AssertionError("the samples were asked for")
+
+    def __getitem__(self, index):
+        raise AssertionError(f"sample {index} was asked for")
