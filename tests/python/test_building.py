@@ -546,6 +546,7 @@ def lower_layer(directory):
         RaggedMmap.from_lists(directory / "lower" / "data", [np.arange(3)])
         command = ["mount", "-t", "overlay", "-o", options, "overlay", directory / "merged"]
         if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            # The kernel may lack them, and the case with them.
             pytest.skip("there are no overlays here")
         try:
             yield directory / "merged" / "data"

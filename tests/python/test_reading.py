@@ -114,6 +114,7 @@ def test_a_map_of_100_million_samples_opens_and_reads_its_last(path, large_files
     name, last = SPARSE[make]
     make(path)
     if size_on_disk(path) > MIB:
+        # The map would take gigabytes.
         pytest.skip("this file system has no sparse files")
     memmap = open_existing(path)
     assert (type(memmap).__name__, len(memmap)) == (name, COUNT)

@@ -9,6 +9,7 @@ import resources
 import stores
 from scale import scaled
 
+# Only Linux tells a process through files what it holds.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
 
 TIMES = {

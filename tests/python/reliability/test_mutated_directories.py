@@ -8,6 +8,7 @@ import mutated
 import pytest
 from scale import scaled
 
+# Only Linux tells a process through files what memory it takes.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 DIRECTORIES = scaled(20_000, 1_000_000)

@@ -30,11 +30,13 @@ def folder():
 
 def test_no_system_call_of_a_reader_changes_anything(folder, tmp_path):
     if shutil.which("strace") is None:
+        # A tool of the system that pip cannot bring; CI installs it.
         pytest.skip("strace is not installed")
     trace = tmp_path / "trace"
     command = ["strace", "-f", "-o", trace, sys.executable, reading.__file__, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "PTRACE" in done.stderr or "ptrace" in done.stderr:
+        # Containers may forbid to trace; the two tests below need no tracing.
         pytest.skip("strace is not permitted here")
     assert done.returncode == 0, done.stderr
     text = trace.read_text()
@@ -68,6 +70,7 @@ IN_A_MOUNT = (
 
 def test_a_reader_works_on_a_read_only_file_system(folder, tmp_path):
     if shutil.which("unshare") is None or subprocess.call(["unshare", "-m", "true"], stderr=-3):
+        # Only root may mount; the test above has files that may not be written instead.
         pytest.skip("a mount of its own is not permitted here")
     mount = ["unshare", "-m", "sh", "-c", IN_A_MOUNT, "sh", tmp_path, folder]
     check(
