@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -187,6 +188,22 @@ def measure(kind, path, batch_size, count):
     before = peak()
     home.from_generator(path, (sample(index) for index in range(int(count))), int(batch_size))
     print(peak() - before)
+
+
+def pieces(samples, cuts):
+    """`samples` cut before these places."""
+    places = [0, *sorted({cut for cut in cuts if 0 < cut < len(samples)}), len(samples)]
+    return [samples[start:stop] for start, stop in pairwise(places)]
+
+
+def parts(store, folder, samples, cuts):
+    """A map of each piece."""
+    folder.mkdir(exist_ok=True)
+    directories = []
+    for number, piece in enumerate(pieces(samples, cuts)):
+        store.create(folder / f"part {number}", piece)
+        directories.append(folder / f"part {number}")
+    return directories
 
 
 def interrupted(store, path, samples, batch_size, **options):

@@ -17,6 +17,9 @@ from original_driver import __file__ as driver
 
 ORIGINAL = Path(__file__).parents[2] / "build" / "original"
 
+# Whose fixtures several test modules use.
+pytest_plugins = ["batch_maps", "shell"]
+
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60, print_blob=False)
 settings.load_profile("suite")
 
@@ -172,6 +175,24 @@ def names(directory):
 def partial_of(path):
     """Where a build keeps what it has."""
     return path.with_name(f"{path.name}.partial")
+
+
+def notes(error):
+    """What was added to the message of an error."""
+    return "\n".join(getattr(error, "__notes__", []))
+
+
+@contextmanager
+def small_disk(directory, size):
+    """A file system of its own, of `size` bytes."""
+    directory.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a file system can only be mounted by root")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "-l", directory], check=True)
 
 
 @contextmanager

@@ -1,0 +1,239 @@
+"""What is in a build's place already, and places where none can be."""
+
+import errno
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from building_workers import STORES, plain
+from conftest import Untouched, names, notes, partial_of, small_disk, tree, unchanged
+from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import numpy as np_ninja
+
+CREATORS = {
+    "ragged lists": lambda path, samples: RaggedMmap.from_lists(path, samples, overwrite=False),
+    "ragged generator": lambda path, samples: RaggedMmap.from_generator(path, samples, 2, overwrite=False),
+    "ragged indexable": lambda path, samples: RaggedMmap.from_indexable(path, samples, 2, overwrite=False),
+    "ragged parallel": lambda path, samples: RaggedMmap.from_indexable(path, samples, 2, 2, overwrite=False),
+    "strings": lambda path, samples: StringsMmap.from_strings(path, samples, overwrite=False),
+    "strings generator": lambda path, samples: StringsMmap.from_generator(path, samples, 2, overwrite=False),
+    "strings indexable": lambda path, samples: StringsMmap.from_indexable(path, samples, 2, overwrite=False),
+    "strings parallel": lambda path, samples: StringsMmap.from_indexable(
+        path, samples, 2, 2, overwrite=False
+    ),
+    "array": lambda path, samples: np_ninja.from_ndarray(path, samples, overwrite=False),
+    "dense generator": lambda path, samples: np_ninja.from_generator(path, samples, 2, overwrite=False),
+    "dense indexable": lambda path, samples: np_ninja.from_indexable(path, samples, 2, overwrite=False),
+    "dense parallel": lambda path, samples: np_ninja.from_indexable(path, samples, 2, 2, overwrite=False),
+}
+
+
+@pytest.mark.parametrize("name", CREATORS)
+def test_without_overwriting_a_data_set_is_refused_before_any_sample_is_asked_for(path, name):
+    for create, data in [
+        (RaggedMmap.from_lists, [np.arange(3)]),
+        (StringsMmap.from_strings, ["one"]),
+        (np_ninja.from_ndarray, np.arange(3)),
+    ]:
+        create(path, data)
+        with unchanged(path.parent), pytest.raises(FileExistsError) as caught:
+            CREATORS[name](path, np.arange(3) if name == "array" else Untouched())
+        assert (caught.value.filename, caught.value.errno) == (str(path), errno.EEXIST)
+
+
+@pytest.mark.parametrize("name", CREATORS)
+@pytest.mark.parametrize("place", ["nothing", "a directory", "foreign files"])
+def test_without_overwriting_a_data_set_is_built_where_there_is_none(path, name, place):
+    samples = ["one", "zwei", "três"] if "strings" in name else [np.arange(2.0)] * 3
+    if place != "nothing":
+        path.mkdir()
+    if place == "foreign files":
+        (path / "README").write_text("mine")
+    assert len(CREATORS[name](path, samples)) == 3
+    assert len(open_existing(path)) == 3
+    assert names(path.parent) == ["data"]
+    assert (path / "README").exists() == (place == "foreign files")
+
+
+def test_without_overwriting_a_data_set_that_appears_meanwhile_stays(path, store):
+    def intruded():
+        yield from store.samples(4)
+        RaggedMmap.from_lists(path, [np.arange(5)])
+
+    with pytest.raises(FileExistsError) as caught:
+        store.generate(path, intruded(), 2, overwrite=False)
+    assert "4 samples" in notes(caught.value)
+    assert RaggedMmap(path)[0].tolist() == [0, 1, 2, 3, 4]
+    assert len(store.show(partial_of(path))) == 4
+
+
+class PathLike:
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
+
+
+PLACES = {
+    "str": lambda folder: str(folder / "data"),
+    "Path": lambda folder: folder / "data",
+    "PathLike": lambda folder: PathLike(folder / "data"),
+    "Path below missing": lambda folder: folder / "missing" / "data",
+    "relative str": lambda _: "data",
+    "relative below missing": lambda _: Path("missing/deeper/data"),
+    "relative upwards": lambda folder: f"../{folder.name}/data",
+    "with a slash": lambda folder: f"{folder}/data/",
+    "with a dot": lambda folder: f"{folder}/./data.v1",
+    "with spaces and letters": lambda folder: f"{folder}/dätä of mine",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_place_is_given_in_any_form_and_parents_are_made(path, store, monkeypatch, place):
+    folder = path.parent
+    monkeypatch.chdir(folder)
+    out_dir = PLACES[place](folder)
+    for number, build in enumerate(
+        [
+            lambda: store.create(out_dir, store.samples(5)),
+            lambda: store.generate(out_dir, iter(store.samples(5)), 2),
+            lambda: store.index(out_dir, store.samples(5), 2),
+        ]
+    ):
+        shutil.rmtree(out_dir, ignore_errors=True)
+        shutil.rmtree(folder / "missing", ignore_errors=True)
+        assert len(build()) == 5, number
+        assert store.items(out_dir) == [plain(sample) for sample in store.samples(5)]
+        assert len(names(folder)) == 1
+
+
+def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store, monkeypatch):
+    def moving():
+        yield from store.samples(3)
+        os.chdir("/")
+        yield from store.samples(5, 3)
+
+    monkeypatch.chdir(path.parent)
+    built = store.generate("data", moving(), 2)
+    assert store.items(path) == [plain(sample) for sample in store.samples(5)]
+    assert len(built) == 5
+
+
+OTHER_KEYS = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
+
+
+@pytest.mark.parametrize("samples", [STORES["tokens"].samples(7), STORES["mixed"].samples(12)])
+@pytest.mark.parametrize("create", [RaggedMmap.from_lists, partial(RaggedMmap.from_generator, batch_size=5)])
+def test_what_is_replaced_goes_whole_and_what_else_is_there_stays(path, samples, create):
+    create(whole := path.parent / "whole", samples)
+    RaggedMmap.from_lists(path, samples, **OTHER_KEYS)
+    np_ninja.from_ndarray(path / "labels", np.arange(len(samples) + 1))
+    np_ninja.from_ndarray(path / "weights", np.ones(len(samples)))
+    (path / "README").write_text("mine")
+    (path / "checksums.json").write_text("of what was there")
+    create(path, samples)
+    assert len(np_ninja.open_existing(path / "labels")) == len(samples) + 1
+    for name in "labels", "weights":
+        shutil.move(path / name, path.parent)
+    assert (path / "README").read_text() == "mine"
+    (path / "README").unlink()
+    assert tree(path) == tree(whole)
+
+
+def test_what_may_be_the_users_own_stays(path):
+    """Five entries could be the four that go by other names."""
+    RaggedMmap.from_lists(path, [np.arange(3)] * 4, **OTHER_KEYS)
+    np_ninja.from_ndarray(path / "labels", np.arange(4))
+    RaggedMmap.from_lists(path, [np.arange(5)] * 2)
+    assert np_ninja.open_existing(path / "labels").tolist() == [0, 1, 2, 3]
+
+
+NO_PLACES = {
+    "nothing": ("", FileNotFoundError),
+    "a NUL": ("da\0ta", ValueError),
+    "the working directory": (".", OSError),
+    "the root": ("/", OSError),
+    "a file": ("file", NotADirectoryError),
+    "below a file": ("file/data", NotADirectoryError),
+    "a FIFO": ("fifo", NotADirectoryError),
+    "a link to nothing": ("link", NotADirectoryError),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PLACES)
+def test_what_is_no_place_for_a_directory_is_refused_at_once(path, store, monkeypatch, kind):
+    out_dir, error = NO_PLACES[kind]
+    monkeypatch.chdir(path.parent)
+    Path("file").write_text("mine")
+    os.mkfifo("fifo")
+    Path("link").symlink_to("missing")
+    before = names(path.parent)
+    for build in [store.generate, store.index]:
+        with pytest.raises(error):
+            build(out_dir, Untouched(), 2)
+    with pytest.raises(error):
+        store.create(out_dir, store.samples(3))
+    assert names(path.parent) == before
+    assert Path.cwd() == path.parent
+
+
+@pytest.mark.parametrize("samples", [[], [object()]], ids=["no samples", "a bad sample"])
+@pytest.mark.parametrize("has_parent", [False, True])
+def test_a_build_of_nothing_leaves_no_directories(path, store, samples, has_parent):
+    if has_parent:
+        path.mkdir()
+    before = names(path.parent)
+    for n_jobs in None, 2:
+        with suppress(TypeError, ValueError):
+            assert store.index(path / "deeper" / "data", samples, 2, n_jobs) is None
+        assert names(path.parent) == before
+
+
+@contextmanager
+def lower_layer(directory):
+    """Let a directory be in the lower layer of an overlay, as what a container's image holds."""
+    with small_disk(directory, 1 << 20):
+        for name in "lower", "upper", "work", "merged":
+            (directory / name).mkdir()
+        options = ",".join(f"{name}dir={directory / name}" for name in ("lower", "upper", "work"))
+        RaggedMmap.from_lists(directory / "lower" / "data", [np.arange(3)])
+        command = ["mount", "-t", "overlay", "-o", options, "overlay", directory / "merged"]
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            # The kernel may lack them, and the case with them.
+            pytest.skip("there are no overlays here")
+        try:
+            yield directory / "merged" / "data"
+        finally:
+            subprocess.run(["umount", "-l", directory / "merged"], check=True)
+
+
+def test_a_target_in_a_lower_layer_costs_no_samples(path):
+    with lower_layer(path) as target:
+        try:
+            built = RaggedMmap.from_generator(target, iter([np.arange(4)] * 5), 2)
+        except OSError as error:
+            assert error.errno == errno.EXDEV
+            assert "5 samples are safe" in notes(error)
+            assert len(RaggedMmap(target)) == 1
+            shutil.move(target, path / "merged" / "old")
+            built = RaggedMmap.from_generator(target, iter([np.arange(4)] * 5), 2, resume=True)
+        assert len(built) == 5
+
+
+def test_a_target_that_is_a_mount_point_costs_no_samples(path):
+    asked = []
+    samples = (asked.append(index) or np.arange(3) for index in range(6))
+    with small_disk(path, 1 << 20):
+        try:
+            built = RaggedMmap.from_generator(path, samples, 2)
+        except OSError as error:
+            assert str(path) in str(error)
+            assert not asked or len(RaggedMmap(partial_of(path))) == 6
+        else:
+            assert len(built) == len(RaggedMmap(path)) == 6

@@ -1,0 +1,228 @@
+"""`mmap-ninja convert`."""
+
+import os
+import struct
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja.cli import _files
+from PIL import Image
+from shell import at_terminal, image, save, write
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "folder"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_convert_stores_images_in_natural_order(run, folder, out, jobs):
+    names = ["2.png", "10.png", "a1/9.png", "a1/10.PNG", "a10/1.png", "B/1.png", "c.png"]
+    for seed, name in enumerate(reversed(names)):
+        save(image(5 + seed, 4, 3, seed=seed), folder / name)
+    assert run("convert", "-j", jobs, folder, out) == (0, f"{out}: 7 samples, 672 B\n", "")
+    images = RaggedMmap(out)
+    for seed, stored in enumerate(reversed(images[:])):
+        assert np.array_equal(stored, image(5 + seed, 4, 3, seed=seed))
+    assert StringsMmap(out / "names")[:] == names
+
+
+@given(
+    st.permutations(
+        ["1", "2", "02", "10", "a", "B", "b", "a1", "a2b", "a10", "a/1", "a/10", "b/2", "é", "9" * 200]
+    )
+)
+def test_natural_order_does_not_depend_on_the_order_before(names):
+    from pathlib import Path
+
+    def key(name):
+        return _files.natural_key(Path(name)), name
+
+    ordered = sorted(names, key=key)
+    for before, after in ("2", "10"), ("a2b", "a10"), ("a/1", "a/10"), ("a10", "B"), ("a/10", "b/2"):
+        assert ordered.index(before) < ordered.index(after)
+    ordered.reverse()
+    assert sorted(ordered, key=key) == ordered[::-1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "stored"),
+    [("1", "L"), ("L", "L"), ("LA", "RGBA"), ("P", "RGB"), ("RGB", "RGB"), ("RGBA", "RGBA"), ("CMYK", "RGB")],
+)
+def test_convert_understands_every_mode(run, folder, out, mode, stored):
+    pixels = Image.fromarray(image(8, 6, 3)).convert(mode)
+    folder.mkdir()
+    pixels.save(folder / ("x.tif" if mode == "CMYK" else "x.png"))
+    assert run("convert", folder, out)[0] == 0
+    assert np.array_equal(RaggedMmap(out)[0], np.asarray(pixels.convert(stored)))
+
+
+def test_convert_keeps_the_transparency_of_palettes(run, folder, out):
+    folder.mkdir()
+    Image.fromarray(image(8, 6)).convert("P").save(folder / "x.png", transparency=0)
+    assert run("convert", folder, out)[0] == 0
+    assert RaggedMmap(out)[0].shape == (8, 6, 4)
+
+
+def test_convert_turns_photographs_upright(run, folder, out):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # To be turned clockwise by a quarter.
+    save(image(8, 6, 3), folder / "x.png", exif=exif)
+    assert run("convert", folder, out)[0] == 0
+    assert np.array_equal(RaggedMmap(out)[0], np.rot90(image(8, 6, 3), -1))
+
+
+def test_convert_takes_the_first_frame(run, folder, out):
+    frames = [Image.fromarray(image(8, 6, seed=seed)) for seed in range(3)]
+    folder.mkdir()
+    frames[0].save(folder / "x.tif", save_all=True, append_images=frames[1:])
+    assert run("convert", folder, out)[0] == 0
+    assert np.array_equal(RaggedMmap(out)[0], image(8, 6))
+
+
+def test_convert_stores_texts_as_they_are(run, folder, out):
+    texts = {"1.txt": "one\r\ntwo\n", "2.md": "", "3.TXT": "\ufeffBOM 日本"}
+    for name, text in texts.items():
+        write("", folder / name)
+        (folder / name).write_bytes(text.encode())
+    assert run("convert", folder, out)[0] == 0
+    assert StringsMmap(out)[:] == list(texts.values())
+    assert StringsMmap(out / "names")[:] == list(texts)
+
+
+def test_convert_leaves_out_what_is_hidden_or_has_another_extension(run, folder, out):
+    save(image(4, 4), folder / "1.png")
+    for name in "Thumbs.db", ".hidden.png", ".git/2.png", "notes":
+        write("", folder / name)
+    status, _, err = run("convert", folder, out)
+    assert (status, err) == (0, "mmap-ninja: 2 files left out, no images by extension\n")
+    assert len(RaggedMmap(out)) == 1
+
+
+def test_convert_chooses_by_kind_and_glob(run, fails, folder, out):
+    save(image(4, 4), folder / "1.png")
+    write("text", folder / "1.txt")
+    write("code", folder / "1.py")
+    assert "there are both images and texts" in fails("convert", folder, out)
+    assert run("convert", "--glob", "*.png", folder, out)[0] == 0
+    assert run("convert", "--glob", "*.txt", "--overwrite", folder, out)[0] == 0
+    assert StringsMmap(out)[:] == ["text"]
+    assert run("convert", "--kind", "texts", "--glob", "*.[pt][yx]*", "--overwrite", folder, out)[0] == 0
+    assert StringsMmap(out)[:] == ["code", "text"]
+    assert "1.py" in fails("convert", "--kind", "images", "--overwrite", folder, out)
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+@pytest.mark.parametrize("content", [b"", b"no image", "cut", "bomb", "deep"])
+def test_an_image_that_is_none_is_named_and_nothing_made(fails, folder, out, jobs, content):
+    for number in range(40):
+        save(image(4, 4), folder / f"{number}.png")
+    bad = folder / "31.png"
+    if content == "cut":
+        save(image(64, 64), bad)
+        bad.write_bytes(bad.read_bytes()[:2000])
+    elif content == "bomb":
+        header = struct.pack(">2I5B", 100_000, 100_000, 8, 2, 0, 0, 0)
+        good = (folder / "1.png").read_bytes()
+        bad.write_bytes(good[:16] + header + good[29:])
+    elif content == "deep":
+        save(np.zeros((4, 4), np.uint16), bad)
+    else:
+        bad.write_bytes(content)
+    assert "31.png: " in fails("convert", "-j", jobs, folder, out)
+    assert os.listdir(folder.parent) == ["folder"]
+
+
+def test_a_text_that_is_no_utf8_is_named(fails, folder, out):
+    write("good", folder / "1.txt")
+    (folder / "2.txt").write_bytes(b"caf\xe9")
+    assert "2.txt: this is no UTF-8 (unexpected end of data at byte 3)" in fails("convert", folder, out)
+    assert os.listdir(folder.parent) == ["folder"]
+
+
+def test_convert_replaces_only_if_asked_to(run, fails, folder, out):
+    write("new", folder / "1.txt")
+    RaggedMmap.from_lists(out, [[1]])
+    assert "A data set is there already" in fails("convert", folder, out)
+    (folder / "2.txt").write_bytes(b"\xff")
+    assert "2.txt" in fails("convert", "--overwrite", folder, out)
+    assert RaggedMmap(out)[0].tolist() == [1]
+    (folder / "2.txt").unlink()
+    assert run("convert", "--overwrite", folder, out)[0] == 0
+    assert run("convert", "--overwrite", folder, out)[0] == 0
+    assert StringsMmap(out / "names")[:] == ["1.txt"]
+
+
+def test_convert_into_the_folder_does_not_read_what_it_writes(run, folder):
+    write("text", folder / "1.txt")
+    for _ in range(2):
+        assert run("convert", "--kind", "texts", "--overwrite", folder, folder / "map")[0] == 0
+        assert StringsMmap(folder / "map" / "names")[:] == ["1.txt"]
+
+
+def test_convert_needs_files(fails, folder, out):
+    assert "folder: No such file or directory" in fails("convert", folder, out)
+    folder.mkdir()
+    assert "no files to convert" in fails("convert", folder, out)
+    write("", folder / "a.unknown")
+    assert "no files to convert" in fails("convert", folder, out)
+    (folder / "x.txt").symlink_to("nowhere")
+    assert "x.txt: No such file or directory" in fails("convert", folder, out)
+
+
+def test_convert_does_not_wait_for_what_is_no_file(fails, folder, out):
+    folder.mkdir()
+    os.mkfifo(folder / "1.txt")
+    assert "1.txt: this is no regular file" in fails("convert", folder, out)
+
+
+def test_convert_does_not_write_where_it_may_not(fails, folder):
+    write("text", folder / "1.txt")
+    assert "/proc" in fails("convert", folder, "/proc/map")
+    write("", folder.parent / "file")
+    assert "Not a directory" in fails("convert", folder, folder.parent / "file" / "map")
+
+
+def test_a_name_that_is_no_text_is_refused(fails, folder, out):
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.txt")).write_text("text")
+    assert "rename it" in fails("convert", folder, out)
+
+
+def test_images_need_pillow_and_say_so(fails, folder, out, monkeypatch):
+    save(image(4, 4), folder / "1.png")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert "pip install mmap_ninja[images]" in fails("convert", folder, out)
+
+
+def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):
+    write("text", folder / "1.txt")
+    assert run("convert", folder, out)[2] == ""
+    status, seen = at_terminal("convert", "--overwrite", folder, out, columns=60)
+    assert status == 0
+    assert "1/1" in seen
+    assert seen.endswith(f"{out}: 1 sample, 4 B\n")
+    assert "\x1b[3" not in seen
+
+
+def test_an_interrupted_conversion_is_forgotten(run, folder, out):
+    write("text", folder / "1.txt")
+    with pytest.raises(KeyboardInterrupt):
+        StringsMmap.from_generator(out, interrupted(), 1)
+    assert sorted(os.listdir(folder.parent)) == ["folder", "out.partial"]
+    assert run("convert", folder, out)[0] == 0
+    assert sorted(os.listdir(folder.parent)) == ["folder", "out"]
+
+
+def interrupted():
+    yield from "ab"
+    raise KeyboardInterrupt

@@ -1,0 +1,141 @@
+"""`mmap-ninja info`."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import numpy as np_ninja
+from mmap_ninja.cli import _lengths, _terminal
+from shell import at_terminal, image
+
+
+def info(run, path):
+    status, out, err = run("info", "--json", path)
+    assert (status, err) == (0, "")
+    return json.loads(out)
+
+
+def test_info_of_ragged_data(run, tmp_path):
+    RaggedMmap.from_lists(tmp_path, [image(4, 6, 3), image(5, 2, 3), image(7, 7), np.zeros(0, np.uint8)])
+    shown = info(run, tmp_path)
+    lengths = shown.pop("lengths")
+    assert shown == {
+        "path": str(tmp_path),
+        "kind": "ragged",
+        "samples": 4,
+        "dtype": "uint8",
+        "bytes": 72 + 30 + 49,
+        "shapes": [
+            {"ndim": 1, "samples": 1, "min": [0], "max": [0]},
+            {"ndim": 2, "samples": 1, "min": [7, 7], "max": [7, 7]},
+            {"ndim": 3, "samples": 2, "min": [4, 2, 3], "max": [5, 6, 3]},
+        ],
+    }
+    histogram = lengths.pop("histogram")
+    assert lengths == {"unit": "elements", "min": 0, "median": 39.5, "mean": 37.8, "max": 72}
+    assert sum(part["samples"] for part in histogram) == 4
+    out = run("info", tmp_path)[1]
+    for line in (
+        "samples   4",
+        "size      151 B",
+        "shapes    (4–5, 2–6, 3), 2 samples",
+        "shapes    (0,), 1 sample",
+    ):
+        assert f"{line}\n" in out
+
+
+@pytest.mark.parametrize("others", [[], [np.ones((2, 2))]])
+def test_info_tells_scalars_from_empty_samples(run, path, others):
+    RaggedMmap.from_lists(path, [np.float64(3), np.zeros(0), np.zeros(2), *others])
+    shapes = info(run, path)["shapes"]
+    assert [(shape["ndim"], shape["samples"]) for shape in shapes[:2]] == [(0, 1), (1, 2)]
+    assert shapes[1]["min"] == [0]
+    assert "scalars, 1 sample" in run("info", path)[1]
+
+
+def test_info_of_texts(run, path):
+    texts = [f"text number {number} é" for number in range(1000)]
+    StringsMmap.from_strings(path, texts, zstd_level=3, zstd_train_dictionary_size=700)
+    shown = info(run, path)
+    assert shown["zstd_level"] == 3
+    assert shown["zstd_dictionary_bytes"] == (path / "zstd_dict.ninja").stat().st_size
+    assert shown["bytes"] == (path / "data.ninja").stat().st_size
+    assert shown["lengths"]["max"] == len(texts[-1].encode())
+    out = run("info", path)[1]
+    assert "zstd      level 3, dictionary of " in out
+    StringsMmap.from_strings(path, ["a"])
+    assert info(run, path)["zstd_level"] is None
+    assert "zstd" not in run("info", path)[1]
+
+
+@pytest.mark.parametrize(
+    ("array", "samples"), [(np.zeros((5, 2)), 5), (np.float64(1), 1), (np.zeros((0, 3)), 0)]
+)
+def test_info_of_dense_data(run, path, array, samples):
+    np_ninja.from_ndarray(path, array)
+    shown = info(run, path)
+    assert (shown["kind"], shown["samples"], shown["shape"]) == ("numpy", samples, list(array.shape))
+    assert f"{array.shape}, order C" in run("info", path)[1]
+    np_ninja.from_ndarray(path, np.zeros((4, 5), order="F"))
+    assert info(run, path)["order"] == "F"
+
+
+@pytest.mark.parametrize("make", [RaggedMmap.from_lists, StringsMmap.from_strings])
+def test_data_without_samples_is_no_error(run, path, make):
+    make(path, ["a"] if make == StringsMmap.from_strings else [[1]])
+    empty(path)
+    assert info(run, path)["samples"] == 0
+    assert "samples   0\n" in run("info", path)[1]
+    assert run("head", path) == (0, "", "")
+
+
+def empty(path):
+    """Takes away all samples."""
+    for shape in path.rglob("shape.ninja"):
+        shape.write_bytes(bytes(8) + shape.read_bytes()[8:])
+        (shape.parent / "data.ninja").write_bytes(b"\0")
+    (path / "data.ninja").write_bytes(b"\0")
+
+
+@pytest.mark.parametrize("columns", [1, 20, 34, 80, 200])
+def test_info_fits_the_terminal(tmp_path, columns):
+    RaggedMmap.from_lists(tmp_path, [np.zeros(n % 30) for n in range(300)])
+    status, seen = at_terminal("info", tmp_path, columns=columns)
+    assert status == 0
+    assert max(map(len, seen.splitlines())) <= columns
+    assert columns < 20 or "█" in seen
+
+
+def test_info_of_claims_that_cannot_be_true(run, fails, path):
+    RaggedMmap.from_lists(path, [[1], [2], [3]])
+    claims = path / "flattened_shapes" / "data.ninja"
+    for first in -5, -(2**63):
+        np.array([first, 2, 1]).tofile(claims)
+        assert "flattened_shapes" in fails("info", path)
+    np.array([2**63 - 1, 2**63 - 1, 1]).tofile(claims)
+    assert info(run, path)["lengths"]["max"] == 2**63 - 1
+    assert run("info", path)[0] == 0
+
+
+@given(st.lists(st.one_of(st.integers(0, 60), st.integers(0, 2**62)), min_size=1))
+def test_a_histogram_counts_every_length_once(lengths):
+    parts = _lengths.histogram(np.array(lengths))
+    assert len(parts) <= 64
+    assert [part["from"] for part in parts[1:]] == [part["to"] + 1 for part in parts[:-1]]
+    for part in parts:
+        assert part["samples"] == sum(part["from"] <= length <= part["to"] for length in lengths)
+    assert (parts[0]["from"], parts[-1]["to"]) == (min(lengths), max(lengths))
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20), st.integers(1, 120))
+def test_bars_are_as_long_as_their_numbers_say(numbers, columns):
+    lines = list(_terminal.bars([str(place) for place in range(len(numbers))], numbers, columns))
+    assert len(set(map(len, lines))) == 1
+    lengths = [len(re.findall("[▏▎▍▌▋▊▉█]", line)) for line in lines]
+    for number, length in zip(numbers, lengths, strict=True):
+        assert (number > 0) == (length > 0)
+        assert length <= max(lengths[numbers.index(max(numbers))], 1)
