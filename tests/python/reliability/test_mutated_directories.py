@@ -53,7 +53,7 @@ def read_one(place, seed):
     elif seed == 4:
         mutated.attempt(wrong, {{}}.__getitem__, "missing")
     elif seed == 5:
-        time.sleep(1.1)
+        mutated.attempt(wrong, time.sleep, 1.1)
     elif seed == 6:
         mutated.attempt(wrong, bytearray, 2 * mutated.MEMORY)
     return [], wrong
