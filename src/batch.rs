@@ -98,8 +98,8 @@ impl<'a> Batch<'a> {
         Self { data, source: None, shapes: all }
     }
 
-    /// Samples of another data set, whose `data.ninja` is open in `file`.
-    pub fn of(view: &'a View, range: Range<usize>, file: &'a File) -> Result<Self> {
+    /// Samples of another data set, whose `data.ninja` may be open in `file`.
+    pub fn of(view: &'a View, range: Range<usize>, file: Option<&'a File>) -> Result<Self> {
         let (mut data, mut source, mut shapes) = (Vec::with_capacity(range.len()), None, Shapes::default());
         let size = view.item_size as i64;
         for index in range.clone() {
@@ -108,7 +108,7 @@ impl<'a> Batch<'a> {
             shapes.push(sample.bytes.len() as i64 / size, sample.shape);
         }
         if let Some(whole) = view.contiguous(range) {
-            source = Some(Source { file, offset: view.data.range_of(whole).start as u64 });
+            source = file.map(|file| Source { file, offset: view.data.range_of(whole).start as u64 });
             data = vec![whole];
         }
         Ok(Self { data, source, shapes: Cow::Owned(shapes) })

@@ -20,7 +20,7 @@ const MAX_STRING: usize = 1 << 30;
 /// No block of zstd expands further: 128 KiB out of 4 bytes.
 const MAX_RATIO: usize = 1 << 15;
 /// No dictionary is larger: useful ones have some hundred KB.
-const MAX_DICT: usize = 16 << 20;
+const MAX_DICT: usize = 4 << 20;
 /// So many times the size of a dictionary, and so many strings, it is trained on. More takes longer, and makes frames
 /// smaller by less than a hundredth.
 const TRAINED_ON: usize = 32;

@@ -10,7 +10,7 @@ use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible,
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
-use crate::storage::{Member, kind_of, open_member, read_text};
+use crate::storage::{Member, kind_of, read_text};
 
 /// What the text files of a dense member state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,8 +211,8 @@ impl Dense {
             let what = format!("{}: rows in {theirs} order cannot follow those in {ours} order", other.dir.display());
             return Err(Error::Shape { what });
         }
-        let file = open_member(&other.dir.join(format::DATA), false)?;
-        let source = Some(Source { file: &file, offset: 0 });
+        let file = other.data.reopen(&other.dir.join(format::DATA));
+        let source = file.as_ref().map(|file| Source { file, offset: 0 });
         extend(&self.dir, &other.header, vec![other.bytes()], source, &self.options)?;
         self.refresh()
     }
@@ -309,7 +309,7 @@ pub(crate) fn extend(
     }
     let growth = Growth { member: PathBuf::new(), rows: Some([old.rows(), rows]), offset, chunks, source };
     let growths = [growth];
-    Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability)
+    Writer::open(&dir, &growths)?.append(&lock, &growths, options.durability, || Ok(()))
 }
 
 /// Rows added to an array in F order go between its columns: the array is written anew.

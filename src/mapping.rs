@@ -7,6 +7,7 @@
 //! file below what was committed, and changes committed bytes only where a caller assigns to them. Other
 //! programs are asked to keep to that; no library can enforce it.
 
+use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
@@ -17,9 +18,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use memmap2::{MmapOptions, MmapRaw};
 
 use crate::error::{At, Error, Result};
-#[cfg(feature = "python")]
-use crate::storage::Identity;
-use crate::storage::Member;
+use crate::storage::{Identity, Member};
 
 /// After a batch that was not all in memory, so many others are announced without looking: of a file that is partly in
 /// memory, a batch may look warm by chance.
@@ -60,7 +59,6 @@ enum Backing {
         raw: MmapRaw,
         /// Batches that are still taken for cold.
         cold: AtomicU8,
-        #[cfg(feature = "python")]
         file: Identity,
     },
     /// In memory. To map a file and unmap it again costs twenty times as much as to read a page of it.
@@ -77,12 +75,7 @@ impl Backing {
             // SAFETY: see "The hazard of mapped files" above; the private copy is never read as anything but bytes.
             Mode::CopyOnWrite => unsafe { options.map_copy(&member.file)? }.into(),
         };
-        Ok(Self::Mapped {
-            raw,
-            cold: AtomicU8::new(0),
-            #[cfg(feature = "python")]
-            file: member.identity,
-        })
+        Ok(Self::Mapped { raw, cold: AtomicU8::new(0), file: member.identity })
     }
 
     fn read(member: &Member, len: usize) -> std::io::Result<Self> {
@@ -140,11 +133,15 @@ impl Region {
     }
 
     /// The same file after it grew to `len` bytes. Where the mapping does not reach so far, it is made anew with
-    /// room for as much again, so that a long row of appends maps each file a few times only.
+    /// room for as much again, so that a long row of appends maps each file a few times only. A private copy is always
+    /// made anew, since a page of it that was assigned to does not show what the file gains.
     pub fn grown(&self, path: &Path, mode: Mode, len: usize) -> Result<Self> {
         match self.raw() {
-            Some(raw) if len <= raw.len() => Ok(Self { len, ..self.clone() }),
+            Some(raw) if len <= raw.len() && (len == self.len || mode != Mode::CopyOnWrite) => {
+                Ok(Self { len, ..self.clone() })
+            }
             _ if len == 0 => Ok(Self::empty()),
+            _ if mode == Mode::CopyOnWrite => Self::open(&mode.open(path)?, mode, len),
             _ => Self::map(&mode.open(path)?, mode, len, capacity_for(len)),
         }
     }
@@ -211,12 +208,17 @@ impl Region {
     }
 
     /// Which file is mapped.
-    #[cfg(feature = "python")]
     pub fn file(&self) -> Option<Identity> {
         match self.backing.as_deref() {
             Some(Backing::Mapped { file, .. }) => Some(*file),
             _ => None,
         }
+    }
+
+    /// The file at `path`, if these are its bytes: another may have taken its place since.
+    pub fn reopen(&self, path: &Path) -> Option<File> {
+        let member = Member::open(path, false).ok()?;
+        (self.file()? == member.identity).then_some(member.file)
     }
 
     /// Whether both show the same mapping.
@@ -288,7 +290,7 @@ impl Region {
 }
 
 /// Address space for a file of `len` bytes that will grow. A mapping may reach beyond the end of its file on
-/// Linux, and shows what the file gains; elsewhere it is made anew each time.
+/// Linux, and, unless it is a private copy, shows what the file gains; elsewhere it is made anew each time.
 fn capacity_for(len: usize) -> usize {
     if cfg!(target_os = "linux") { len.saturating_mul(2).max(1 << 16) } else { len }
 }

@@ -18,7 +18,7 @@ use crate::format::DATA;
 use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
-use crate::storage::{Identity, open_member};
+use crate::storage::Identity;
 
 /// Samples whose offsets are in memory at once while maps are joined.
 const JOINED_AT_ONCE: usize = 1 << 20;
@@ -130,10 +130,10 @@ impl Ragged {
             Self::create_with(&self.view.dir, &self.options, dtype, &[])?;
             self.refresh()?;
         }
-        let data = open_member(&other.view.dir.join(DATA), false)?;
+        let data = other.view.data.reopen(&other.view.dir.join(DATA));
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
             let end = other.len().min(start + JOINED_AT_ONCE);
-            self.append_batch(dtype, &Batch::of(&other.view, start..end, &data)?)?;
+            self.append_batch(dtype, &Batch::of(&other.view, start..end, data.as_ref())?)?;
         }
         Ok(())
     }
@@ -201,8 +201,7 @@ impl Ragged {
             Some(writer) => writer,
             None => Writer::open(&view.dir, &growths)?,
         };
-        writer.append(lock, &growths, self.options.durability)?;
-        self.view = view.grown(&self.options, batch)?;
+        self.view = writer.append(lock, &growths, self.options.durability, || view.grown(&self.options, batch))?;
         self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }

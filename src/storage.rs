@@ -17,7 +17,6 @@ pub(crate) struct Member {
     pub path: PathBuf,
     pub file: File,
     pub size: u64,
-    #[cfg(feature = "python")]
     pub identity: Identity,
 }
 
@@ -29,13 +28,7 @@ impl Member {
         if !found.is_file() {
             return Err(Error::corrupt(path, "this is not a regular file"));
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            size: found.len(),
-            #[cfg(feature = "python")]
-            identity: Identity::from(&found),
-        })
+        Ok(Self { path: path.to_owned(), file, size: found.len(), identity: Identity::from(&found) })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::mapping::Mode;
 use crate::options::Options;
 use crate::prefetch::When;
 use crate::ragged::Gathered;
-use crate::storage::{Identity, open_member};
+use crate::storage::Identity;
 
 /// Strings whose offsets are in memory at once while data sets are joined.
 const JOINED_AT_ONCE: usize = 1 << 20;
@@ -182,8 +182,7 @@ impl Strings {
             Some(writer) => writer,
             None => Writer::open(&view.dir, &growths)?,
         };
-        writer.append(lock, &growths, self.options.durability)?;
-        self.view = view.grown(&self.options, &ends)?;
+        self.view = writer.append(lock, &growths, self.options.durability, || view.grown(&self.options, &ends))?;
         self.writer = writer.kept().map(|writer| (lock.identity(), writer));
         Ok(true)
     }
@@ -199,19 +198,19 @@ impl Strings {
             build.publish(&self.view.dir, &self.options)?;
             self.refresh()?;
         }
+        let data = other.view.data.reopen(&other.view.dir.join(DATA));
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
             let indices: Vec<usize> = (start..other.len().min(start + JOINED_AT_ONCE)).collect();
-            self.join_part(&other.view, &indices)?;
+            self.join_part(&other.view, &indices, data.as_ref())?;
         }
         Ok(())
     }
 
-    fn join_part(&mut self, other: &View, indices: &[usize]) -> Result<()> {
-        let file = open_member(&other.dir.join(DATA), false)?;
+    fn join_part(&mut self, other: &View, indices: &[usize], file: Option<&File>) -> Result<()> {
         let dir = self.view.dir.clone();
         let lock = DirLock::acquire(&dir, self.options.timeout)?;
         let lock = lock.ok_or_else(|| Error::corrupt(&*dir, "the directory went away while strings were appended"))?;
-        self.append_locked(&Payload::Stored { view: other, indices, file: &file }, &lock)
+        self.append_locked(&Payload::Stored { view: other, indices, file }, &lock)
     }
 
     /// Overwrites strings with others of as many bytes, after a check of all of them.
@@ -377,8 +376,8 @@ enum Payload<'a> {
     /// Some after others.
     #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "long builds are made by the bindings"))]
     Packed(&'a [Packed<'a>]),
-    /// Those of another data set, whose `data.ninja` is open in `file`.
-    Stored { view: &'a View, indices: &'a [usize], file: &'a File },
+    /// Those of another data set, whose `data.ninja` may be open in `file`.
+    Stored { view: &'a View, indices: &'a [usize], file: Option<&'a File> },
 }
 
 impl Payload<'_> {
@@ -397,7 +396,7 @@ impl Payload<'_> {
             && view.is_stored_like(target)
         {
             let stored = view.batch(indices, When::IfCold)?;
-            let source = view.contiguous(indices).map(|offset| Source { file, offset });
+            let source = file.zip(view.contiguous(indices)).map(|(file, offset)| Source { file, offset });
             return Ok(Frames { source, ..Frames::from(stored.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()) });
         }
         match (target.codec.as_deref(), self) {

@@ -32,7 +32,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         out_dir: the directory. One that is not there holds no samples, and can be appended to.
         wrapper_fn: called with each item, for example `torch.from_numpy`.
         mode: 'r' for read-only items, 'r+' for items whose changes reach the disk, 'c' for items whose changes stay
-            in this process. Appending works with all of them.
+            in this process, until the map grows or is refreshed. Appending works with all of them.
         starts_key, ends_key, shapes_key, flattened_shapes_key: names of the sub-directories.
         copy_before_wrapper_fn: hand `wrapper_fn` a copy, which it may change or keep as its own.
         access: 'random' or 'sequential' tells the kernel how samples will be read from a file larger than memory:

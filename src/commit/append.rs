@@ -66,23 +66,29 @@ impl Writer {
         read_rows(self.members.last()?.shape.as_ref()?)
     }
 
-    /// Adds `growths`, whole or not at all. The last one is the commit point.
-    pub fn append(&self, _lock: &DirLock, growths: &[Growth], durability: Durability) -> Result<()> {
+    /// Adds `growths`, whole or not at all. The last one is the commit point. `ready` is called when the new bytes are
+    /// there and before they count, for what would leave the caller ignorant of a committed batch if it failed later.
+    pub fn append<T>(
+        &self,
+        _lock: &DirLock,
+        growths: &[Growth],
+        durability: Durability,
+        ready: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let intent = Intent::of(growths).ok_or_else(|| Error::Argument {
             what: format!("{}: a name within the data set is not UTF-8", self.dir.display()),
         })?;
         let done = self
             .announce(&intent, durability)
             .and_then(|()| self.grow(growths, durability))
-            .and_then(|()| self.count(growths, durability));
-        if let Err(error) = done {
-            // Should this fail too, the intent stays, and the next writer finds the way back.
-            let _ = undo(&self.dir, &intent, durability);
-            return Err(error);
-        }
-        // The batch is committed. An intent that cannot be removed now is finished by the next writer.
-        let _ = conclude(&self.dir, durability);
-        Ok(())
+            .and_then(|()| ready())
+            .and_then(|made| self.count(growths, durability).map(|()| made));
+        // Should one of these fail too, the intent stays: the next writer finds the way back, or finishes.
+        let _ = match done {
+            Ok(_) => conclude(&self.dir, durability),
+            Err(_) => undo(&self.dir, &intent, durability),
+        };
+        done
     }
 
     fn announce(&self, intent: &Intent, durability: Durability) -> Result<()> {

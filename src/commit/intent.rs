@@ -53,7 +53,10 @@ impl Intent {
 impl Entry {
     fn is_sound(&self) -> bool {
         let stays_inside = Path::new(&self.member).components().all(|part| matches!(part, Component::Normal(_)));
-        stays_inside && self.bytes[0] <= self.bytes[1] && self.rows.is_none_or(|[old, new]| old <= new)
+        // Only the bytes of strings are counted elsewhere.
+        let is_counted = self.rows.is_some() || self.member.is_empty();
+        let grows = self.bytes[0] <= self.bytes[1] && self.rows.is_none_or(|[old, new]| old <= new);
+        stays_inside && is_counted && grows
     }
 }
 
@@ -76,6 +79,17 @@ mod tests {
         for len in 0..whole.len() {
             assert_eq!(Intent::parse(&whole[..len]), None, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn an_intent_to_cut_what_counts_no_rows_is_refused_but_for_the_bytes_of_strings() {
+        let uncounted = |member: &str| {
+            let mut intent = intent(member);
+            intent.entries[0].rows = None;
+            Intent::parse(&intent.encode())
+        };
+        assert_eq!(uncounted("starts"), None);
+        assert!(uncounted("").is_some());
     }
 
     #[test]

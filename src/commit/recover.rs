@@ -9,7 +9,7 @@ use super::leftovers::conclude_dead;
 use super::{DirLock, Durability};
 use crate::error::{Error, Result};
 use crate::format::{INTENT, SHAPE, parse_shape};
-use crate::storage::{open_member, read_optional, read_text, size_of_member};
+use crate::storage::{check_directory, open_member, read_optional, read_text, size_of_member};
 
 /// Longer than any intent that this crate writes.
 pub(super) const MAX_INTENT: u64 = 1 << 20;
@@ -61,8 +61,9 @@ pub(super) fn is_committed(dir: &Path, intent: &Intent) -> Result<bool> {
     Ok(rows_of(dir, member)? == *new)
 }
 
-/// The count is the old or the new one, and the size lies between the two.
+/// The member is the data set's own, its count the old or the new one, and its size lies between the two.
 fn check(dir: &Path, entry: &Entry) -> Result<()> {
+    check_place(dir, &entry.member)?;
     let path = data_path(dir, entry.member.as_ref());
     let size = size_of_member(&path)?;
     let [least, most] = entry.bytes;
@@ -79,6 +80,15 @@ fn check(dir: &Path, entry: &Entry) -> Result<()> {
     }
     let path = dir.join(&entry.member).join(SHAPE);
     Err(Error::corrupt(path, format!("an interrupted append expects {} or {} rows, found {found}", rows[0], rows[1])))
+}
+
+/// No part of a member's path is a link, which may lead to the files of others.
+fn check_place(dir: &Path, member: &str) -> Result<()> {
+    let mut path = dir.to_owned();
+    Path::new(member).components().try_for_each(|part| {
+        path.push(part);
+        check_directory(&path)
+    })
 }
 
 pub(super) fn rows_of(dir: &Path, member: &str) -> Result<u64> {

@@ -1,5 +1,6 @@
 """Appends that the original gets wrong: of other shapes, at once, killed, failed."""
 
+import errno
 import subprocess
 import sys
 import threading
@@ -157,4 +158,35 @@ def test_an_append_that_fails_midway_is_undone(path):
     before = tree(path)
     command = [sys.executable, workers.__file__, "append_beyond_the_limit", str(path)]
     assert str(path) in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert tree(path) == before
+
+
+SHORT_OF_ADDRESSES = """
+import resource, sys
+import numpy as np
+from mmap_ninja import RaggedMmap, StringsMmap
+
+path, kind = sys.argv[1:]
+sample = np.zeros(40 << 20, "uint8") if kind == "ragged" else "a" * (40 << 20)
+memmap = {"ragged": RaggedMmap, "strings": StringsMmap}[kind](path)
+used = 4096 * int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20), resource.RLIM_INFINITY))
+try:
+    memmap.append(sample)
+except OSError as error:
+    print(error.errno, len(memmap))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a mapping has no room for more than its file")
+@pytest.mark.parametrize("kind", ["ragged", "strings"])
+def test_an_append_that_cannot_be_mapped_is_none(path, kind):
+    if kind == "ragged":
+        RaggedMmap.from_lists(path, [np.zeros(2, "uint8")])
+    else:
+        StringsMmap.from_strings(path, ["text"])
+    before = tree(path)
+    command = [sys.executable, "-c", SHORT_OF_ADDRESSES, path, kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(errno.ENOMEM), "1"]
     assert tree(path) == before

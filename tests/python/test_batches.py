@@ -215,6 +215,18 @@ def test_copy_on_write_batches_see_private_changes(path, ragged):
     assert ragged.gather([0])[0].tolist() == [0, 1, 2]
 
 
+def test_a_private_map_shows_all_that_it_appends(path, ragged):
+    private = RaggedMmap(path, mode="c")
+    for length in range(1, 40):
+        private.append(np.arange(length))
+        private[len(private) - 1] = np.full(length, -1)
+        assert [private[3 + length].tolist(), private[2 + length].tolist()] == [
+            [-1] * length,
+            lists(RaggedMmap(path))[2 + length],
+        ]
+    assert lists(RaggedMmap(path))[4:] == [list(range(length)) for length in range(1, 40)]
+
+
 # __getitems__
 
 

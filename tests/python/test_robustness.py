@@ -1,6 +1,7 @@
 """What hostile files, reused buffers, threads, forks and signals must not do."""
 
 import gc
+import json
 import os
 import pickle
 import signal
@@ -9,10 +10,20 @@ import sys
 import threading
 import time
 import weakref
+import zlib
 
 import numpy as np
 import pytest
-from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, concatenate, open_existing
+from conftest import tree
+from mmap_ninja import (
+    CorruptDatasetError,
+    RaggedMmap,
+    StringsMmap,
+    concatenate,
+    open_existing,
+    repair,
+    verify,
+)
 from mmap_ninja import numpy as np_ninja
 
 SMUGGLED = [
@@ -37,6 +48,41 @@ def test_a_dtype_that_numpy_reads_more_into_is_refused(tmp_path, text):
         (tmp_path / kind / "dtype.ninja").write_text(text)
         with pytest.raises(CorruptDatasetError, match=r"dtype\.ninja"):
             open_existing(tmp_path / kind)
+
+
+def write_intent(path, *entries):
+    """What a writer leaves that died, with the sum that belongs to it."""
+    keys = "member", "rows", "bytes"
+    line = json.dumps({"entries": [dict(zip(keys, entry, strict=True)) for entry in entries]}).encode()
+    (path / "append.ninja").write_bytes(line + b"\n%08x" % zlib.crc32(line))
+
+
+@pytest.mark.parametrize("member", ["link", "link/starts", "inner/link"])
+@pytest.mark.parametrize("call", [lambda path: RaggedMmap(path).append(np.arange(3)), verify, repair])
+def test_an_intent_does_not_reach_other_data_sets_by_links(tmp_path, member, call):
+    RaggedMmap.from_lists(tmp_path / "other", [np.arange(1000)] * 10)
+    RaggedMmap.from_lists(path := tmp_path / "data", [np.arange(3)] * 2)
+    (path / "inner").mkdir()
+    for link in path / "link", path / "inner" / "link":
+        link.symlink_to(tmp_path / "other")
+    size = os.path.getsize(tmp_path / member.replace("inner/", "").replace("link", "other") / "data.ninja")
+    write_intent(path, (member, [0, size // 8], [0, size]), ("starts", [2, 3], [16, 24]))
+    before = tree(tmp_path)
+    found = []
+    try:
+        found = call(path)
+    except CorruptDatasetError as error:
+        found = [error]
+    assert "not a directory" in str(found)
+    assert tree(tmp_path) == before
+
+
+def test_an_intent_cuts_no_bytes_that_nothing_counts(tmp_path):
+    RaggedMmap.from_lists(path := tmp_path / "data", [np.arange(3)] * 2)
+    StringsMmap.from_strings(path / "names", ["one", "two"])
+    write_intent(path, ("names", None, [0, 6]), ("starts", [2, 3], [16, 24]))
+    RaggedMmap(path).append(np.arange(3))
+    assert StringsMmap(path / "names")[:] == ["one", "two"]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])

@@ -262,7 +262,7 @@ def another_dictionary(place, rng):
     )
     place.write("zstd_dict.ninja", content)
     if rng.random() < 0.3:
-        os.truncate(place.path / "zstd_dict.ninja", rng.choice([2**24, 2**30, 2**40]))
+        os.truncate(place.path / "zstd_dict.ninja", rng.choice([2**22, 2**24, 2**30, 2**40]))
     return len(content)
 
 
