@@ -21,6 +21,8 @@ pub const ZSTD_LEVEL: &str = "zstd_level.ninja";
 pub const ZSTD_DICT: &str = "zstd_dict.ninja";
 /// Checksums of the other files, by blocks, where they were asked for.
 pub const CHECKSUMS: &str = "checksums.json";
+/// The same while they are written.
+pub const NEW_CHECKSUMS: &str = "checksums.json.new";
 /// Locked by a builder in the directory in which a data set grows.
 pub const BUILDING: &str = "building.ninja";
 /// The intent of an append that is under way; never there at rest.

@@ -1,7 +1,7 @@
 //! The file operations that change something. All writing of the crate goes through this seam.
 
 use std::fs::{self, File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Source;
 #[cfg(test)]
@@ -129,7 +129,9 @@ pub(super) fn create_new(path: &Path) -> Result<File> {
 
 /// Puts a file of `bytes` in the place of `path`, in one step and safe from a loss of power.
 pub(crate) fn write_whole_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("new");
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
     let _ = fs::remove_file(&beside);
     let written = create_new(&beside).and_then(|file| {
         write_at(&file, &beside, 0, bytes)?;
@@ -225,10 +227,12 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
-/// A second name for a file, or a copy where the file system has no such thing.
+/// A second name for a file, or a copy where the file system has no such thing. A pipe has no copy.
 pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     pass(to)?;
-    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).at(to)?;
+    fs::hard_link(from, to)
+        .or_else(|error| if from.symlink_metadata()?.is_file() { fs::copy(from, to).map(drop) } else { Err(error) })
+        .at(to)?;
     #[cfg(test)]
     trace::entered(to);
     Ok(())

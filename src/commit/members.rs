@@ -10,7 +10,7 @@ use crate::format::{self, Kind, parse_shape};
 use crate::storage::{kind_of, read_text};
 
 const STARTS: &str = "starts";
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     format::TYPE,
     format::DTYPE,
     format::SHAPE,
@@ -22,6 +22,7 @@ const FILES: [&str; 11] = [
     format::INTENT,
     format::BUILDING,
     format::CHECKSUMS,
+    format::NEW_CHECKSUMS,
 ];
 const DIRECTORIES: [&str; 4] = [STARTS, "ends", "shapes", "flattened_shapes"];
 

@@ -4,12 +4,15 @@
 //! numbers, below which no count may fall. Its first bytes are a CRC-32 of all that follows them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::input::BLOCK;
 use super::survey::{Member, Role, Survey};
@@ -20,6 +23,8 @@ use crate::storage::{open_member, read_at, read_optional, skip_hole};
 const VERSION: u32 = 1;
 /// Enough for 8 TiB.
 const MAX_BYTES: u64 = 256 << 20;
+/// No data set has so many files.
+const MAX_FILES: usize = 64;
 const HEAD: &str = "{\"crc32\":\"";
 const TAIL: &str = "\",";
 
@@ -44,7 +49,34 @@ pub(super) struct Checksums {
     /// Samples that were committed.
     pub samples: u64,
     /// By path, relative to the data set's directory.
+    #[serde(deserialize_with = "some_files")]
     pub files: BTreeMap<String, Entry>,
+}
+
+/// The files of a text that may name any number of them.
+fn some_files<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<BTreeMap<String, Entry>, D::Error> {
+    struct Files;
+
+    impl<'de> Visitor<'de> for Files {
+        type Value = BTreeMap<String, Entry>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("files by their paths")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut files = BTreeMap::new();
+            while let Some((name, entry)) = entries.next_entry()? {
+                if files.len() == MAX_FILES {
+                    return Err(A::Error::custom("too many files"));
+                }
+                files.insert(name, entry);
+            }
+            Ok(files)
+        }
+    }
+
+    text.deserialize_map(Files)
 }
 
 impl Checksums {
@@ -69,7 +101,7 @@ impl Checksums {
         if digits != format!("{:08x}", crc32fast::hash(rest)).as_bytes() {
             return None;
         }
-        serde_json::from_slice(&[b"{", rest].concat()).ok()
+        serde_json::from_slice(text).ok()
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -185,15 +217,23 @@ pub(super) fn name_of(file: &Path) -> String {
 /// The blocks of a range.
 pub(super) fn blocks(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let end = range.end;
-    range.step_by(BLOCK).map(move |start| start..end.min(start + BLOCK as u64))
+    range.step_by(BLOCK).map(move |start| start..end.min(start.saturating_add(BLOCK as u64)))
 }
 
 /// The checksum of a block.
 pub(super) fn sum_of(file: &File, block: &Range<u64>) -> io::Result<u32> {
-    let mut bytes = vec![0; usize::try_from(block.end - block.start).unwrap_or(0)];
+    let len = usize::try_from(block.end - block.start).unwrap_or(0);
     // Bytes beyond the end of the file are no zeros, but an error.
-    if skip_hole(file, block.start) < block.end || file.metadata()?.len() < block.end {
+    let is_hole = skip_hole(file, block.start) >= block.end && file.metadata()?.len() >= block.end;
+    if is_hole && len == BLOCK {
+        return Ok(*SUM_OF_ZEROS);
+    }
+    let mut bytes = vec![0; len];
+    if !is_hole {
         read_at(file, block.start, &mut bytes)?;
     }
     Ok(crc32fast::hash(&bytes))
 }
+
+/// A stranger's file may have holes without end.
+static SUM_OF_ZEROS: LazyLock<u32> = LazyLock::new(|| crc32fast::hash(&[0; BLOCK]));

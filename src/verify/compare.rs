@@ -49,7 +49,7 @@ pub(super) fn compare(
         // What cannot be opened is a finding already.
         let Ok(file) = open_member(&dir.join(&place.file), false) else { continue };
         match entry {
-            Some(entry) => damages.compare(place, &file, entry, report, pass)?,
+            Some(entry) => damages.compare(survey, place, &file, entry, report, pass)?,
             None if place.content == Content::Data => damages.read(place, &file, pass)?,
             None => {}
         }
@@ -74,9 +74,17 @@ fn note_coverage(checksums: &Checksums, survey: &Survey, places: &[Place], repor
 }
 
 impl Damages {
-    fn compare(&mut self, place: &Place, file: &File, entry: &Entry, report: &mut Report, pass: Pass) -> Result<()> {
+    fn compare(
+        &mut self,
+        survey: &Survey,
+        place: &Place,
+        file: &File,
+        entry: &Entry,
+        report: &mut Report,
+        pass: Pass,
+    ) -> Result<()> {
         let size = file.metadata().map_or(0, |found| found.len());
-        if let Some(what) = contradiction(place, size, entry) {
+        if let Some(what) = contradiction(place, size, entry).or_else(|| unproven(survey, place, entry)) {
             report.add(Finding::of(place.file.clone(), what));
         }
         // What is left of a file that was cut short may be damaged, too.
@@ -160,6 +168,18 @@ fn rows(survey: &Survey, member: &Member, bytes: &Range<u64>) -> Option<Range<u6
     }
     let size = member.row_size.filter(|&size| size > 0)?;
     Some(bytes.start / size..bytes.end.div_ceil(size).min(member.rows))
+}
+
+/// Why nothing tells whether a count that has grown is right: the size of the data does not depend on it. (That of
+/// samples is in their ends, too.)
+fn unproven(survey: &Survey, place: &Place, entry: &Entry) -> Option<String> {
+    let (then, now) = entry.rows.zip(place.rows()).filter(|(then, now)| now > then)?;
+    let is_alone = survey.kind == Kind::Numpy && place.member.needed() <= 1;
+    is_alone.then(|| {
+        format!(
+            "the count is {now}, it was {then}, and no bytes tell whether rows were appended; write the checksums again"
+        )
+    })
 }
 
 /// Why a file cannot be what the checksums were written of.

@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import mmap_ninja
@@ -66,6 +67,52 @@ def test_every_flipped_bit_is_found(kind, path):
         assert file.relative_to(path) in named, (file, bit, report)
         flip(file, bit)
     assert verify(path).ok
+
+
+@pytest.mark.parametrize("shape", [(0,), (5, 0), (0, 3, 0), (0, 1)])
+@pytest.mark.parametrize("dtype", ["bool", "float64"])
+def test_every_flipped_bit_of_a_count_without_bytes_is_found(path, shape, dtype):
+    np_ninja.from_ndarray(path, np.zeros(shape, dtype))
+    write_checksums(path)
+    for bit in range(8 * (path / "shape.ninja").stat().st_size):
+        flip(path / "shape.ninja", bit)
+        assert not verify(path).ok, bit
+        flip(path / "shape.ninja", bit)
+    assert verify(path).ok
+
+
+def test_checksums_of_files_without_number_cost_no_memory(path):
+    np_ninja.from_ndarray(path, np.zeros(10, "uint8"))
+    entry = '{"start":0,"end":18446744073709551615,"rows":null,"crc32":""}'
+    files = ",".join(f'"{number:x}":{entry}' for number in range(200_000))
+    text = f'"version":1,"block":262144,"samples":1,"files":{{{files}}}}}'.encode()
+    (path / "checksums.json").write_bytes(b'{"crc32":"%08x",' % zlib.crc32(text) + text)
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH_OF_A_VERIFICATION, path], capture_output=True, text=True, check=True
+    )
+    found, grown = done.stdout.splitlines()
+    assert found == "the checksums are themselves damaged"
+    assert int(grown) < len(text) + (8 << 20)
+
+
+GROWTH_OF_A_VERIFICATION = """
+import resource, sys
+from mmap_ninja import verify
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+before = peak()
+print(verify(sys.argv[1]).findings[0].message)
+print(peak() - before)
+"""
+
+
+def test_writing_checksums_touches_no_file_of_others(path):
+    np_ninja.from_ndarray(path, np.arange(3))
+    (path / "checksums.new").write_text("mine")
+    write_checksums(path)
+    assert (path / "checksums.new").read_text() == "mine"
 
 
 @pytest.mark.parametrize("kind", ["flat", "n-d", "strings", "frames", "dense"])
