@@ -11,7 +11,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-portable test-torch soak fuzz bench docs
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-portable test-torch soak fuzz coverage bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make package the crate as cargo would publish it, built without Python"
 	@echo "make soak    the tests of reliability in full; hours"
 	@echo "make fuzz    RUNS=1000000 of each fuzz target under AddressSanitizer; needs cargo install cargo-fuzz"
+	@echo "make coverage  the branches of the core that tests take; needs nightly and cargo install cargo-llvm-cov"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
 	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
@@ -74,6 +75,15 @@ soak: $(VENV)/.installed $(ORIGINAL)/.installed
 fuzz: export RUSTC_BOOTSTRAP = 1
 fuzz:
 	for target in parse open decompress; do cargo fuzz run $$target -- -runs=$(or $(RUNS),1000000) || exit 1; done
+
+# Which branches of the core the tests take, those of the package included. Nightly alone tells of branches; it needs
+# llvm-tools, and cargo install cargo-llvm-cov.
+coverage: export RUSTUP_TOOLCHAIN = nightly
+coverage: $(VENV)/.tools $(ORIGINAL)/.installed
+	rm -f $(VENV)/.installed
+	eval "$$(cargo llvm-cov show-env --sh --branch)" && cargo llvm-cov clean --workspace \
+		&& cargo test -q --lib --tests && $(BIN)/maturin develop -q --profile dev && $(BIN)/python -m pytest -q \
+		&& cargo llvm-cov report --branch
 
 # Needs Debian's python3-torch, which brings NumPy 1.24: apt-get install python3-torch python3-pytest python3-tqdm
 test-torch: $(VENV)/.tools
