@@ -1,0 +1,204 @@
+"""Checksums find every changed bit in what they cover, say which samples it touches, and outlive appends."""
+
+import os
+import random
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import mmap_ninja
+import numpy as np
+import pytest
+from conftest import tree
+from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, verify, write_checksums
+from mmap_ninja import numpy as np_ninja
+from specimens import IS_SOAK, STORES, append, build, files, flip, read
+
+APPENDED = [(kind, False) for kind in STORES if kind not in ["dense 0-D", "dense in F order"]]
+# 0.9.0 cannot append to the others as it should.
+APPENDED += [(kind, True) for kind in ["flat", "bytes", "n-d", "strings", "dense"]]
+FLIPS = 10_000 if IS_SOAK else 40
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_checksums_cover_every_byte_but_the_counts(kind, path):
+    build(kind, path)
+    before, counts = tree(path), len(list(path.rglob("shape.ninja")))
+    write_checksums(path)
+    report = verify(path)
+    assert report.ok, report
+    # A byte that stands for none is checked in any case.
+    padding = 1 if report.bytes else 0
+    size = sum(len(content) for content in before.values() if content is not None)
+    assert size - 8 * counts - report.checked <= padding * counts
+    after = tree(path)
+    del after["checksums.json"]
+    assert after == before
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_every_flipped_bit_is_found(kind, path):
+    write_checksums(build(kind, path))
+    chosen = random.Random(kind)
+    members = [file for file in files(path) if file.stat().st_size]
+    for _ in range(FLIPS):
+        file = chosen.choice(members)
+        bit = chosen.randrange(file.stat().st_size * 8)
+        flip(file, bit)
+        report = verify(path)
+        assert not report.ok, (file, bit)
+        # The count and the size of a dense array contradict each other: either may be what is wrong.
+        named = {finding.file for finding in report.findings} | {Path("shape.ninja")}
+        assert file.relative_to(path) in named, (file, bit, report)
+        flip(file, bit)
+    assert verify(path).ok
+
+
+@pytest.mark.parametrize("shape", [(0,), (5, 0), (0, 3, 0), (0, 1)])
+@pytest.mark.parametrize("dtype", ["bool", "float64"])
+def test_every_flipped_bit_of_a_count_without_bytes_is_found(path, shape, dtype):
+    np_ninja.from_ndarray(path, np.zeros(shape, dtype))
+    write_checksums(path)
+    for bit in range(8 * (path / "shape.ninja").stat().st_size):
+        flip(path / "shape.ninja", bit)
+        assert not verify(path).ok, bit
+        flip(path / "shape.ninja", bit)
+    assert verify(path).ok
+
+
+def test_checksums_of_files_without_number_cost_no_memory(path):
+    np_ninja.from_ndarray(path, np.zeros(10, "uint8"))
+    entry = '{"start":0,"end":18446744073709551615,"rows":null,"crc32":""}'
+    files = ",".join(f'"{number:x}":{entry}' for number in range(200_000))
+    text = f'"version":1,"block":262144,"samples":1,"files":{{{files}}}}}'.encode()
+    (path / "checksums.json").write_bytes(b'{"crc32":"%08x",' % zlib.crc32(text) + text)
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH_OF_A_VERIFICATION, path], capture_output=True, text=True, check=True
+    )
+    found, grown = done.stdout.splitlines()
+    assert found == "the checksums are themselves damaged"
+    assert int(grown) < len(text) + (8 << 20)
+
+
+GROWTH_OF_A_VERIFICATION = """
+import resource, sys
+from mmap_ninja import verify
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+before = peak()
+print(verify(sys.argv[1]).findings[0].message)
+print(peak() - before)
+"""
+
+
+def test_writing_checksums_touches_no_file_of_others(path):
+    np_ninja.from_ndarray(path, np.arange(3))
+    (path / "checksums.new").write_text("mine")
+    write_checksums(path)
+    assert (path / "checksums.new").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["flat", "n-d", "strings", "frames", "dense"])
+def test_a_flipped_bit_tells_its_samples(kind, path):
+    build(kind, path)
+    write_checksums(path)
+    before = read(path)
+    for byte in range(0, (path / "data.ninja").stat().st_size, 7):
+        flip(path / "data.ninja", byte * 8 + 2)
+        touched = {i for finding in verify(path).findings for i in finding.samples or []}
+        flip(path / "data.ninja", byte * 8 + 2)
+        assert owner(path, byte, len(before)) in touched
+
+
+def owner(path, byte, count):
+    """The sample to which a byte of the data belongs."""
+    item_size = 1
+    if (path / "dtype.ninja").exists():
+        item_size = np.dtype((path / "dtype.ninja").read_text()).itemsize
+    if not (path / "ends").exists():
+        return byte // ((path / "data.ninja").stat().st_size // count)
+    ends = np.fromfile(path / "ends" / "data.ninja", "<i8") * item_size
+    return int(np.searchsorted(ends, byte, "right"))
+
+
+def test_blocks_narrow_down_the_samples(path):
+    RaggedMmap.from_lists(path, [np.full(1 << 16, i, np.uint8) for i in range(32)])
+    write_checksums(path)
+    flip(path / "data.ninja", (13 << 16) * 8)
+    (finding,) = verify(path).findings
+    assert (finding.file, finding.offset, finding.samples) == (Path("data.ninja"), 3 << 18, range(12, 16))
+
+
+@pytest.mark.parametrize(("kind", "by_original"), APPENDED, ids=str)
+def test_appends_leave_checksums_valid_for_what_they_cover(kind, by_original, path, original):
+    write_checksums(build(kind, path))
+    covered = verify(path)
+    for _ in range(3):
+        append_by(original, path) if by_original else append(path)
+    report = verify(path)
+    assert report.ok, report
+    assert report.samples == covered.samples + 3
+    assert report.checked == covered.checked
+    assert [note.samples for note in report.notes] == [range(covered.samples, report.samples)]
+    chosen = random.Random(kind)
+    for file in files(path):
+        size = min(file.stat().st_size, 8 if file.name == "shape.ninja" else 1)
+        for _ in range(5 if size else 0):
+            bit = chosen.randrange(size * 8)
+            if (
+                kind in ["no elements", "empty strings", "dense without elements", "n-d without elements"]
+                and file.name == "data.ninja"
+            ):
+                continue  # Nothing was there to be covered.
+            flip(file, bit)
+            assert not verify(path).ok, (file, bit)
+            flip(file, bit)
+    write_checksums(path)
+    assert verify(path).notes == ()
+
+
+def append_by(original, path):
+    if mmap_ninja.verify(path).kind == "numpy":
+        row = np.zeros((1, *np_ninja.open_existing(path).shape[1:]), np.float32)
+        return original.run("numpy.extend_dir", str(path), row)
+    original.open("map", "generic.open_existing", str(path))
+    texts = mmap_ninja.verify(path).kind == "string"
+    original.call("map", "append", "one more" if texts else np.zeros(1, RaggedMmap(path).dtype))
+    return original.close("map")
+
+
+def test_what_writes_a_data_set_anew_removes_its_checksums(tmp_path):
+    ragged = RaggedMmap.from_lists(tmp_path / "widened", [np.arange(3)])
+    write_checksums(tmp_path / "widened")
+    ragged.append(np.zeros((2, 2), int))
+    np_ninja.from_ndarray(tmp_path / "f", np.asfortranarray(np.ones((3, 2))))
+    write_checksums(tmp_path / "f")
+    np_ninja.extend_dir(tmp_path / "f", np.ones((1, 2)))
+    for _ in range(2):
+        StringsMmap.from_strings(tmp_path / "anew", ["a"])
+        assert not (tmp_path / "anew" / "checksums.json").exists()
+        write_checksums(tmp_path / "anew")
+    for name in ["widened", "f"]:
+        assert not (tmp_path / name / "checksums.json").exists()
+        assert verify(tmp_path / name).ok
+
+
+def test_assignment_makes_the_checksums_of_its_samples_wrong(path):
+    RaggedMmap.from_lists(path, [np.arange(3), np.arange(4)])
+    write_checksums(path)
+    RaggedMmap(path, mode="r+")[1] = np.arange(4) + 1
+    assert [finding.samples for finding in verify(path).findings] == [range(2)]
+    write_checksums(path)
+    assert verify(path).ok
+
+
+def test_checksums_are_not_written_for_what_contradicts_itself(path):
+    StringsMmap.from_strings(path, ["a", "bc"])
+    os.truncate(path / "data.ninja", 1)
+    before = tree(path)
+    with pytest.raises(CorruptDatasetError, match=r"data\.ninja"):
+        write_checksums(path)
+    assert tree(path) == before
