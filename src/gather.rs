@@ -1,9 +1,12 @@
 //! Batches: many samples copied into one array. Bytes and item sizes only, so that no dtype needs code of its own.
 
+use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::num::NonZero;
+use std::path::Path;
 use std::thread;
 
+use crate::error::{Error, Result};
 use crate::ragged::Sample;
 
 /// Bytes that make another thread worth starting.
@@ -77,6 +80,24 @@ pub(crate) fn offsets(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
     std::iter::once(0).chain(ends).collect()
 }
 
+/// Bytes of all pieces; `None` where no memory holds them: pieces of a stranger's file may overlap without end.
+pub(crate) fn total(mut lengths: impl Iterator<Item = usize>) -> Option<usize> {
+    lengths.try_fold(0_usize, usize::checked_add).filter(|&total| isize::try_from(total).is_ok())
+}
+
+/// `len` bytes, all of which `write` writes, or an error where no memory holds them.
+pub(crate) fn written(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut Out)) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let reserved = len.is_some_and(|len| bytes.try_reserve_exact(len).is_ok());
+    let Some(len) = len.filter(|_| reserved) else {
+        return Err(Error::Io { path: dir.to_owned(), source: ErrorKind::OutOfMemory.into() });
+    };
+    write(&mut bytes.spare_capacity_mut()[..len]);
+    // SAFETY: so many bytes have been reserved, and all of them were written.
+    unsafe { bytes.set_len(len) };
+    Ok(bytes)
+}
+
 /// Copies `pieces` one after another; `out` has the size of all of them.
 pub(crate) fn concatenate(pieces: &[&[u8]], out: &mut Out) {
     let share = out.len().div_ceil(threads_for(out.len())).max(1);
@@ -118,10 +139,10 @@ fn up_to(pieces: &[&[u8]], share: usize) -> (usize, usize) {
 
 /// Lays out samples of one rank in blocks of `shape`, cut where they are larger; `out` holds one block a sample.
 pub(crate) fn pad(samples: &[Sample], shape: &[usize], padding: Padding, out: &mut Out) {
-    let block = shape.iter().product::<usize>() * padding.value.len();
-    if block == 0 {
+    if out.is_empty() {
         return;
     }
+    let block = out.len() / samples.len();
     let count = samples.len().div_ceil(threads_for(out.len())).max(1);
     thread::scope(|scope| {
         let mut parts = samples.chunks(count).zip(out.chunks_mut(count * block));

@@ -15,7 +15,7 @@ use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
-use crate::gather::offsets as batch_offsets;
+use crate::gather::{concatenate, offsets as batch_offsets, total, written};
 use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
@@ -240,10 +240,13 @@ impl Strings {
     /// The UTF-8 of the strings at `indices`, one after another, and the byte at which each begins.
     ///
     /// # Errors
-    /// As [`Strings::get`].
+    /// As [`Strings::get`]; [`Error::Io`] where no memory holds the batch.
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
         let strings = self.view.gather(indices)?;
-        Ok(Gathered { offsets: batch_offsets(strings.iter().map(|string| string.len())), bytes: strings.concat() })
+        let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+        let lengths = || pieces.iter().map(|piece| piece.len());
+        let bytes = written(&self.view.dir, total(lengths()), |out| concatenate(&pieces, out))?;
+        Ok(Gathered { bytes, offsets: batch_offsets(lengths()) })
     }
 
     /// Asks the kernel to read the strings at `indices` soon, without waiting for it.

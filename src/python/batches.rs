@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use numpy::prelude::*;
 use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::array::{Owner, empty, out};
 use super::dtype::has_dtype;
 use super::samples::{bytes, cast, to_array};
-use crate::gather::{Out, Padding, Plan, Side, concatenate, offsets, pad};
+use crate::gather::{Out, Padding, Plan, Side, concatenate, offsets, pad, total};
 use crate::prefetch::When;
 use crate::ragged::View;
 use crate::storage::Identity;
@@ -30,8 +30,10 @@ pub struct Options<'py, 'a> {
 /// `pieces` in one array of `descr`, and where each of them begins and ends.
 pub fn gather<'py>(py: Python<'py>, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
     let size = descr.itemsize();
+    let total = total(pieces.iter().map(|piece| piece.len())).ok_or_else(|| {
+        PyMemoryError::new_err(format!("a batch of these {} samples is larger than any memory", pieces.len()))
+    })?;
     let offsets = offsets(pieces.iter().map(|piece| piece.len() / size));
-    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
     let values = empty(py, descr, &[total / size])?;
     // SAFETY: the array is new, so that nobody else knows it.
     let place = unsafe { out(&values) };

@@ -1,10 +1,8 @@
 //! Batches for users of the crate: many samples in one `Vec`.
 
-use std::mem::MaybeUninit;
-
 use super::Ragged;
 use crate::error::{Error, Result};
-use crate::gather::{Out, Padding, Plan, Side, concatenate, offsets, pad};
+use crate::gather::{Padding, Plan, Side, concatenate, offsets, pad, total, written};
 use crate::prefetch::When;
 
 /// Samples one after another.
@@ -32,21 +30,21 @@ impl Ragged {
     /// The elements of the samples at `indices`, one after another.
     ///
     /// # Errors
-    /// As [`Ragged::get`].
+    /// As [`Ragged::get`]; [`Error::Io`] where no memory holds the batch.
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
         let samples = self.view.samples(indices, When::IfCold)?;
         let pieces: Vec<_> = samples.iter().map(|sample| sample.bytes).collect();
         let size = self.view.item_size;
-        let offsets = offsets(pieces.iter().map(|piece| piece.len() / size));
-        let total = pieces.iter().map(|piece| piece.len()).sum();
-        Ok(Gathered { bytes: written(total, |out| concatenate(&pieces, out)), offsets })
+        let total = total(pieces.iter().map(|piece| piece.len()));
+        let bytes = written(&self.view.dir, total, |out| concatenate(&pieces, out))?;
+        Ok(Gathered { bytes, offsets: offsets(pieces.iter().map(|piece| piece.len() / size)) })
     }
 
     /// The samples at `indices` in blocks of the longest of each axis, or of `max_length` where that is less.
     /// `value` is the element to pad with.
     ///
     /// # Errors
-    /// As [`Ragged::get`]; [`Error::Shape`] where the samples differ in their number of axes, or `value` is no
+    /// As [`Ragged::gather`]; [`Error::Shape`] where the samples differ in their number of axes, or `value` is no
     /// element.
     pub fn padded(&self, indices: &[usize], value: &[u8], side: Side, max_length: Option<usize>) -> Result<Padded> {
         if value.len() != self.view.item_size {
@@ -54,10 +52,11 @@ impl Ragged {
         }
         let samples = self.view.samples(indices, When::IfCold)?;
         let Plan { shape, lengths } = self.view.plan(indices, &samples, max_length)?;
-        let total = samples.len() * shape.iter().product::<usize>() * value.len();
-        let bytes = written(total, |out| {
+        let mut axes = [samples.len(), value.len()].into_iter().chain(shape.iter().copied());
+        let total = if axes.clone().any(|axis| axis == 0) { Some(0) } else { axes.try_fold(1, usize::checked_mul) };
+        let bytes = written(&self.view.dir, total, |out| {
             pad(&samples, &shape, Padding { value, side, most: max_length.unwrap_or(usize::MAX) }, out);
-        });
+        })?;
         Ok(Padded { bytes, shape, lengths })
     }
 
@@ -74,12 +73,4 @@ impl Ragged {
     pub fn lengths(&self) -> &[i64] {
         self.view.elements.values()
     }
-}
-
-/// A `Vec` of `len` bytes, all of which `write` writes.
-fn written(len: usize, write: impl FnOnce(&mut Out)) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    // SAFETY: bytes that have a value may be handed out as bytes that may have none, and only values are written.
-    write(unsafe { &mut *(std::ptr::from_mut(bytes.as_mut_slice()) as *mut [MaybeUninit<u8>]) });
-    bytes
 }

@@ -115,7 +115,7 @@ pub fn write_checksums_with(dir: impl AsRef<Path>, layout: &Layout, progress: Pr
         if let Some(finding) = survey.findings.first() {
             return Err(damaged(finding));
         }
-        let total = survey.members.iter().map(survey::Member::needed).sum();
+        let total = total(survey.members.iter().map(survey::Member::needed));
         let mut meter = Meter { dir: &dir, done: 0, total, progress: &mut *progress };
         let checksums = Checksums::compute(&dir, &survey, |bytes| meter.pass(bytes))?;
         // What is committed stays as it is, so that nobody had to wait; only a data set that was replaced is another.
@@ -124,6 +124,11 @@ pub fn write_checksums_with(dir: impl AsRef<Path>, layout: &Layout, progress: Pr
             return write_whole_file(&dir.join(CHECKSUMS), &checksums.encode());
         }
     }
+}
+
+/// All bytes, as far as can be counted: members may claim any number.
+fn total(mut bytes: impl Iterator<Item = u64>) -> u64 {
+    bytes.try_fold(0, u64::checked_add).unwrap_or(u64::MAX)
 }
 
 /// How far a long reading is. It ends where the program is told to stop.
@@ -155,10 +160,10 @@ impl<'a> Verification<'a> {
     fn new(dir: &'a Path, layout: &'a Layout, survey: &'a Survey, progress: Progress<'a>) -> Self {
         let mut report = Report { kind: Some(survey.kind), samples: survey.samples, ..Report::default() };
         survey.findings.iter().cloned().for_each(|finding| report.add(finding));
-        report.bytes = survey.members.iter().map(|member| member.size.unwrap_or(0)).sum();
+        report.bytes = total(survey.members.iter().map(|member| member.size.unwrap_or(0)));
         // Offsets, and the bytes of strings, are read for their checksums and for what they say.
         let is_read_twice = |member: &&survey::Member| member.role != Role::Data || survey.kind == Kind::String;
-        let again: u64 = survey.members.iter().filter(is_read_twice).map(survey::Member::needed).sum();
+        let again = total(survey.members.iter().filter(is_read_twice).map(survey::Member::needed));
         let meter = Meter { dir, done: 0, total: report.bytes.saturating_add(again), progress };
         Self { dir, layout, survey, report, meter }
     }

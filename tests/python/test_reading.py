@@ -137,6 +137,29 @@ def test_samples_far_into_a_map_of_100_million_are_padded_and_appended_to(path, 
     assert size_on_disk(path) < MIB
 
 
+@pytest.mark.parametrize("kind", ["ragged", "strings"])
+def test_samples_that_overlap_without_end_are_no_batch(path, large_files, kind):
+    """As many as their sizes add up to 2^64, which is 0 to a careless sum."""
+    if kind == "ragged":
+        RaggedMmap.from_lists(path, [np.zeros(1, "uint8")])
+    else:
+        StringsMmap.from_strings(path, ["a"])
+    size = 1 << 43
+    for member, values in (".", [size]), ("ends", [size]), ("flattened_shapes", [size]), ("shapes", [size]):
+        if (path / member).exists():
+            (path / member / "data.ninja").write_bytes(np.array(values).tobytes())
+    (path / "shape.ninja").exists() and (path / "shape.ninja").write_bytes(np.array([size]).tobytes())
+    try:
+        os.truncate(path / "data.ninja", size)
+    except OSError:
+        # ext4, for one, ends files at 16 TiB or less.
+        pytest.skip("the file system has no such files")
+    data = open_existing(path)
+    for call in [data.gather, getattr(data, "padded", data.gather)]:
+        with pytest.raises((MemoryError, ValueError)):
+            call(np.zeros((1 << 64) // size, int))
+
+
 # What a process of its own does with a map, and prints by how many bytes it has grown at each step.
 FOOTPRINT = """
 import json, os, sys
