@@ -83,7 +83,7 @@ coverage: $(VENV)/.tools $(ORIGINAL)/.installed
 	rm -f $(VENV)/.installed
 	eval "$$(cargo llvm-cov show-env --sh --branch)" && cargo llvm-cov clean --workspace \
 		&& cargo test -q --lib --tests && $(BIN)/maturin develop -q --profile dev && $(BIN)/python -m pytest -q \
-		&& cargo llvm-cov report --branch
+		&& cargo llvm-cov report --branch --failure-mode all
 
 # Needs Debian's python3-torch, which brings NumPy 1.24: apt-get install python3-torch python3-pytest python3-tqdm
 test-torch: $(VENV)/.tools
