@@ -94,6 +94,12 @@ pub enum Error {
         /// How long this call waited.
         waited: Duration,
     },
+    /// Another builder is at work, who may be for long: nobody waits for it.
+    #[error("{}: another builder is at work on this data set; try again when it is done", path.display())]
+    Building {
+        /// The directory that is being built.
+        path: PathBuf,
+    },
 }
 
 impl Error {

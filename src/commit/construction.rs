@@ -3,21 +3,20 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::create::{Build, carry_over, missing_parents, sync_parents, sync_tree};
-use super::fs::{
-    create_directories, exchange, open_lock, remove_directory, remove_file, remove_tree, rename_new, truncate, write_at,
-};
-use super::leftovers::{conclude, hold, sweep};
+use super::fs::{create_new, exchange, remove_directory, remove_file, remove_tree, rename_new, truncate, write_at};
+use super::leftovers::{await_builder, conclude, hold, sweep, tidy};
 use super::lock::Held;
 use super::recover::recover;
-use super::{DirLock, place};
-use crate::error::{At, Result};
+use super::{DirLock, Durability, place};
+use crate::error::{At, Error, Result};
 use crate::format::BUILDING;
 use crate::options::Options;
-use crate::storage::{kind_of, open_member};
+use crate::storage::{Identity, kind_of, open_member};
 
 /// A data set under construction, by one builder at a time.
 ///
@@ -51,7 +50,8 @@ impl Construction {
     /// Begins to build `target`, or goes on with what an interrupted build has left.
     ///
     /// # Errors
-    /// [`Error::Busy`](crate::Error::Busy) where another builder is at work; [`Error::Io`](crate::Error::Io), also where no directory can be put at `target`.
+    /// [`Error::Building`] where another builder is at work; [`Error::Busy`] where it could not be waited for in its
+    /// last moments; [`Error::Io`], also where no directory can be put at `target`.
     pub fn begin(target: &Path, resume: bool) -> Result<Self> {
         Self::begin_with(target, resume, Options::default())
     }
@@ -66,25 +66,29 @@ impl Construction {
         let partial = partial_path(&target);
         let parents = missing_parents(&target);
         loop {
-            conclude(&target)?;
-            create_directories(&partial)?;
-            refuse_foreign(&partial)?;
-            let path = partial.join(BUILDING);
-            // The other builder may have put its directory in place since this one looked.
-            if let Some(lock) = hold(open_lock(&path)?, &path, &target)? {
-                let begun = Self { target, partial, parents, options, scratch: None, _lock: lock };
-                begun.prepare(resume)?;
-                return Ok(begun);
+            let found = Identity::of(&partial);
+            if let Some((held, lock)) = enter(&partial, &target, options.timeout)? {
+                let begun = Self { target, partial, parents, options, scratch: None, _lock: held };
+                return match begun.prepare(resume, lock) {
+                    Ok(()) => Ok(begun),
+                    Err(error) => begun.abandon().and(Err(error)),
+                };
+            }
+            if found.is_none() || is_empty(&partial) {
+                lay(&partial)?;
+            } else {
+                await_builder(&target, options.timeout)?;
+                refuse_foreign(&partial, found)?;
             }
         }
     }
 
-    fn prepare(&self, resume: bool) -> Result<()> {
+    fn prepare(&self, resume: bool, lock: Option<DirLock>) -> Result<()> {
+        await_builder(&self.target, self.options.timeout)?;
         sweep(&self.target);
         if !resume {
             return self.clear();
         }
-        let lock = DirLock::acquire(&self.partial, self.options.timeout)?;
         lock.map_or(Ok(()), |lock| recover(&self.partial, &lock))
     }
 
@@ -113,19 +117,22 @@ impl Construction {
             return self.abandon();
         }
         sync_tree(&self.partial)?;
+        // Those who write in the new place wait until no trace of the build is there.
+        let own = DirLock::acquire(&self.partial, self.options.timeout)?;
         loop {
             if rename_new(&self.partial, &self.target)? {
-                return self.settle(|| rename_new(&self.target, &self.partial).map(drop));
+                return self.settle(own, || rename_new(&self.target, &self.partial).map(drop));
             }
             if let Some(lock) = DirLock::acquire(&self.target, self.options.timeout)? {
-                return self.replace(&lock);
+                return self.replace(own, &lock);
             }
         }
     }
 
     /// Until the exchange, a process that dies leaves a build that goes on; from then on, the new data set, and traces
     /// that the next writer removes.
-    fn replace(&self, lock: &DirLock) -> Result<()> {
+    fn replace(&self, own: Option<DirLock>, lock: &DirLock) -> Result<()> {
+        conclude(&self.target, lock)?;
         carry_over(&self.target, &self.partial)?;
         let path = self.partial.join(BUILDING);
         let file = open_member(&path, true)?;
@@ -133,17 +140,18 @@ impl Construction {
         write_at(&file, &path, 0, lock.identity().to_string().as_bytes())?;
         sync_tree(&self.partial)?;
         exchange(&self.partial, &self.target)?;
-        self.settle(|| exchange(&self.target, &self.partial))
+        self.settle(own, || exchange(&self.target, &self.partial))
     }
 
     /// Lets the new place be durable, or goes back.
-    fn settle(&self, back: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn settle(&self, own: Option<DirLock>, back: impl FnOnce() -> Result<()>) -> Result<()> {
         if let Err(error) = sync_parents(&self.target, &self.parents) {
             back()?;
             return Err(error);
         }
         // The build is done. What cannot be removed now is removed by the next writer.
-        let _ = remove_tree(&self.partial).and_then(|()| remove_file(&self.target.join(BUILDING)));
+        let replaced = tidy(&self.target);
+        drop((own, replaced));
         Ok(())
     }
 
@@ -161,7 +169,10 @@ impl Construction {
     /// [`Error::Io`](crate::Error::Io).
     pub fn discard(mut self) -> Result<()> {
         self.scratch = None;
-        remove_tree(&self.partial)?;
+        match Build::displaced(&self.partial) {
+            Err(error) if !error.is_not_found() => return Err(error),
+            other => drop(other),
+        }
         // The first that cannot be removed is in use by others.
         let _ = self.parents.iter().try_for_each(|parent| remove_directory(parent));
         Ok(())
@@ -180,14 +191,42 @@ impl Construction {
     }
 }
 
-/// A directory of that name which no build has made is not touched.
-fn refuse_foreign(partial: &Path) -> Result<()> {
-    let mut entries = fs::read_dir(partial).at(partial)?;
-    if entries.next().is_none() || partial.join(BUILDING).symlink_metadata().is_ok() {
+/// Takes the lock of the builder of `target`, and that of the directory in which it is; `None` where there is no such
+/// directory, or it was moved meanwhile.
+fn enter(partial: &Path, target: &Path, timeout: Duration) -> Result<Option<(Held, Option<DirLock>)>> {
+    let path = partial.join(BUILDING);
+    let file = match open_member(&path, true) {
+        Err(Error::Io { source, .. }) if matches!(source.kind(), NotFound | NotADirectory) => return Ok(None),
+        other => other?,
+    };
+    let found = Identity::from(&file.metadata().at(&path)?);
+    let held = hold(file, &path, target)?;
+    let lock = DirLock::acquire(partial, timeout)?;
+    let is_there = Identity::of(&path) == Some(found);
+    Ok(is_there.then_some((held, lock)))
+}
+
+fn is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Puts a directory for a build where nothing is, unless another builder is faster. A builder's lock comes into being
+/// nowhere else: what lies there otherwise may be what another build has just replaced.
+fn lay(partial: &Path) -> Result<()> {
+    let fresh = Build::beside(partial)?;
+    create_new(&fresh.dir().join(BUILDING))?;
+    fresh.publish_new(partial, Durability::Process).map(drop)
+}
+
+/// A directory of that name which no build has made is not touched. One that was `found` before all builders of the
+/// past had tidied up, and is still there, is nothing that they have replaced.
+fn refuse_foreign(partial: &Path, found: Option<Identity>) -> Result<()> {
+    let is_build = partial.join(BUILDING).symlink_metadata().is_ok();
+    if is_build || found != Identity::of(partial) {
         return Ok(());
     }
     let what = "this directory is needed for the build, and holds files that are not a build's";
-    Err(std::io::Error::new(ErrorKind::AlreadyExists, what)).at(partial)
+    Err(std::io::Error::new(AlreadyExists, what)).at(partial)
 }
 
 /// `<target>.partial`.

@@ -13,7 +13,7 @@ use super::fs::{
 use super::leftovers::conclude_dead;
 use super::members::foreign;
 use super::{DirLock, Durability, place};
-use crate::error::{At, Result};
+use crate::error::{At, Error, Result};
 use crate::format::{BUILDING, DATA};
 use crate::options::Options;
 use crate::storage::open_member;
@@ -43,10 +43,25 @@ pub(crate) struct Build {
 impl Build {
     /// A hidden directory beside `target`, whose parents are created.
     pub fn beside(target: &Path) -> Result<Self> {
-        let (dir, parents) = (build_path(target), missing_parents(target));
-        create_directories(&dir)?;
-        let alive = DirLock::acquire(&dir, Duration::ZERO).ok().flatten();
-        Ok(Self { dir, parents, _alive: alive })
+        let parents = missing_parents(target);
+        loop {
+            let dir = build_path(target);
+            create_directories(&dir)?;
+            match DirLock::acquire(&dir, Duration::ZERO) {
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                // Until it is locked, it looks like one of a dead builder, which another removes.
+                Err(Error::Busy { .. }) => {}
+                _ if !dir.exists() => {}
+                alive => return Ok(Self { dir, parents, _alive: alive.ok().flatten() }),
+            }
+        }
+    }
+
+    /// What is at `path`, moved out of everybody's way.
+    pub fn displaced(path: &Path) -> Result<Self> {
+        let dir = build_path(path);
+        rename_over(path, &dir)?;
+        Ok(Self { dir, parents: Vec::new(), _alive: None })
     }
 
     /// Where it stands.
@@ -101,7 +116,7 @@ impl Build {
                 return Ok(());
             }
             if let Some(lock) = DirLock::acquire(target, options.timeout)? {
-                conclude_dead(target)?;
+                conclude_dead(target, &lock)?;
                 return self.replace(target, &lock, options.durability);
             }
         }
@@ -112,24 +127,33 @@ impl Build {
     pub fn replace(&self, target: &Path, _lock: &DirLock, durability: Durability) -> Result<()> {
         carry_over(target, &self.dir)?;
         let building = target.join(BUILDING);
-        if building.symlink_metadata().is_ok() {
-            // A long build syncs at its end.
+        let is_building = building.symlink_metadata().is_ok();
+        if is_building {
             link_or_copy(&building, &self.dir.join(BUILDING))?;
-            exchange(&self.dir, target)?;
-            // Its lock is on this very file, of which there may be a copy only.
-            return rename_over(&self.dir.join(BUILDING), &building);
         }
-        // Nothing is lost with the power where nothing was before.
-        if durability == Durability::Process && fs::read_dir(target).at(target)?.next().is_none() {
-            return exchange(&self.dir, target);
+        // A long build syncs at its end, and nothing is lost with the power where nothing was before.
+        let is_cheap = is_building || fs::read_dir(target).at(target)?.next().is_none();
+        let is_synced = durability == Durability::Full || !is_cheap;
+        if is_synced {
+            sync_tree(&self.dir)?;
         }
-        sync_tree(&self.dir)?;
         exchange(&self.dir, target)?;
-        let synced = sync_parents(target, &self.parents);
-        if synced.is_err() {
+        let settled = self.settle(target, is_synced, is_building);
+        if settled.is_err() {
             exchange(&self.dir, target)?;
         }
-        synced
+        settled
+    }
+
+    fn settle(&self, target: &Path, is_synced: bool, is_building: bool) -> Result<()> {
+        if is_synced {
+            sync_parents(target, &self.parents)?;
+        }
+        if !is_building {
+            return Ok(());
+        }
+        // The builder's lock is on this very file, of which there may be a copy only.
+        rename_over(&self.dir.join(BUILDING), &target.join(BUILDING))
     }
 }
 
@@ -151,10 +175,16 @@ impl Drop for Build {
 /// A hidden path beside `target` that no other build uses.
 fn build_path(target: &Path) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let mut name = OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
-    target.with_file_name(name)
+    loop {
+        let mut name = OsString::from(".");
+        name.push(target.file_name().unwrap_or_default());
+        name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+        let path = target.with_file_name(name);
+        // A dead process may have had the same number.
+        if path.symlink_metadata().is_err() {
+            return path;
+        }
+    }
 }
 
 /// A second name for a file, or the same for all that a directory holds. What is there already stays.

@@ -190,23 +190,6 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Opens a file that says who is at work, and creates it if need be.
-pub(super) fn open_lock(path: &Path) -> Result<File> {
-    pass(path)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    }
-    let file = options.open(path).at(path)?;
-    #[cfg(test)]
-    trace::entered(path);
-    Ok(file)
-}
-
 /// Removes an empty directory.
 pub(super) fn remove_directory(path: &Path) -> Result<()> {
     pass(path)?;
@@ -252,7 +235,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
     }
 }
 
-/// Renames a file, onto another if need be.
+/// Renames a file, onto another if need be, or a directory.
 pub(super) fn rename_over(from: &Path, to: &Path) -> Result<()> {
     pass(to)?;
     fs::rename(from, to).at(to)?;

@@ -24,8 +24,8 @@ pub(crate) fn has_intent(dir: &Path) -> bool {
 ///
 /// # Errors
 /// [`Error::Corrupt`] where the files are in no state that the intent explains: then nothing is changed.
-pub(crate) fn recover(dir: &Path, _lock: &DirLock) -> Result<()> {
-    conclude_dead(dir)?;
+pub(crate) fn recover(dir: &Path, lock: &DirLock) -> Result<()> {
+    conclude_dead(dir, lock)?;
     let path = dir.join(INTENT);
     let Some(text) = read_optional(&path, MAX_INTENT)? else { return Ok(()) };
     let Some(intent) = Intent::parse(&text) else { return remove_file(&path) };

@@ -30,7 +30,7 @@ impl From<Error> for PyErr {
             Error::OutOfRange { .. } => PyIndexError::new_err(message),
             Error::Dtype { .. } => PyTypeError::new_err(message),
             Error::Interrupted { .. } => SIGNALLED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(())),
-            Error::Busy { .. } => PyTimeoutError::new_err(message),
+            Error::Busy { .. } | Error::Building { .. } => PyTimeoutError::new_err(message),
             Error::WrongKind { .. }
             | Error::Shape { .. }
             | Error::Argument { .. }

@@ -21,9 +21,9 @@ def test_a_second_builder_gets_an_error_and_the_first_goes_on(path, store):
         yield from store.samples(5)
         for resume in False, True:
             for out_dir in path, str(path):
-                with unchanged(path.parent), pytest.raises(TimeoutError, match=str(path)):
+                with unchanged(path.parent), pytest.raises(TimeoutError, match=f"{path}: another builder"):
                     store.generate(out_dir, Untouched(), 2, resume=resume)
-                with unchanged(path.parent), pytest.raises(TimeoutError, match=str(path)):
+                with unchanged(path.parent), pytest.raises(TimeoutError, match=f"{path}: another builder"):
                     store.index(out_dir, sized(store.sample, 3), 2, n_jobs=2, resume=resume)
         yield from store.samples(9, 5)
 

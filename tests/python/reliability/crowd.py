@@ -10,6 +10,8 @@ import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
+BUILT = 50
+
 
 def array(writer, number):
     """What says of itself who wrote it, in which order; every fourth one has two axes."""
@@ -65,10 +67,50 @@ def open_and_check(path, count, until):
     return opened
 
 
+def build_again(path, writer, until):
+    """Build one data set again and again; how often another builder was not in the way."""
+    built = 0
+    for number in range(10**9):
+        if time.monotonic() > until:
+            return built
+        try:
+            samples = iter([np.full(number % 7 + 1, writer * 100_000 + number)] * BUILT)
+            check_build(RaggedMmap.from_generator(path, samples, 10))
+            built += 1
+        except TimeoutError as error:
+            assert str(error).startswith(f"{path}: another builder is at work"), error
+
+
+def replace_again(path, until):
+    """The same by single calls, which no builder is in the way of."""
+    replaced = 0
+    while time.monotonic() < until:
+        RaggedMmap.from_lists(path, [np.full(replaced % 5 + 1, replaced)] * BUILT)
+        replaced += 1
+    return replaced
+
+
+def read_again(path, until):
+    opened = 0
+    while time.monotonic() < until:
+        check_build(RaggedMmap(path))
+        opened += 1
+    return opened
+
+
+def check_build(built):
+    """All samples are of one builder."""
+    items = {item.tobytes() for item in built}
+    assert (len(built), len(items)) == (BUILT, 1)
+
+
 def main(action, path, *args):
     path = Path(path)
     if action == "append_all":
         append_all(path, int(args[0]), int(args[1]))
+        return
+    if action in AGAIN:
+        print(AGAIN[action](path, *map(int, args[1:]), time.monotonic() + float(args[0])))
         return
     with open(args[0], "r+b") as handle:
         count = mmap.mmap(handle.fileno(), 8)
@@ -77,6 +119,8 @@ def main(action, path, *args):
     else:
         print(open_and_check(path, count, time.monotonic() + float(args[1])))
 
+
+AGAIN = {"build": build_again, "replace": replace_again, "read": read_again}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

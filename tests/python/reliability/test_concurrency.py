@@ -4,19 +4,20 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 
 import crowd
 import numpy as np
 import pytest
 import stores
-from conftest import tree
+from conftest import names, tree
 from crowd import append_all, array, text
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, StringsMmap, verify
 from mmap_ninja import numpy as np_ninja
 from scale import scaled
 
-PROCESSES, THREADS, READERS = 8, 8, 4
+PROCESSES, THREADS, READERS, BUILDERS = 8, 8, 4, 3
 APPENDS = scaled(40, 1000)
 TURNS = scaled(300, 10_000)
 SECONDS = scaled(1.0, 60.0)
@@ -106,3 +107,35 @@ def test_readers_that_open_beside_a_writer_see_nothing_wrong(folder, tmp_path):
     assert all(int(opened) > 0 for opened, _ in answers)
     (least,) = struct.unpack("q", counter.read_bytes())
     assert len(RaggedMmap(folder / "ragged")) >= least > 0
+
+
+@pytest.fixture
+def built():
+    with stores.memory_folder() as folder:
+        crowd.replace_again(path := folder / "data", time.monotonic() + 0.01)
+        yield path
+
+
+@pytest.mark.parametrize("replacers", [0, 2])
+def test_builders_of_one_data_set_never_mix_their_samples(built, replacers):
+    crew = [("build", built, SECONDS, writer) for writer in range(BUILDERS)]
+    crew += [("replace", built, SECONDS)] * replacers + [("read", built, SECONDS)]
+    members = [begin(*member, stdout=-1, stderr=-1, text=True) for member in crew]
+    answers = [member.communicate() for member in members]
+    assert [errors for _, errors in answers] == [""] * len(crew)
+    assert sum(int(done) for done, _ in answers[:BUILDERS]) > 0
+    assert names(built.parent) == ["data"]
+    assert verify(built).ok
+
+
+def test_builders_that_are_killed_leave_nothing_that_others_trip_over(built):
+    crew = [("build", built, SECONDS, writer) for writer in range(2)] + [("read", built, SECONDS)]
+    members = [begin(*member, stdout=-1, stderr=-1, text=True) for member in crew]
+    while any(member.poll() is None for member in members):
+        victim = begin("build", built, SECONDS, BUILDERS)
+        time.sleep(0.3 + time.monotonic() % 0.3)
+        victim.kill()
+        victim.wait()
+    assert [member.communicate()[1] for member in members] == [""] * len(crew)
+    crowd.check_build(RaggedMmap.from_generator(built, iter([np.arange(3)] * crowd.BUILT), 10))
+    assert names(built.parent) == ["data"]
