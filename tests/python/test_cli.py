@@ -57,7 +57,8 @@ def test_help_names_every_command_and_has_examples(run, monkeypatch):
     + [("convert", "--kind", "sounds", "a", "b")],
 )
 def test_wrong_usage_is_one_line_and_status_2(fails, argv):
-    assert "--help`" in fails(*argv, status=2)
+    command = [name for name in argv[:1] if name in COMMANDS]
+    assert f"see `{' '.join(['mmap-ninja', *command])} --help`" in fails(*argv, status=2)
 
 
 @pytest.mark.parametrize(
