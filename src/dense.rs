@@ -10,7 +10,7 @@ use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible,
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
-use crate::storage::{Member, kind_of, open_member, read_text};
+use crate::storage::{Member, kind_of, no_data_set, open_member, read_text};
 
 /// What the text files of a dense member state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Dense {
         match kind_of(&dir)? {
             Some(Kind::Numpy | Kind::Ragged) => {}
             Some(found) => return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found }),
-            None => return Err(missing(&dir)),
+            None => return Err(no_data_set(&dir)),
         }
         let (header, data) = settle(&dir, &dir, |shape, at_rest| {
             let header = Header::of(&dir, shape.to_vec())?;
@@ -295,7 +295,7 @@ pub(crate) fn extend(
 ) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let lock = DirLock::acquire(&dir, options.timeout)?;
-    let Some(lock) = lock else { return Err(missing(&dir)) };
+    let Some(lock) = lock else { return Err(no_data_set(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
     check_size(&Member::open(&dir.join(format::DATA), false)?, &old, true)?;
@@ -364,8 +364,4 @@ fn check_fit(dir: &Path, header: &Header, chunks: &[&[u8]]) -> Result<()> {
 
 fn too_large(dir: &Path, shape: &[u64]) -> Error {
     Error::Shape { what: format!("{}: the shape {shape:?} is too large for any file", dir.display()) }
-}
-
-fn missing(dir: &Path) -> Error {
-    Error::Io { path: dir.to_owned(), source: std::io::ErrorKind::NotFound.into() }
 }

@@ -124,5 +124,7 @@ def _join(kind: str, out_dir: Path, directory: Path, keys: dict[str, str]) -> No
 def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
     if kind is None:
-        raise FileNotFoundError(errno.ENOENT, "No data set in this directory", os.fspath(directory))
+        is_there = os.path.lexists(directory)
+        reason = "No data set in this directory" if is_there else os.strerror(errno.ENOENT)
+        raise FileNotFoundError(errno.ENOENT, reason, os.fspath(directory))
     return kind

@@ -66,8 +66,8 @@ def test_wrong_usage_is_one_line_and_status_2(fails, argv):
 )
 def test_a_missing_data_set_is_one_line_that_names_it(fails, tmp_path, argv):
     (tmp_path / "empty").mkdir()
-    assert "no\\nwhere: No " in fails(*argv, tmp_path / "no\nwhere")
-    assert "empty: no data set" in fails(*argv, tmp_path / "empty").lower()
+    assert "no\\nwhere: No such file or directory\n" in fails(*argv, tmp_path / "no\nwhere")
+    assert "empty: No data set in this directory\n" in fails(*argv, tmp_path / "empty")
 
 
 @pytest.mark.parametrize("command", ["info", "head"])
@@ -144,7 +144,6 @@ def test_terminals_that_know_few_characters_get_what_they_know(tmp_path, encodin
         )
         assert done.stderr == b""
         assert b"\\u65e5\\u672c" in done.stdout or b"###" in done.stdout
-
     RaggedMmap.from_lists(tmp_path / "r", [[1], [2, 3]])
     done = subprocess.run(
         [*PROGRAM, "info", tmp_path / "r"], env=environment, capture_output=True, check=True
@@ -183,6 +182,7 @@ def test_closed_streams_are_no_traceback(tmp_path, closed, argv, status):
     done = subprocess.run([*shell, *PROGRAM, *argv, tmp_path], check=False, capture_output=True)
     assert (done.returncode, done.stderr) == (status, b"")
     assert done.stdout == b"" or "2" not in closed
+
 
 # Whatever the files hold
 
