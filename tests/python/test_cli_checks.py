@@ -17,6 +17,9 @@ def test_a_sound_data_set_is_said_to_be(run, path):
     assert (status, err) == (0, "")
     assert re.fullmatch(r"sound: string, 2 samples, [^\n]+\n", out)
     assert run("repair", path) == (0, "nothing to repair\n", "")
+    large = path.with_name("large")
+    StringsMmap.from_strings(large, ["a" * 10_000])
+    assert run("verify", large)[1].startswith("sound: string, 1 sample, 10,")
     assert run("repair", "--apply", path) == (0, "nothing to repair\n", "")
 
 
