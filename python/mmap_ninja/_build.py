@@ -17,13 +17,13 @@ from mmap_ninja import _core
 from mmap_ninja._show import count
 
 
-def progress(samples: Iterable[Any], verbose: bool, total: int | None = None) -> Any:
+def progress(samples: Iterable[Any], verbose: bool, total: int | None = None, unit: str = "sample") -> Any:
     """Show a bar while `samples` are iterated over, if `verbose`."""
     if not verbose:
         return samples
     from tqdm.auto import tqdm
 
-    return tqdm(samples, total=total if total is not None else expected(samples), unit=" samples")
+    return tqdm(samples, total=total if total is not None else expected(samples), unit=f" {unit}s")
 
 
 def expected(samples: Iterable[Any], initial: int = 0) -> int | None:

@@ -95,7 +95,7 @@ def concatenate(
     if any(os.path.realpath(directory) == partial for directory in dirs):
         raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
     with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False) as built:
-        for directory in _build.progress(dirs, verbose):
+        for directory in _build.progress(dirs, verbose, unit="map"):
             if _kind(directory) != kind:
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
