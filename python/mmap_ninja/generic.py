@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -86,6 +87,24 @@ def concatenate(
     >>> concatenate(out_dir / "both", [first.out_dir, second.out_dir])[:]
     [array([1, 2]), array([3]), array([[4, 5]])]
     """
+    with joining(out_dir, dirs, verbose, overwrite, **keys) as (kind, _):
+        pass
+    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
+    return joined
+
+
+@contextmanager
+def joining(
+    out_dir: str | PathLike[str],
+    dirs: Iterable[str | PathLike[str]],
+    verbose: bool = False,
+    overwrite: bool = True,
+    **keys: str,
+) -> Iterator[tuple[str, Path]]:
+    """The kind of joined data sets, and the directory in which they are one, which then takes the place of `out_dir`.
+
+    For the arguments, see `concatenate`.
+    """
     dirs = [Path(directory) for directory in dirs]
     if not dirs:
         raise ValueError("at least one directory is needed to concatenate")
@@ -101,8 +120,7 @@ def concatenate(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
             _join(kind, built.partial, directory, keys)
-    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
-    return joined
+        yield kind, built.partial
 
 
 def _opened(kind: str, out_dir: str | PathLike[str], mode: str, keys: dict[str, str]) -> Any:

@@ -28,7 +28,7 @@ from mmap_ninja._show import count
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._files import below
 from mmap_ninja.cli._kinds import KINDS, Kind
-from mmap_ninja.cli._made import add_overwrite, say_made
+from mmap_ninja.cli._made import NAMES, add_overwrite, say_made
 from mmap_ninja.cli._parser import positive
 
 EXAMPLES = """\
@@ -84,7 +84,7 @@ def _build_map(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace)
     with bar, work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
         built.extend(bar.over(samples, built.partial), _BATCH)
         bar.show_written(built.partial)
-        StringsMmap.from_strings(built.partial / "names", names)
+        StringsMmap.from_strings(built.partial / NAMES, names)
 
 
 def _name(file: Path, folder: Path) -> str:
