@@ -201,7 +201,7 @@ def test_a_name_that_is_no_text_is_refused(fails, folder, out):
 def test_images_need_pillow_and_say_so(fails, folder, out, monkeypatch):
     save(image(4, 4), folder / "1.png")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert "pip install mmap_ninja[images]" in fails("convert", folder, out)
+    assert 'pip install "mmap_ninja[images]>=1"' in fails("convert", folder, out)
 
 
 def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):

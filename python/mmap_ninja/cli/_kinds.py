@@ -52,7 +52,7 @@ def _read_image(file: Path) -> np.ndarray:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise ImportError("images need Pillow: pip install mmap_ninja[images]") from error
+        raise ImportError('images need Pillow: pip install "mmap_ninja[images]>=1"') from error
     try:
         with Image.open(file) as image:
             return np.asarray(_plain(ImageOps.exif_transpose(image)))
