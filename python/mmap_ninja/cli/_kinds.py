@@ -56,12 +56,11 @@ def _read_image(file: Path) -> np.ndarray:
     try:
         with Image.open(file) as image:
             return np.asarray(_plain(ImageOps.exif_transpose(image)))
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise ValueError(f"{file}: this image cannot be read") from error
     except Exception as error:  # Pillow's readers of damaged files raise whatever they run into.
-        raise ValueError(f"{file}: this image cannot be read ({error})") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = str(error).removesuffix(f" {str(file)!r}")
+        raise ValueError(f"{file}: this image cannot be read ({reason})") from error
 
 
 def _plain(image: Any) -> Any:
