@@ -20,7 +20,7 @@ from mmap_ninja.cli._parser import natural
 
 EXAMPLES = """\
   mmap-ninja head -n 3 texts
-  mmap-ninja head -n 100 --images sheet.png photos
+  mmap-ninja head -n 100 --images sheet.png images
 """
 _THUMBNAIL, _MOST_THUMBNAILS = 128, 1024
 
