@@ -34,6 +34,7 @@ class Handle:
         mode: str
         _ITEM: str
 
+        _is_closed: bool
         def __len__(self) -> int: ...
         # Python iterates by `__getitem__`, which type checkers do not know.
         def __iter__(self: "Items[T]") -> Iterator[T]: ...
@@ -86,11 +87,16 @@ class Handle:
         return self[item]
 
     def __repr__(self) -> str:
-        number = count(len(self), self._ITEM, separator="")
-        facts = [repr(str(self.out_dir)), number, *self._facts(), f"mode={self.mode!r}"]
+        facts = [repr(str(self.out_dir)), *self._summary(separator=""), f"mode={self.mode!r}"]
         return f"{type(self).__name__}({', '.join(facts)})"
 
     def _repr_html_(self) -> str | None:
+    def _summary(self, separator: str = ",") -> list[str]:
+        """What is said of the map, in a few words each."""
+        if self._is_closed:
+            return ["closed"]
+        return [count(len(self), self._ITEM, separator), *self._facts()]
+
         """What a notebook shows; None leaves it to the text."""
         from mmap_ninja import _html
 

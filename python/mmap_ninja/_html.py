@@ -9,7 +9,7 @@ import numpy as np
 
 from mmap_ninja import _core
 from mmap_ninja._image import is_image, png, thumbnail
-from mmap_ninja._show import LARGEST_VALUE, clean, count, values
+from mmap_ninja._show import LARGEST_VALUE, clean, values
 
 _IMAGES, _ROWS = 8, 5
 _SIDE, _CHARACTERS = 96, 200
@@ -28,7 +28,7 @@ def html(memmap: Any) -> str:
     """The map as HTML."""
     name = escape(type(memmap).__name__)
     place = escape(_clipped(str(memmap.out_dir)))
-    facts = escape(" · ".join([count(len(memmap), memmap._ITEM), *memmap._facts()]))
+    facts = escape(" · ".join(memmap._summary()))
     head = f"<div><b>{name}</b> <code>{place}</code><br><span style='{_MUTED}'>{facts}</span></div>"
     shown = _texts(memmap) if isinstance(memmap, _core.Strings) else _arrays(memmap)
     return f"<div style='{_BOX}'>{head}{shown}</div>"

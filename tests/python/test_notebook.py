@@ -63,6 +63,9 @@ def test_a_representation_is_one_line_that_says_what_it_is(path):
     texts = StringsMmap.from_strings(path, ["é"])
     assert repr(texts) == f"StringsMmap('{path}', 1 text, 2 B, mode='r+b')"
     assert "2 texts, zstd level 5, " in repr(StringsMmap.from_strings(path, ["a", "b"], zstd_level=5))
+    for closed in ragged, texts:
+        closed.close()
+        assert re.fullmatch(rf"\w+\('{path}', closed, mode='r\+b?'\)", repr(closed))
     assert repr(RaggedMmap("no\nwhere")) == "RaggedMmap('no\\nwhere', 0 samples, 0 B, mode='r')"
 
 
@@ -130,7 +133,8 @@ def test_maps_without_samples_are_shown(path):
     assert "0 texts · 0 B" in show(StringsMmap(path)).text
     ragged = RaggedMmap.from_lists(path, [[1]])
     ragged.close()
-    assert "0 samples" in show(ragged).text
+    assert "closed\n" in show(ragged).text
+    assert "samples" not in show(ragged).text
 
 
 @given(st.text())
