@@ -1,5 +1,6 @@
 """What all handles of maps share: builds, names of the original for indexing, members as arrays, and pickles."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -33,8 +34,8 @@ class Handle:
         out_dir: Path
         mode: str
         _ITEM: str
-
         _is_closed: bool
+
         def __len__(self) -> int: ...
         # Python iterates by `__getitem__`, which type checkers do not know.
         def __iter__(self: "Items[T]") -> Iterator[T]: ...
@@ -90,13 +91,13 @@ class Handle:
         facts = [repr(str(self.out_dir)), *self._summary(separator=""), f"mode={self.mode!r}"]
         return f"{type(self).__name__}({', '.join(facts)})"
 
-    def _repr_html_(self) -> str | None:
     def _summary(self, separator: str = ",") -> list[str]:
         """What is said of the map, in a few words each."""
         if self._is_closed:
             return ["closed"]
         return [count(len(self), self._ITEM, separator), *self._facts()]
 
+    def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the text."""
         from mmap_ninja import _html
 
@@ -143,7 +144,9 @@ class Handle:
             "overwrite": overwrite,
             **_commit(kwargs),
         }
-        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        is_built = _build.build(
+            out_dir, samples_from, batch_size, *cls._stages("from_generator", kwargs), **options
+        )
         return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
@@ -169,7 +172,7 @@ class Handle:
         For the others, and what is returned, see `from_generator`.
         """
         place = _build.same_place(out_dir)
-        stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
+        stages = (*cls._stages("from_indexable", kwargs), cls._write_shard, cls._join_shard)
         # A dictionary is trained on a whole batch; anything else is decided by the first sample.
         deciding = None if kwargs.get("zstd_train_dictionary_size") else parallel.LEAST
         options: dict[str, Any] = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
@@ -178,8 +181,11 @@ class Handle:
         return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
-    def _stages(cls, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _stages(cls, method: str, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """How a build writes its samples, and how it opens the map that an interrupted one has left."""
+        known = inspect.signature(cls._stream).parameters
+        if unknown := [name for name in options if name not in known]:
+            raise TypeError(f"{cls.__name__}.{method}() got an unexpected keyword argument '{unknown[0]}'")
         return partial(cls._stream, **options), partial(cls._reopened, **options)
 
     def _join_shard(self, shard: Path) -> None:
