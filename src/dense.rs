@@ -104,12 +104,12 @@ pub(crate) fn new_member<'a>(path: PathBuf, kind: Kind, header: &Header, chunks:
 /// One dense array in a directory.
 ///
 /// ```
-/// use mmap_ninja::{Dense, Dtype, Mode, Order};
+/// use mmap_ninja::{Dense, Dtype, Element, Mode, Order};
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("vectors");
-/// Dense::create(&path, &Dtype::of::<f32>(), &[2, 3], Order::C, bytemuck::cast_slice(&[0_f32; 6]))?;
+/// Dense::create(&path, &Dtype::of::<f32>(), &[2, 3], Order::C, Element::bytes(&[0_f32; 6]))?;
 /// let mut vectors = Dense::open(&path, Mode::ReadOnly)?;
-/// vectors.extend(&Dtype::of::<f32>(), &[1, 3], bytemuck::cast_slice(&[1_f32, 2.0, 3.0]))?;
+/// vectors.extend(&Dtype::of::<f32>(), &[1, 3], Element::bytes(&[1_f32, 2.0, 3.0]))?;
 /// assert_eq!(vectors.shape(), [3, 3]);
 /// assert_eq!(vectors.values::<f32>()?[6..], [1.0, 2.0, 3.0]);
 /// # Ok::<(), mmap_ninja::Error>(())
