@@ -12,6 +12,7 @@ import numpy as np
 
 from mmap_ninja import _build, _core, parallel
 from mmap_ninja._show import count
+from mmap_ninja._typing import Mode
 from mmap_ninja.numpy import open_existing
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Handle:
 
     if TYPE_CHECKING:
         out_dir: Path
-        mode: str
+        mode: Mode
         _ITEM: str
         _is_closed: bool
 
@@ -197,7 +198,7 @@ def _commit(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("durability", "timeout") if name in options}
 
 
-def member(memmap: Any, directory: Path, mode: str, rows: int) -> "np.memmap[Any, Any]":
+def member(memmap: Any, directory: Path, mode: Mode, rows: int) -> "np.memmap[Any, Any]":
     """The first rows of a member, opened once for as long as the handle shows so many."""
     opened: dict[Path, Any] = vars(memmap).setdefault("_members", {})
     known = opened.get(directory)

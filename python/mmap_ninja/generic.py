@@ -12,6 +12,7 @@ import numpy as np
 
 from mmap_ninja import _build, _core
 from mmap_ninja import numpy as np_ninja
+from mmap_ninja._typing import Mode
 from mmap_ninja.base import Wrapped
 from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
@@ -19,14 +20,14 @@ from mmap_ninja.string import StringsMmap
 
 @overload
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: str = "r+b"
+    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: Mode = "r+b"
 ) -> RaggedMmap | StringsMmap | np.memmap: ...
 @overload
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: str = "r+b"
+    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | Wrapped: ...
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: str = "r+b"
+    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
     """Open the data set in `out_dir`, of any kind.
 
