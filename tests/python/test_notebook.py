@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap, _image, _show
+from mmap_ninja import RaggedMmap, StringsMmap, _html, _image, _show
 from PIL import Image
 
 VOID = {"br", "img"}
@@ -95,6 +95,42 @@ def test_large_images_are_shown_small_and_keep_their_proportions(path):
     (shown,) = show(RaggedMmap.from_lists(path, [image])).images
     assert shown.shape == (48, 96, 3)
     assert np.array_equal(shown[12::24, 12::24], image[250::500, 250::500])
+
+
+def test_huge_images_are_read_at_some_places():
+    image = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10_000, 1_000_000, 3))  # 30 GB
+    assert _image.thumbnail(image, 96).shape == (1, 96, 3)
+    assert decode(re.search("src='([^']+)'", _html._figure(0, image))[1]).shape == (1, 96, 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "shown"),
+    [
+        (np.array([[True, False]]), [[255, 0]]),
+        (np.array([[[0.0], [1.0], [0.5]]], np.float32), [[0, 255, 128]]),
+        (np.array([[[0], [4095], [1024]]], np.uint16), [[0, 255, 64]]),
+        (np.array([[[0], [4095], [1024]]], ">u2"), [[0, 255, 64]]),
+        (np.array([[[0], [0]]], np.uint16), [[0, 0]]),
+    ],
+)
+def test_images_of_other_dtypes_are_shown(path, array, shown):
+    (found,) = show(RaggedMmap.from_lists(path, [array])).images
+    assert found.tolist() == shown
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.full((2, 2), 0.5),
+        np.ones((2, 2), np.uint16),
+        np.full((2, 2, 3), 1.5),
+        np.full((2, 2, 3), np.nan),
+        np.ones((2, 2, 3), np.int64),
+        np.ones((2, 2, 2), np.uint8),
+    ],
+)
+def test_what_is_no_image_is_shown_as_numbers(path, array):
+    assert show(RaggedMmap.from_lists(path, [array])).images == []
 
 
 def test_what_a_wrapper_makes_of_samples_does_not_matter(path):

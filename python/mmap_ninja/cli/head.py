@@ -32,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images",
         type=_png_file,
         metavar="FILE.png",
-        help="write thumbnails of those that look like images: uint8, (height, width) "
-        "or with 1, 3 or 4 channels",
+        help="write thumbnails of those that look like images: (height, width), or with 1, 3 or 4 channels",
     )
 
 
