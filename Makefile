@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/$(SCRIPTS)
+# On Windows, pip.exe cannot replace itself.
+PIP := $(BIN)/python -m pip
 ORIGINAL := build/original
 TORCH := build/torch
 WHEEL := build/wheel
@@ -29,7 +31,7 @@ help:
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
 
 demo: $(VENV)/.installed
-	$(BIN)/pip install -q --group demo
+	$(PIP) install -q --group demo
 	$(BIN)/python examples/demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TEXTS),--texts "$(TEXTS)")
 
 test: lint test-rust test-python
@@ -52,7 +54,7 @@ lint-workflows: $(VENV)/.tools
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor -q --offline .github/workflows
 
-test-rust:
+test-rust: $(VENV)/.tools
 	cargo test -q
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo test -q --features python
 
@@ -89,12 +91,12 @@ coverage: $(VENV)/.tools $(ORIGINAL)/.installed
 test-torch: $(VENV)/.tools
 	rm -rf $(TORCH)
 	$(BIN)/maturin build -q --release -o $(TORCH)/wheels
-	$(BIN)/pip install -q --no-deps --target $(TORCH)/site $(TORCH)/wheels/mmap_ninja-*.whl
+	$(PIP) install -q --no-deps --target $(TORCH)/site $(TORCH)/wheels/mmap_ninja-*.whl
 	PYTHONPATH=$(abspath $(TORCH)/site) $(SYSTEM_PYTHON) -m pytest -q -p no:cacheprovider tests/torch
 
 # One wheel for every Python from 3.10 on, for Linux with glibc 2.17 or later; zig is the linker that makes it so.
 wheel: $(VENV)/.tools sdist
-	$(BIN)/pip install -q --group wheel
+	$(PIP) install -q --group wheel
 	rm -f dist/*.whl
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build -q --release --zig --compatibility manylinux2014 -o dist
 	$(BIN)/auditwheel show dist/*.whl
@@ -117,15 +119,15 @@ test-wheel-%: wheel_python = $(BIN)/python
 test-wheel-%: $(VENV)/.tools $(ORIGINAL)/.installed
 	rm -rf $(WHEEL)/$*
 	$(wheel_python) -m venv --without-pip $(wheel_options) $(WHEEL)/$*
-	$(BIN)/pip --python $(WHEEL)/$* install -q dist/*.whl $(wheel_numpy)
+	$(PIP) --python $(WHEEL)/$* install -q dist/*.whl $(wheel_numpy)
 	$(WHEEL)/$*/bin/python -c "import mmap_ninja, numpy; print(mmap_ninja.__file__, numpy.__version__)"
-	$(BIN)/pip --python $(WHEEL)/$* install -q --group test $(wheel_numpy)
+	$(PIP) --python $(WHEEL)/$* install -q --group test $(wheel_numpy)
 	$(WHEEL)/$*/bin/python -m pytest -q -p no:cacheprovider
 
 # What the sdist makes must be what the clone makes.
 test-sdist: $(VENV)/.tools
 	rm -rf $(WHEEL)/sdist
-	$(BIN)/pip wheel -q --no-deps -w $(WHEEL)/sdist dist/*.tar.gz
+	$(PIP) wheel -q --no-deps -w $(WHEEL)/sdist dist/*.tar.gz
 
 package:
 	cargo package --allow-dirty
@@ -145,27 +147,27 @@ bench: $(VENV)/.installed
 
 # Warnings are errors. The examples run here with all that they need but TensorFlow and PyTorch.
 docs: $(VENV)/.installed
-	$(BIN)/pip install -q --group docs
+	$(PIP) install -q --group docs
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 	$(BIN)/python -m pytest -q tests/python/test_documentation.py
 
 # The environment with the tools and the tests' packages.
 $(VENV)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q --group dev
+	$(PIP) install -q --upgrade pip
+	$(PIP) install -q --group dev
 	@touch $@
 
 # The library, built for release and installed in that environment.
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
-	$(BIN)/pip install -q numpy tqdm
+	$(PIP) install -q numpy tqdm
 	$(BIN)/maturin develop -q --release
 	@touch $@
 
 # The original, for the tests that compare with it. Its import name is the same, so it lives by itself.
 $(ORIGINAL)/.installed:
 	$(PYTHON) -m venv $(ORIGINAL)
-	$(ORIGINAL)/$(SCRIPTS)/pip install -q mmap_ninja==0.9.0 zstandard ml_dtypes
+	$(ORIGINAL)/$(SCRIPTS)/python -m pip install -q mmap_ninja==0.9.0 zstandard ml_dtypes
 	@touch $@
 
 clean:

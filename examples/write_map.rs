@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mmap_ninja::{Compression, Dense, Dtype, Layout, Mode, Order, Ragged, Result, Sample, Strings};
+use mmap_ninja::{Compression, Dense, Dtype, Element, Layout, Mode, Order, Ragged, Result, Sample, Strings};
 
 fn main() -> Result<()> {
     let folder: PathBuf = std::env::args_os().nth(1).expect("usage: write_map FOLDER").into();
@@ -19,5 +19,5 @@ fn main() -> Result<()> {
 
     // One array.
     let values: Vec<i64> = (0..6).collect();
-    Dense::create(folder.join("array"), &Dtype::of::<i64>(), &[3, 2], Order::C, bytemuck::cast_slice(&values))
+    Dense::create(folder.join("array"), &Dtype::of::<i64>(), &[3, 2], Order::C, Element::bytes(&values))
 }

@@ -10,7 +10,7 @@ use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible,
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
-use crate::storage::{Member, kind_of, read_text};
+use crate::storage::{Member, kind_of, no_data_set, read_text};
 
 /// What the text files of a dense member state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,12 +104,12 @@ pub(crate) fn new_member<'a>(path: PathBuf, kind: Kind, header: &Header, chunks:
 /// One dense array in a directory.
 ///
 /// ```
-/// use mmap_ninja::{Dense, Dtype, Mode, Order};
+/// use mmap_ninja::{Dense, Dtype, Element, Mode, Order};
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("vectors");
-/// Dense::create(&path, &Dtype::of::<f32>(), &[2, 3], Order::C, bytemuck::cast_slice(&[0_f32; 6]))?;
+/// Dense::create(&path, &Dtype::of::<f32>(), &[2, 3], Order::C, Element::bytes(&[0_f32; 6]))?;
 /// let mut vectors = Dense::open(&path, Mode::ReadOnly)?;
-/// vectors.extend(&Dtype::of::<f32>(), &[1, 3], bytemuck::cast_slice(&[1_f32, 2.0, 3.0]))?;
+/// vectors.extend(&Dtype::of::<f32>(), &[1, 3], Element::bytes(&[1_f32, 2.0, 3.0]))?;
 /// assert_eq!(vectors.shape(), [3, 3]);
 /// assert_eq!(vectors.values::<f32>()?[6..], [1.0, 2.0, 3.0]);
 /// # Ok::<(), mmap_ninja::Error>(())
@@ -140,7 +140,7 @@ impl Dense {
         match kind_of(&dir)? {
             Some(Kind::Numpy | Kind::Ragged) => {}
             Some(found) => return Err(Error::WrongKind { path: dir, expected: Kind::Numpy, found }),
-            None => return Err(missing(&dir)),
+            None => return Err(no_data_set(&dir)),
         }
         let (header, data) = settle(&dir, &dir, |shape, at_rest| {
             let header = Header::of(&dir, shape.to_vec())?;
@@ -295,7 +295,7 @@ pub(crate) fn extend(
 ) -> Result<()> {
     let dir = crate::absolute(dir)?;
     let lock = DirLock::acquire(&dir, options.timeout)?;
-    let Some(lock) = lock else { return Err(missing(&dir)) };
+    let Some(lock) = lock else { return Err(no_data_set(&dir)) };
     commit::recover(&dir, &lock)?;
     let old = Header::read(&dir)?;
     check_size(&Member::open(&dir.join(format::DATA), false)?, &old, true)?;
@@ -364,8 +364,4 @@ fn check_fit(dir: &Path, header: &Header, chunks: &[&[u8]]) -> Result<()> {
 
 fn too_large(dir: &Path, shape: &[u64]) -> Error {
     Error::Shape { what: format!("{}: the shape {shape:?} is too large for any file", dir.display()) }
-}
-
-fn missing(dir: &Path) -> Error {
-    Error::Io { path: dir.to_owned(), source: std::io::ErrorKind::NotFound.into() }
 }

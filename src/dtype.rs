@@ -221,6 +221,12 @@ fn class_of(name: &str) -> Class {
 pub trait Element: bytemuck::Pod {
     /// NumPy's name of it.
     const NAME: &'static str;
+
+    /// The bytes of `values`, as they lie in memory and in the files.
+    #[must_use]
+    fn bytes(values: &[Self]) -> &[u8] {
+        bytemuck::cast_slice(values)
+    }
 }
 
 macro_rules! elements {

@@ -42,14 +42,14 @@
 //!
 //! # One array
 //! ```
-//! use mmap_ninja::{Dense, Dtype, Mode, Order};
+//! use mmap_ninja::{Dense, Dtype, Element, Mode, Order};
 //! # let dir = tempfile::tempdir().unwrap();
 //! # let path = dir.path().join("vectors");
 //! let float32 = Dtype::of::<f32>();
-//! Dense::create(&path, &float32, &[2, 3], Order::C, bytemuck::cast_slice(&[0_f32; 6]))?;
+//! Dense::create(&path, &float32, &[2, 3], Order::C, Element::bytes(&[0_f32; 6]))?;
 //!
 //! let mut vectors = Dense::open(&path, Mode::ReadOnly)?;
-//! vectors.extend(&float32, &[1, 3], bytemuck::cast_slice(&[1_f32, 2.0, 3.0]))?;
+//! vectors.extend(&float32, &[1, 3], Element::bytes(&[1_f32, 2.0, 3.0]))?;
 //! assert_eq!(vectors.shape(), [3, 3]);
 //! assert_eq!(vectors.values::<f32>()?[6..], [1.0, 2.0, 3.0]);
 //! # Ok::<(), mmap_ninja::Error>(())

@@ -42,7 +42,7 @@ impl<'a> Sample<'a> {
     /// ```
     #[must_use]
     pub fn new<T: Element>(values: &'a [T], shape: &'a [i64]) -> Self {
-        Self { bytes: bytemuck::cast_slice(values), shape }
+        Self { bytes: T::bytes(values), shape }
     }
 }
 

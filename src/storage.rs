@@ -169,6 +169,14 @@ fn absent(dir: &Path) -> Result<()> {
     }
 }
 
+/// That nothing can be read in `dir`: it is not there, or holds something else.
+pub(crate) fn no_data_set(dir: &Path) -> Error {
+    let not_found = io::ErrorKind::NotFound;
+    let is_there = dir.symlink_metadata().is_ok();
+    let source = if is_there { io::Error::new(not_found, "No data set in this directory") } else { not_found.into() };
+    Error::Io { path: dir.to_owned(), source }
+}
+
 /// Which directory a path leads to, to notice that it was exchanged for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity(u64, u64);

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from mmap_ninja import _core
+from mmap_ninja._show import count
 
 
-def progress(samples: Iterable[Any], verbose: bool, total: int | None = None) -> Any:
+def progress(samples: Iterable[Any], verbose: bool, total: int | None = None, unit: str = "sample") -> Any:
     """Show a bar while `samples` are iterated over, if `verbose`."""
     if not verbose:
         return samples
     from tqdm.auto import tqdm
 
-    return tqdm(samples, total=total if total is not None else expected(samples), unit=" samples")
+    return tqdm(samples, total=total if total is not None else expected(samples), unit=f" {unit}s")
 
 
 def expected(samples: Iterable[Any], initial: int = 0) -> int | None:
@@ -203,7 +204,8 @@ def construction(
 def note_safe(error: BaseException, built: Build) -> None:
     """Say what an interrupted build has left."""
     if built.stored:
-        note(error, f"{built.stored} samples are safe in {built.partial}; resume=True goes on from there")
+        what = f"{count(built.stored, 'sample')} {'is' if built.stored == 1 else 'are'} safe"
+        note(error, f"{what} in {built.partial}; resume=True goes on from there")
 
 
 def rest(sample_generator: Iterable[Any], start: int) -> Iterable[Any]:

@@ -1,5 +1,6 @@
 """What all handles of maps share: builds, names of the original for indexing, members as arrays, and pickles."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -11,6 +12,7 @@ import numpy as np
 
 from mmap_ninja import _build, _core, parallel
 from mmap_ninja._show import count
+from mmap_ninja._typing import Mode
 from mmap_ninja.numpy import open_existing
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ class Handle:
 
     if TYPE_CHECKING:
         out_dir: Path
-        mode: str
+        mode: Mode
         _ITEM: str
+        _is_closed: bool
 
         def __len__(self) -> int: ...
         # Python iterates by `__getitem__`, which type checkers do not know.
@@ -86,9 +89,14 @@ class Handle:
         return self[item]
 
     def __repr__(self) -> str:
-        number = count(len(self), self._ITEM, separator="")
-        facts = [repr(str(self.out_dir)), number, *self._facts(), f"mode={self.mode!r}"]
+        facts = [repr(str(self.out_dir)), *self._summary(separator=""), f"mode={self.mode!r}"]
         return f"{type(self).__name__}({', '.join(facts)})"
+
+    def _summary(self, separator: str = ",") -> list[str]:
+        """What is said of the map, in a few words each."""
+        if self._is_closed:
+            return ["closed"]
+        return [count(len(self), self._ITEM, separator), *self._facts()]
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the text."""
@@ -137,7 +145,9 @@ class Handle:
             "overwrite": overwrite,
             **_commit(kwargs),
         }
-        is_built = _build.build(out_dir, samples_from, batch_size, *cls._stages(kwargs), **options)
+        is_built = _build.build(
+            out_dir, samples_from, batch_size, *cls._stages("from_generator", kwargs), **options
+        )
         return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
@@ -163,7 +173,7 @@ class Handle:
         For the others, and what is returned, see `from_generator`.
         """
         place = _build.same_place(out_dir)
-        stages = (*cls._stages(kwargs), cls._write_shard, cls._join_shard)
+        stages = (*cls._stages("from_indexable", kwargs), cls._write_shard, cls._join_shard)
         # A dictionary is trained on a whole batch; anything else is decided by the first sample.
         deciding = None if kwargs.get("zstd_train_dictionary_size") else parallel.LEAST
         options: dict[str, Any] = {"verbose": verbose, "resume": resume, "overwrite": overwrite}
@@ -172,8 +182,11 @@ class Handle:
         return cls._opened(place(), **kwargs) if is_built else None
 
     @classmethod
-    def _stages(cls, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _stages(cls, method: str, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """How a build writes its samples, and how it opens the map that an interrupted one has left."""
+        known = inspect.signature(cls._stream).parameters
+        if unknown := [name for name in options if name not in known]:
+            raise TypeError(f"{cls.__name__}.{method}() got an unexpected keyword argument '{unknown[0]}'")
         return partial(cls._stream, **options), partial(cls._reopened, **options)
 
     def _join_shard(self, shard: Path) -> None:
@@ -185,7 +198,7 @@ def _commit(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("durability", "timeout") if name in options}
 
 
-def member(memmap: Any, directory: Path, mode: str, rows: int) -> "np.memmap[Any, Any]":
+def member(memmap: Any, directory: Path, mode: Mode, rows: int) -> "np.memmap[Any, Any]":
     """The first rows of a member, opened once for as long as the handle shows so many."""
     opened: dict[Path, Any] = vars(memmap).setdefault("_members", {})
     known = opened.get(directory)

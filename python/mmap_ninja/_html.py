@@ -9,11 +9,11 @@ import numpy as np
 
 from mmap_ninja import _core
 from mmap_ninja._image import is_image, png, thumbnail
-from mmap_ninja._show import LARGEST_VALUE, clean, count, values
+from mmap_ninja._show import LARGEST_VALUE, clean, values
 
 _IMAGES, _ROWS = 8, 5
 _SIDE, _CHARACTERS = 96, 200
-# Texts and images of more bytes than this are not read.
+# Texts of more bytes than this are not read.
 _LARGEST = 64 << 20
 
 # Colours are the notebook's own, so that this suits light and dark ones.
@@ -28,7 +28,7 @@ def html(memmap: Any) -> str:
     """The map as HTML."""
     name = escape(type(memmap).__name__)
     place = escape(_clipped(str(memmap.out_dir)))
-    facts = escape(" · ".join([count(len(memmap), memmap._ITEM), *memmap._facts()]))
+    facts = escape(" · ".join(memmap._summary()))
     head = f"<div><b>{name}</b> <code>{place}</code><br><span style='{_MUTED}'>{facts}</span></div>"
     shown = _texts(memmap) if isinstance(memmap, _core.Strings) else _arrays(memmap)
     return f"<div style='{_BOX}'>{head}{shown}</div>"
@@ -80,8 +80,7 @@ def _strip(images: list[np.ndarray], total: int) -> str:
 
 def _figure(index: int, image: np.ndarray) -> str:
     label = f"{index}: {'×'.join(map(str, image.shape))}"
-    picture = f"<span style='{_MUTED}'>(large)</span>" if image.nbytes > _LARGEST else _picture(image)
-    return f"<div>{picture}<div style='{_MUTED};font-size:11px'>{label}</div></div>"
+    return f"<div>{_picture(image)}<div style='{_MUTED};font-size:11px'>{label}</div></div>"
 
 
 def _picture(image: np.ndarray) -> str:

@@ -9,12 +9,43 @@ import numpy as np
 
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 _GAP = 4
+# Of an image of more pixels along a side than this, so many are looked at.
+_LARGE = 512
 
 
 def is_image(array: np.ndarray) -> bool:
-    """Whether this is uint8 of shape (height, width), or (height, width, channels) with 1, 3 or 4 channels."""
-    has_channels = array.ndim == 3 and array.shape[2] in _COLOR_TYPES
-    return array.dtype == np.uint8 and array.size > 0 and (array.ndim == 2 or has_channels)
+    """Whether this is uint8 or bool of shape (height, width), or of shape (height, width, channels).
+
+    There are 1, 3 or 4 channels then, and they may be uint16, or floats from 0 to 1, as well.
+    """
+    if array.size == 0 or array.ndim not in (2, 3):
+        return False
+    is_plain = array.dtype in (np.uint8, np.bool_)
+    if array.ndim == 2:
+        return is_plain
+    return array.shape[2] in _COLOR_TYPES and (is_plain or _is_light(array))
+
+
+def _is_light(array: np.ndarray) -> bool:
+    """Whether the channels are uint16, or floats from 0 to 1."""
+    if array.dtype.kind != "f":
+        return array.dtype.newbyteorder("=") == np.uint16
+    seen = _thinned(array, _LARGE)
+    return bool(seen.min() >= 0 and seen.max() <= 1)
+
+
+def _thinned(image: np.ndarray, most: int) -> np.ndarray:
+    """Every so many pixels, so that a side has `most` to twice as many of them."""
+    step = max(1, max(image.shape[:2]) // most)
+    return image[::step, ::step]
+
+
+def _as_bytes(pixels: np.ndarray) -> np.ndarray:
+    """Pixels as uint8. The lightest of uint16 becomes white, since few cameras use all 16 bits."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    white = max(1, int(pixels.max())) if pixels.dtype.kind == "u" else 1
+    return np.asarray(np.nan_to_num(pixels * (255 / white)).clip(0, 255).round(), np.uint8)
 
 
 def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
@@ -24,9 +55,8 @@ def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
     """
     pixels = image if image.ndim == 3 else image[..., np.newaxis]
     longest = max(side, *pixels.shape[:2])
-    step = max(1, longest // (4 * side))
     height, width = (max(1, length * side // longest) for length in pixels.shape[:2])
-    return _averaged(_averaged(pixels[::step, ::step], height, 0), width, 1)
+    return _averaged(_averaged(_as_bytes(_thinned(pixels, 4 * side)), height, 0), width, 1)
 
 
 def _averaged(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:

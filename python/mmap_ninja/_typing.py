@@ -1,12 +1,20 @@
-"""Type variables. Their defaults are for type checkers: at run time, `typing` has them from Python 3.13 on only."""
+"""What options may be, and type variables.
 
-from typing import TYPE_CHECKING, Any
+The defaults of these are for type checkers: at run time, `typing` has them from Python 3.13 on only.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+Mode: TypeAlias = Literal["r", "rb", "readonly", "r+", "r+b", "rb+", "readwrite", "c", "copyonwrite"]
+Access: TypeAlias = Literal["normal", "random", "sequential"]
+Durability: TypeAlias = Literal["process", "full"]
+Side: TypeAlias = Literal["right", "left"]
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol, TypeAlias, overload
+    from typing import Protocol, overload
 
     from numpy.typing import NDArray
     from typing_extensions import TypeVar

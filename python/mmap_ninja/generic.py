@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -11,6 +12,7 @@ import numpy as np
 
 from mmap_ninja import _build, _core
 from mmap_ninja import numpy as np_ninja
+from mmap_ninja._typing import Mode
 from mmap_ninja.base import Wrapped
 from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
@@ -18,14 +20,14 @@ from mmap_ninja.string import StringsMmap
 
 @overload
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: str = "r+b"
+    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: Mode = "r+b"
 ) -> RaggedMmap | StringsMmap | np.memmap: ...
 @overload
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: str = "r+b"
+    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | Wrapped: ...
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: str = "r+b"
+    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
     """Open the data set in `out_dir`, of any kind.
 
@@ -86,6 +88,24 @@ def concatenate(
     >>> concatenate(out_dir / "both", [first.out_dir, second.out_dir])[:]
     [array([1, 2]), array([3]), array([[4, 5]])]
     """
+    with joining(out_dir, dirs, verbose, overwrite, **keys) as (kind, _):
+        pass
+    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
+    return joined
+
+
+@contextmanager
+def joining(
+    out_dir: str | PathLike[str],
+    dirs: Iterable[str | PathLike[str]],
+    verbose: bool = False,
+    overwrite: bool = True,
+    **keys: str,
+) -> Iterator[tuple[str, Path]]:
+    """The kind of joined data sets, and the directory in which they are one, which then takes the place of `out_dir`.
+
+    For the arguments, see `concatenate`.
+    """
     dirs = [Path(directory) for directory in dirs]
     if not dirs:
         raise ValueError("at least one directory is needed to concatenate")
@@ -95,14 +115,13 @@ def concatenate(
     if any(os.path.realpath(directory) == partial for directory in dirs):
         raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
     with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False) as built:
-        for directory in _build.progress(dirs, verbose):
+        for directory in _build.progress(dirs, verbose, unit="map"):
             if _kind(directory) != kind:
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
             _join(kind, built.partial, directory, keys)
-    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
-    return joined
+        yield kind, built.partial
 
 
 def _opened(kind: str, out_dir: str | PathLike[str], mode: str, keys: dict[str, str]) -> Any:
@@ -124,5 +143,7 @@ def _join(kind: str, out_dir: Path, directory: Path, keys: dict[str, str]) -> No
 def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
     if kind is None:
-        raise FileNotFoundError(errno.ENOENT, "No data set in this directory", os.fspath(directory))
+        is_there = os.path.lexists(directory)
+        reason = "No data set in this directory" if is_there else os.strerror(errno.ENOENT)
+        raise FileNotFoundError(errno.ENOENT, reason, os.fspath(directory))
     return kind

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmap_ninja import _build, _core, parallel
 from mmap_ninja._cast import cast
+from mmap_ninja._typing import Durability, Mode, ScalarT
 
 
 @dataclass
@@ -35,11 +36,11 @@ def _empty(
 
 def from_ndarray(
     out_dir: str | PathLike[str],
-    arr: np.ndarray,
+    arr: np.ndarray[Any, np.dtype[ScalarT]],
     overwrite: bool = True,
-    durability: str = "process",
+    durability: Durability = "process",
     timeout: float = 60.0,
-) -> np.memmap:
+) -> np.memmap[Any, np.dtype[ScalarT]]:
     """Store an array in `out_dir`, in place of whatever data set is there.
 
     Args:
@@ -73,7 +74,7 @@ def from_generator(
     n: int | None = None,
     resume: bool = False,
     overwrite: bool = True,
-    durability: str = "process",
+    durability: Durability = "process",
     timeout: float = 60.0,
 ) -> np.memmap | None:
     """Stack samples of one shape along a new first axis, batch by batch.
@@ -113,7 +114,7 @@ def from_indexable(
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
-    durability: str = "process",
+    durability: Durability = "process",
     timeout: float = 60.0,
 ) -> np.memmap | None:
     """Stack the samples of anything that can be indexed along a new first axis, batch by batch.
@@ -177,7 +178,7 @@ def _stacked(out_dir: Path, samples: list[Any]) -> np.ndarray:
     return np.stack(arrays)
 
 
-def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:
+def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
     """Open the array in `out_dir`.
 
     Args:
@@ -200,7 +201,7 @@ def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:
 
 
 def extend_dir(
-    out_dir: str | PathLike[str], arr: np.ndarray, durability: str = "process", timeout: float = 60.0
+    out_dir: str | PathLike[str], arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
 ) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
@@ -218,7 +219,9 @@ def extend_dir(
     _core.extend_dense(out_dir, np.asarray(arr), durability, timeout)
 
 
-def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
+def extend(
+    np_mmap: np.memmap, arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
+) -> None:
     """Append rows to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
     For the arguments and errors, see `extend_dir`.
@@ -227,7 +230,9 @@ def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", tim
     extend_dir(directory, arr, durability, timeout)
 
 
-def append(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
+def append(
+    np_mmap: np.memmap, arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
+) -> None:
     """Append one row to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
 
     Args:

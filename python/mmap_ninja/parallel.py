@@ -70,7 +70,7 @@ class ParallelBatchCollector:
         try:
             from joblib import Parallel
         except ImportError as error:
-            raise ImportError("n_jobs needs joblib: pip install mmap_ninja[parallel]") from error
+            raise ImportError('n_jobs needs joblib: pip install "mmap_ninja[parallel]>=1"') from error
         return Parallel(n_jobs=n_jobs, **kwargs)
 
     def batches(self) -> Iterator[list[Any]]:

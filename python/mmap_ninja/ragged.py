@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmap_ninja import _build, _core, _handle, _show
-from mmap_ninja._typing import ItemT, ScalarT
+from mmap_ninja._typing import Access, Durability, ItemT, Mode, ScalarT, Side
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -73,14 +73,14 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         self,
         out_dir: str | PathLike[str],
         wrapper_fn: Callable[[Any], ItemT] | None = None,
-        mode: str = "r",
+        mode: Mode = "r",
         starts_key: str = "starts",
         ends_key: str = "ends",
         shapes_key: str = "shapes",
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
-        access: str = "normal",
-        durability: str = "process",
+        access: Access = "normal",
+        durability: Durability = "process",
         timeout: float = 60.0,
     ):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
@@ -158,7 +158,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         self,
         indices: "Indices",
         padding_value: Any = 0,
-        padding_side: str = "right",
+        padding_side: Side = "right",
         max_length: int | None = None,
         out: NDArray[ScalarT] | None = None,
     ) -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
@@ -253,16 +253,16 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         out_dir: str | PathLike[str],
         lists: Iterable[ArrayLike],
         dtype: DTypeLike | None = None,
-        mode: str = "r+",
+        mode: Mode = "r+",
         wrapper_fn: Callable[[Any], ItemT] | None = None,
         starts_key: str = "starts",
         ends_key: str = "ends",
         shapes_key: str = "shapes",
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
-        access: str = "normal",
+        access: Access = "normal",
         overwrite: bool = True,
-        durability: str = "process",
+        durability: Durability = "process",
         timeout: float = 60.0,
     ) -> "Self":
         """Store samples that are in memory, in place of whatever data set is in `out_dir`.
@@ -297,15 +297,15 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         cls,
         out_dir: Path,
         dtype: DTypeLike | None = None,
-        mode: str = "r+",
+        mode: Mode = "r+",
         wrapper_fn: Callable[..., Any] | None = None,
         starts_key: str = "starts",
         ends_key: str = "ends",
         shapes_key: str = "shapes",
         flattened_shapes_key: str = "flattened_shapes",
         copy_before_wrapper_fn: bool = True,
-        access: str = "normal",
-        durability: str = "process",
+        access: Access = "normal",
+        durability: Durability = "process",
         timeout: float = 60.0,
     ) -> _core.Stream:
         _core.check_options(mode, access, durability, timeout)
@@ -329,6 +329,6 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     @classmethod
     def _opened(
-        cls, out_dir: str | PathLike[str], dtype: DTypeLike | None = None, mode: str = "r+", **kwargs: Any
+        cls, out_dir: str | PathLike[str], dtype: DTypeLike | None = None, mode: Mode = "r+", **kwargs: Any
     ) -> "Self":
         return cls(out_dir, mode=mode, **kwargs)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmap_ninja import _build, _core, _handle, _show
+from mmap_ninja._typing import Access, Durability, Mode
 from mmap_ninja.base import BytesSlices
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
     def __init__(
         self,
         out_dir: str | PathLike[str],
-        mode: str = "r+b",
+        mode: Mode = "r+b",
         starts_key: str = "starts",
         ends_key: str = "ends",
-        access: str = "normal",
-        durability: str = "process",
+        access: Access = "normal",
+        durability: Durability = "process",
         timeout: float = 60.0,
     ):
         self._open(out_dir, mode, starts_key, ends_key, access, durability, timeout)
@@ -163,15 +164,15 @@ class StringsMmap(_handle.Handle, _core.Strings):
         cls,
         out_dir: str | PathLike[str],
         strings: Iterable[str],
-        mode: str = "r+b",
+        mode: Mode = "r+b",
         starts_key: str = "starts",
         ends_key: str = "ends",
         verbose: bool = False,
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
-        access: str = "normal",
+        access: Access = "normal",
         overwrite: bool = True,
-        durability: str = "process",
+        durability: Durability = "process",
         timeout: float = 60.0,
     ) -> "Self":
         """Store texts that are in memory, in place of whatever data set is in `out_dir`.
@@ -209,13 +210,13 @@ class StringsMmap(_handle.Handle, _core.Strings):
     def _stream(
         cls,
         out_dir: Path,
-        mode: str = "r+b",
+        mode: Mode = "r+b",
         starts_key: str = "starts",
         ends_key: str = "ends",
         zstd_level: int | None = None,
         zstd_train_dictionary_size: int | None = None,
-        access: str = "normal",
-        durability: str = "process",
+        access: Access = "normal",
+        durability: Durability = "process",
         timeout: float = 60.0,
     ) -> _core.Stream:
         _core.check_options(mode, access, durability, timeout)

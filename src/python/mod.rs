@@ -25,6 +25,8 @@ use crate::commit;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Where there is no NumPy, this is an ImportError; to look for its interface would be a panic.
+    m.py().import("numpy")?;
     commit::interrupt_by(error::is_signalled);
     // NumPy's interface is looked up here: a child forked while another thread looks it up would wait for that forever.
     numpy::dtype::<i64>(m.py()).itemsize();

@@ -313,6 +313,11 @@ impl PyRagged {
         })
     }
 
+    #[getter]
+    fn _is_closed(&self, py: Python<'_>) -> bool {
+        self.state.load(py).view.check_open().is_err()
+    }
+
     /// The dtype of all samples; None where there is nothing yet.
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {

@@ -191,6 +191,11 @@ impl PyStrings {
             Ok(())
         })
     }
+
+    #[getter]
+    fn _is_closed(&self, py: Python<'_>) -> bool {
+        self.view.load(py).check_open().is_err()
+    }
 }
 
 #[inline]

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::checksums::Checksums;
-use super::report::{Finding, Report};
+use super::report::{Finding, Report, count};
 use super::samples::Walk;
 use super::survey::{Member, Role, Survey, survey};
 use super::{Progress, verify_with};
@@ -38,7 +38,7 @@ impl fmt::Display for Repair {
         let verb = if self.is_applied { "repaired" } else { "would repair" };
         match self.actions.len() {
             0 => write!(f, "nothing to repair")?,
-            count => write!(f, "{verb} {count} places")?,
+            places => write!(f, "{verb} {}", count(places as u64, "place"))?,
         }
         for action in &self.actions {
             write!(f, "\n  {action}")?;

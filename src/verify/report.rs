@@ -120,20 +120,40 @@ impl fmt::Display for Report {
         let kind = self.kind.map_or("unknown", Kind::name);
         write!(
             f,
-            "{verdict}: {kind}, {} samples, {} bytes, {} with checksums",
-            self.samples, self.bytes, self.checked
+            "{verdict}: {kind}, {}, {}, {} with checksums",
+            count(self.samples, "sample"),
+            count(self.bytes, "byte"),
+            grouped(self.checked)
         )?;
         for finding in &self.findings {
             write!(f, "\n  {finding}")?;
         }
         if self.unlisted > 0 {
-            write!(f, "\n  and {} more", self.unlisted)?;
+            write!(f, "\n  and {} more", grouped(self.unlisted))?;
         }
         for note in &self.notes {
             write!(f, "\n  note: {note}")?;
         }
         Ok(())
     }
+}
+
+/// `1 sample`, `2,000 samples`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Findings about samples one after another, put together where they say the same of the same file.

@@ -11,7 +11,9 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order, is_possible};
 use crate::layout::Layout;
-use crate::storage::{Identity, check_directory, kind_of, open_member, read_at, read_text, size_of_member};
+use crate::storage::{
+    Identity, check_directory, kind_of, no_data_set, open_member, read_at, read_text, size_of_member,
+};
 
 /// Looks at a state that a writer may be changing this often before calling it damaged.
 const LOOKS: u32 = 5;
@@ -374,11 +376,7 @@ fn read_end(file: &std::fs::File, path: &Path, offset: u64) -> Result<i64> {
 pub(super) fn kind(dir: &Path) -> Result<std::result::Result<Kind, Finding>> {
     match kind_of(dir) {
         Ok(Some(kind)) => Ok(Ok(kind)),
-        Ok(None) if dir.symlink_metadata().is_ok() => {
-            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no data set in this directory");
-            Err(Error::Io { path: dir.to_owned(), source })
-        }
-        Ok(None) => Err(Error::Io { path: dir.to_owned(), source: std::io::ErrorKind::NotFound.into() }),
+        Ok(None) => Err(no_data_set(dir)),
         Err(error) if dir.is_dir() => Ok(Err(Finding::from_error(dir, error))),
         Err(error) => Err(error),
     }

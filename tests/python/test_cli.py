@@ -57,7 +57,8 @@ def test_help_names_every_command_and_has_examples(run, monkeypatch):
     + [("convert", "--kind", "sounds", "a", "b")],
 )
 def test_wrong_usage_is_one_line_and_status_2(fails, argv):
-    assert "--help`" in fails(*argv, status=2)
+    command = [name for name in argv[:1] if name in COMMANDS]
+    assert f"see `{' '.join(['mmap-ninja', *command])} --help`" in fails(*argv, status=2)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ def test_wrong_usage_is_one_line_and_status_2(fails, argv):
 )
 def test_a_missing_data_set_is_one_line_that_names_it(fails, tmp_path, argv):
     (tmp_path / "empty").mkdir()
-    assert "no\\nwhere: No " in fails(*argv, tmp_path / "no\nwhere")
-    assert "empty: no data set" in fails(*argv, tmp_path / "empty").lower()
+    assert "no\\nwhere: No such file or directory\n" in fails(*argv, tmp_path / "no\nwhere")
+    assert "empty: No data set in this directory\n" in fails(*argv, tmp_path / "empty")
 
 
 @pytest.mark.parametrize("command", ["info", "head"])
@@ -143,6 +144,44 @@ def test_terminals_that_know_few_characters_get_what_they_know(tmp_path, encodin
         )
         assert done.stderr == b""
         assert b"\\u65e5\\u672c" in done.stdout or b"###" in done.stdout
+    RaggedMmap.from_lists(tmp_path / "r", [[1], [2, 3]])
+    done = subprocess.run(
+        [*PROGRAM, "info", tmp_path / "r"], env=environment, capture_output=True, check=True
+    )
+    assert b"(1-2,), 2 samples" in done.stdout
+
+
+def test_ctrl_c_while_the_commands_are_loaded_ends_quietly(tmp_path):
+    code = """if True:
+        import sys
+        from mmap_ninja.cli import main
+
+        class Interrupted:
+            def find_spec(name, path, target=None):
+                raise KeyboardInterrupt
+
+        sys.meta_path.insert(0, Interrupted)
+        sys.exit(main(["info", "."]))
+    """
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("closed", "argv", "status"),
+    [
+        (">&-", ("info",), 0),
+        (">&-", ("verify",), 0),
+        ("2>&-", ("verify", "x"), 2),
+        (">&- 2>&-", ("info",), 0),
+    ],
+)
+def test_closed_streams_are_no_traceback(tmp_path, closed, argv, status):
+    StringsMmap.from_strings(tmp_path, ["a"])
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+    done = subprocess.run([*shell, *PROGRAM, *argv, tmp_path], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (status, b"")
+    assert done.stdout == b"" or "2" not in closed
 
 
 # Whatever the files hold

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import tree
 from mmap_ninja import RaggedMmap, StringsMmap
+from shell import write
 
 # verify, repair and checksums
 
@@ -16,6 +17,9 @@ def test_a_sound_data_set_is_said_to_be(run, path):
     status, out, err = run("verify", path)
     assert (status, err) == (0, "")
     assert re.fullmatch(r"sound: string, 2 samples, [^\n]+\n", out)
+    large = path.with_name("large")
+    StringsMmap.from_strings(large, ["a" * 10_000])
+    assert run("verify", large)[1].startswith("sound: string, 1 sample, 10,")
     assert run("repair", path) == (0, "nothing to repair\n", "")
     assert run("repair", "--apply", path) == (0, "nothing to repair\n", "")
 
@@ -82,6 +86,46 @@ def test_concat_joins(run, fails, tmp_path):
     assert [sample.tolist() for sample in RaggedMmap(out)] == [[1], [2, 3], [4]]
     assert "A data set is there already" in fails("concat", out, tmp_path / "b")
     assert run("concat", "--overwrite", out, tmp_path / "b") == (0, f"{out}: 1 sample, 8 B\n", "")
+
+
+def names_of(path, *names, samples=None):
+    """A map with the names of its samples."""
+    RaggedMmap.from_lists(path, samples or [[1]] * len(names))
+    if names:
+        StringsMmap.from_strings(path / "names", names)
+    return path
+
+
+def test_concat_joins_the_names_of_files(run, tmp_path):
+    out, parts = tmp_path / "out", [names_of(tmp_path / "a", "1", "2"), names_of(tmp_path / "b", "3")]
+    assert run("concat", out, *parts)[::2] == (0, "")
+    assert StringsMmap(out / "names")[:] == ["1", "2", "3"]
+    assert run("concat", "--overwrite", out, parts[1], out)[::2] == (0, "")
+    assert StringsMmap(out / "names")[:] == ["3", "1", "2", "3"]
+
+
+def test_concat_says_where_names_cannot_be_joined(run, tmp_path):
+    out, named = tmp_path / "out", names_of(tmp_path / "named", "1", "2")
+    names_of(out, "old")
+    for other in (
+        names_of(tmp_path / "bare", samples=[[1]]),
+        names_of(tmp_path / "less", "1", samples=[[1], [2]]),
+    ):
+        status, _, err = run("concat", "--overwrite", out, named, other)
+        assert (status, err) == (
+            0,
+            f"mmap-ninja: names are not joined: {other} has none for every sample\n",
+        )
+        assert not (out / "names").exists()
+        names_of(out, "old")
+
+
+def test_concat_of_maps_without_names_says_nothing_of_them(run, tmp_path):
+    bare, out = names_of(tmp_path / "bare", samples=[[1], [2]]), names_of(tmp_path / "out", "old")
+    assert run("concat", "--overwrite", out, bare)[::2] == (0, "")
+    assert not (out / "names").exists()
+    write("mine", bare / "names")
+    assert run("concat", "--overwrite", out, bare)[::2] == (0, "")
 
 
 def test_concat_refuses_what_does_not_fit(fails, tmp_path):

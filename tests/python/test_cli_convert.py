@@ -3,6 +3,7 @@
 import os
 import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -118,12 +119,34 @@ def test_convert_chooses_by_kind_and_glob(run, fails, folder, out):
     assert StringsMmap(out)[:] == ["text"]
     assert run("convert", "--kind", "texts", "--glob", "*.[pt][yx]*", "--overwrite", folder, out)[0] == 0
     assert StringsMmap(out)[:] == ["code", "text"]
-    assert "1.py" in fails("convert", "--kind", "images", "--overwrite", folder, out)
+    assert run("convert", "--glob", "*.png", "--glob", "*.gif", "--overwrite", folder, out)[0] == 0
+    assert StringsMmap(out / "names")[:] == ["1.png"]
+    save(image(4, 4), folder / "2.gif")
+    assert run("convert", "--glob", "*.png", "--glob", "*.gif", "--overwrite", folder, out)[0] == 0
+    assert StringsMmap(out / "names")[:] == ["1.png", "2.gif"]
+
+
+def test_a_kind_alone_leaves_out_other_extensions(run, fails, folder, out):
+    save(image(4, 4), folder / "1.png")
+    write("text", folder / "readme.txt")
+    status, _, err = run("convert", "--kind", "images", folder, out)
+    assert (status, err) == (0, "mmap-ninja: 1 file left out, no images by extension\n")
+    assert StringsMmap(out / "names")[:] == ["1.png"]
+    assert "readme.txt" in fails("convert", "--kind", "images", "--glob", "*.txt", "--overwrite", folder, out)
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
-@pytest.mark.parametrize("content", [b"", b"no image", "cut", "bomb", "deep"])
-def test_an_image_that_is_none_is_named_and_nothing_made(fails, folder, out, jobs, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "cannot identify image file"),
+        (b"no image", "cannot identify image file"),
+        ("cut", "truncated"),
+        ("bomb", "exceeds limit"),
+        ("deep", "do not fit uint8"),
+    ],
+)
+def test_an_image_that_is_none_is_named_and_nothing_made(fails, folder, out, jobs, content, reason):
     for number in range(40):
         save(image(4, 4), folder / f"{number}.png")
     bad = folder / "31.png"
@@ -133,12 +156,16 @@ def test_an_image_that_is_none_is_named_and_nothing_made(fails, folder, out, job
     elif content == "bomb":
         header = struct.pack(">2I5B", 100_000, 100_000, 8, 2, 0, 0, 0)
         good = (folder / "1.png").read_bytes()
-        bad.write_bytes(good[:16] + header + good[29:])
+        checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
+        bad.write_bytes(good[:16] + header + checksum + good[33:])
     elif content == "deep":
         save(np.zeros((4, 4), np.uint16), bad)
     else:
         bad.write_bytes(content)
-    assert "31.png: " in fails("convert", "-j", jobs, folder, out)
+    error = fails("convert", "-j", jobs, folder, out)
+    assert "31.png: this image cannot be read (" in error
+    assert reason in error
+    assert error.count("31.png") == 1
     assert os.listdir(folder.parent) == ["folder"]
 
 
@@ -167,6 +194,14 @@ def test_convert_into_the_folder_does_not_read_what_it_writes(run, folder):
     for _ in range(2):
         assert run("convert", "--kind", "texts", "--overwrite", folder, folder / "map")[0] == 0
         assert StringsMmap(folder / "map" / "names")[:] == ["1.txt"]
+
+
+def test_convert_does_not_write_among_the_files(fails, folder):
+    write("text", folder / "1.txt")
+    (folder.parent / "link").symlink_to(folder)
+    for out in folder, folder.parent / "link":
+        assert "give the data set one of its own" in fails("convert", "--overwrite", folder, out)
+    assert os.listdir(folder) == ["1.txt"]
 
 
 def test_convert_needs_files(fails, folder, out):
@@ -201,7 +236,7 @@ def test_a_name_that_is_no_text_is_refused(fails, folder, out):
 def test_images_need_pillow_and_say_so(fails, folder, out, monkeypatch):
     save(image(4, 4), folder / "1.png")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert "pip install mmap_ninja[images]" in fails("convert", folder, out)
+    assert 'pip install "mmap_ninja[images]>=1"' in fails("convert", folder, out)
 
 
 def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):

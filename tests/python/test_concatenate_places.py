@@ -294,6 +294,7 @@ def test_progress_is_shown_only_if_asked_for(path, store, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "3/3" in err.split("\r")[-1]
+    assert " maps/s" in err
 
 
 def test_a_full_map_of_joined_maps_can_be_joined_again(path, store):

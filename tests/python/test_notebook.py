@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap, _image, _show
+from mmap_ninja import RaggedMmap, StringsMmap, _html, _image, _show
 from PIL import Image
 
 VOID = {"br", "img"}
@@ -63,6 +63,9 @@ def test_a_representation_is_one_line_that_says_what_it_is(path):
     texts = StringsMmap.from_strings(path, ["é"])
     assert repr(texts) == f"StringsMmap('{path}', 1 text, 2 B, mode='r+b')"
     assert "2 texts, zstd level 5, " in repr(StringsMmap.from_strings(path, ["a", "b"], zstd_level=5))
+    for closed in ragged, texts:
+        closed.close()
+        assert re.fullmatch(rf"\w+\('{path}', closed, mode='r\+b?'\)", repr(closed))
     assert repr(RaggedMmap("no\nwhere")) == "RaggedMmap('no\\nwhere', 0 samples, 0 B, mode='r')"
 
 
@@ -92,6 +95,42 @@ def test_large_images_are_shown_small_and_keep_their_proportions(path):
     (shown,) = show(RaggedMmap.from_lists(path, [image])).images
     assert shown.shape == (48, 96, 3)
     assert np.array_equal(shown[12::24, 12::24], image[250::500, 250::500])
+
+
+def test_huge_images_are_read_at_some_places():
+    image = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10_000, 1_000_000, 3))  # 30 GB
+    assert _image.thumbnail(image, 96).shape == (1, 96, 3)
+    assert decode(re.search("src='([^']+)'", _html._figure(0, image))[1]).shape == (1, 96, 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "shown"),
+    [
+        (np.array([[True, False]]), [[255, 0]]),
+        (np.array([[[0.0], [1.0], [0.5]]], np.float32), [[0, 255, 128]]),
+        (np.array([[[0], [4095], [1024]]], np.uint16), [[0, 255, 64]]),
+        (np.array([[[0], [4095], [1024]]], ">u2"), [[0, 255, 64]]),
+        (np.array([[[0], [0]]], np.uint16), [[0, 0]]),
+    ],
+)
+def test_images_of_other_dtypes_are_shown(path, array, shown):
+    (found,) = show(RaggedMmap.from_lists(path, [array])).images
+    assert found.tolist() == shown
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.full((2, 2), 0.5),
+        np.ones((2, 2), np.uint16),
+        np.full((2, 2, 3), 1.5),
+        np.full((2, 2, 3), np.nan),
+        np.ones((2, 2, 3), np.int64),
+        np.ones((2, 2, 2), np.uint8),
+    ],
+)
+def test_what_is_no_image_is_shown_as_numbers(path, array):
+    assert show(RaggedMmap.from_lists(path, [array])).images == []
 
 
 def test_what_a_wrapper_makes_of_samples_does_not_matter(path):
@@ -130,7 +169,8 @@ def test_maps_without_samples_are_shown(path):
     assert "0 texts · 0 B" in show(StringsMmap(path)).text
     ragged = RaggedMmap.from_lists(path, [[1]])
     ragged.close()
-    assert "0 samples" in show(ragged).text
+    assert "closed\n" in show(ragged).text
+    assert "samples" not in show(ragged).text
 
 
 @given(st.text())

@@ -68,6 +68,23 @@ def test_importing_loads_nothing_that_is_optional():
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
+@pytest.mark.parametrize("module", ["mmap_ninja", "mmap_ninja.cli"])
+def test_without_numpy_there_is_an_import_error(module):
+    code = f"import sys; sys.modules['numpy'] = None; import {module}"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError: import of numpy")
+    assert "anic" not in done.stderr
+
+
+@pytest.mark.parametrize("method", ["from_generator", "from_indexable"])
+@pytest.mark.parametrize("cls", [RaggedMmap, StringsMmap])
+def test_an_unknown_argument_is_that_of_the_method_that_was_called(path, cls, method):
+    with pytest.raises(TypeError, match=rf"^{cls.__name__}\.{method}\(\) got an unexpected .* 'batchsize'$"):
+        getattr(cls, method)(path, ["a"], 1, batchsize=3)
+    assert not list(path.parent.iterdir())
+
+
 def builds(samples, texts, **options):
     """Every builder that shows a bar."""
     yield lambda path: RaggedMmap.from_generator(path, iter(samples), 2, **options)

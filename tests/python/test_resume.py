@@ -18,7 +18,7 @@ import building_workers
 import numpy as np
 import pytest
 from building_workers import DICTIONARY, STORES, interrupted, plain, sized, unsized
-from conftest import names, partial_of, tree
+from conftest import names, notes, partial_of, tree
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
@@ -80,6 +80,10 @@ def test_a_build_interrupted_again_and_again_ends_as_a_single_run(path, store):
     store.create(whole := path.parent / "whole", store.samples(13))
     assert tree(path) == tree(whole)
     assert names(path.parent) == ["data", "whole"]
+
+
+def test_one_sample_is_said_to_be_safe(path, store):
+    assert f"1 sample is safe in {partial_of(path)}" in notes(interrupted(store, path, store.samples(1), 1))
 
 
 def test_custom_names_are_kept(path):

@@ -64,6 +64,12 @@ def maps_that_are_made(out_dir: Path) -> None:
     assert_type(made[0], NDArray[np.uint8])
 
 
+def options_that_are_none(out_dir: Path) -> None:
+    RaggedMmap(out_dir, mode="x")  # type: ignore[arg-type]
+    StringsMmap(out_dir, access="often")  # type: ignore[arg-type]
+    RaggedMmap(out_dir, durability="maybe").padded([0], padding_side="top")  # type: ignore[arg-type]
+
+
 def texts(out_dir: Path) -> None:
     texts = StringsMmap.from_strings(out_dir, ["one", "zwei"], zstd_level=3)
     assert_type(texts, StringsMmap)
@@ -76,7 +82,9 @@ def texts(out_dir: Path) -> None:
 
 
 def functions(out_dir: Path) -> None:
-    np_from_ndarray(out_dir, np.zeros((2, 3)))[0] = 1
+    stored = np_from_ndarray(out_dir, np.zeros((2, 3), np.float32))
+    assert_type(stored, np.memmap[Any, np.dtype[np.float32]])
+    stored[0] = 1
     joined = concatenate(out_dir / "all", [out_dir / "a", out_dir / "b"])
     assert_type(len(joined), int)
     opened = open_existing(out_dir)

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 
 from mmap_ninja._show import clean
-from mmap_ninja.cli._parser import parser
 
 # What data, files and arguments can be blamed for. Anything else is a mistake of this program, and shows where.
 _EXPECTED = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
@@ -22,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 where all is well, 1 where something is wrong with a data set or a file, 2 for wrong usage, 130 after Ctrl-C,
         141 where nobody reads the output any more.
     """
+    _open_closed_streams()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -39,7 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _open_closed_streams() -> None:
+    """Let what is written to a stream that is closed, as `>&-` does, go nowhere."""
+    for name in "stdout", "stderr":
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - it stays open
+
+
 def _run(argv: Sequence[str] | None) -> int:
+    # Here, where Ctrl-C is heeded.
+    from mmap_ninja.cli._parser import parser
+
     try:
         arguments = parser().parse_args(argv)
     except SystemExit as end:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,17 @@ def write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def below(folder: Path, pattern: str, without: Path) -> list[Path]:
-    """The files in a folder and its folders whose names match, in natural order: `2.png` before `10.png`.
+def below(folder: Path, patterns: Iterable[str], without: Path) -> list[Path]:
+    """The files in a folder and its folders whose names match one of the patterns, in natural order: `2.png` before `10.png`.
 
     Hidden ones are left out, and links to folders are not followed.
 
     Args:
         without: a directory that is left out.
     """
-    found = (path for path in _walk(folder, without) if fnmatch(path.name, pattern))
+    found = (
+        path for path in _walk(folder, without) if any(fnmatch(path.name, pattern) for pattern in patterns)
+    )
     return sorted(found, key=lambda path: (natural_key(path.relative_to(folder)), str(path)))
 
 

@@ -52,16 +52,15 @@ def _read_image(file: Path) -> np.ndarray:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise ImportError("images need Pillow: pip install mmap_ninja[images]") from error
+        raise ImportError('images need Pillow: pip install "mmap_ninja[images]>=1"') from error
     try:
         with Image.open(file) as image:
             return np.asarray(_plain(ImageOps.exif_transpose(image)))
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise ValueError(f"{file}: this image cannot be read") from error
     except Exception as error:  # Pillow's readers of damaged files raise whatever they run into.
-        raise ValueError(f"{file}: this image cannot be read ({error})") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = str(error).removesuffix(f" {str(file)!r}")
+        raise ValueError(f"{file}: this image cannot be read ({reason})") from error
 
 
 def _plain(image: Any) -> Any:

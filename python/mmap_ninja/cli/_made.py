@@ -6,6 +6,9 @@ from pathlib import Path
 from mmap_ninja._show import clean, count, size
 from mmap_ninja.cli._data import opened, samples_in
 
+# The data set, in that of the samples, that tells which file each of them was.
+NAMES = "names"
+
 
 def add_overwrite(parser: argparse.ArgumentParser, where: str) -> None:
     """The option that permits a data set to be replaced."""

@@ -1,7 +1,7 @@
 """The commands and what they have in common."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mmap_ninja._core import __version__
 from mmap_ninja._show import clean
@@ -19,7 +19,13 @@ examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the arguments."""
+    """Says in one line what is wrong with the arguments, and which command's help tells more."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"mmap-ninja: {clean(message)}; see `{self.prog} --help`\n")

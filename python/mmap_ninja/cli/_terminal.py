@@ -29,7 +29,16 @@ def cut(line: str, columns: int | None) -> str:
     ends = list(accumulate(map(_columns_of, line[: MOST * columns])))
     if len(ends) == len(line) and (not ends or ends[-1] <= columns):
         return line
-    return line[: bisect_right(ends, columns - 1)] + "…"
+    return line[: bisect_right(ends, columns - 1)] + or_else("…", "~")
+
+
+def or_else(text: str, plain: str) -> str:
+    """`text`; `plain` where the output has not its characters."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return plain
+    return text
 
 
 def _columns_of(character: str) -> int:
@@ -53,8 +62,4 @@ def _bar(share: float, room: int) -> str:
     """A bar of eighths of columns; whatever is more than nothing is seen."""
     eighths = round(share * room * 8) or (share > 0)
     bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-    try:
-        bar.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return "#" * (-(-eighths // 8))
-    return bar
+    return or_else(bar, "#" * (-(-eighths // 8)))

@@ -7,14 +7,16 @@ needs Pillow. Texts are read as UTF-8 and stored as they are.
 
 Files are taken from FOLDER and the folders in it, in natural order: 2.png
 comes before 10.png, and a/2.png before b/1.png. Hidden files are left out, and
-links to folders are not followed. Without --kind, the extension tells what a
-file is, and files with others are left out. DIR/names is a data set of texts
-that tells which file each sample was, relative to FOLDER.
+links to folders are not followed. The extension tells what a file is, and
+files with others are left out; --kind with --glob takes all that match.
+DIR/names is a data set of texts that tells which file each sample was,
+relative to FOLDER.
 
 If a file cannot be read, nothing is made, and the error names the file.
 """
 
 import argparse
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -28,7 +30,7 @@ from mmap_ninja._show import count
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._files import below
 from mmap_ninja.cli._kinds import KINDS, Kind
-from mmap_ninja.cli._made import add_overwrite, say_made
+from mmap_ninja.cli._made import NAMES, add_overwrite, say_made
 from mmap_ninja.cli._parser import positive
 
 EXAMPLES = """\
@@ -42,9 +44,12 @@ _BATCH = 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the files are")
     parser.add_argument("out", metavar="DIR", type=Path, help="the directory of the new data set")
-    parser.add_argument("--kind", choices=KINDS, help="what the files are, whatever their extensions")
+    parser.add_argument("--kind", choices=KINDS, help="what the files are, where there are several kinds")
     parser.add_argument(
-        "--glob", default="*", metavar="PATTERN", help="take files with such names, like '*.jpg'"
+        "--glob",
+        action="append",
+        metavar="PATTERN",
+        help="take files with such names, like '*.jpg'; may be given again for more",
     )
     parser.add_argument(
         "-j", type=positive, default=1, metavar="N", help="read N files at the same time (default: 1)"
@@ -56,9 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
     folder, out = arguments.folder, arguments.out
     if not arguments.overwrite:
         _build.refuse_existing(out)
-    found = below(folder, arguments.glob, without=out)
+    if os.path.realpath(folder) == os.path.realpath(out):
+        raise ValueError(f"{out}: the files are in this directory; give the data set one of its own")
+    found = below(folder, arguments.glob or ["*"], without=out)
     name = arguments.kind or _kind_of(found, folder)
-    files = found if arguments.kind else [file for file in found if KINDS[name].is_likely(file)]
+    is_chosen = arguments.kind and arguments.glob
+    files = found if is_chosen else [file for file in found if KINDS[name].is_likely(file)]
     if not files:
         raise ValueError(f"{folder}: no files to convert")
     _build_map(KINDS[name], files, arguments)
@@ -84,7 +92,7 @@ def _build_map(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace)
     with bar, work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
         built.extend(bar.over(samples, built.partial), _BATCH)
         bar.show_written(built.partial)
-        StringsMmap.from_strings(built.partial / "names", names)
+        StringsMmap.from_strings(built.partial / NAMES, names)
 
 
 def _name(file: Path, folder: Path) -> str:

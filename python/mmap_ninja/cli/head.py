@@ -20,7 +20,7 @@ from mmap_ninja.cli._parser import natural
 
 EXAMPLES = """\
   mmap-ninja head -n 3 texts
-  mmap-ninja head -n 100 --images sheet.png photos
+  mmap-ninja head -n 100 --images sheet.png images
 """
 _THUMBNAIL, _MOST_THUMBNAILS = 128, 1024
 
@@ -32,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images",
         type=_png_file,
         metavar="FILE.png",
-        help="write thumbnails of those that look like images: uint8, (height, width) "
-        "or with 1, 3 or 4 channels",
+        help="write thumbnails of those that look like images: (height, width), or with 1, 3 or 4 channels",
     )
 
 

@@ -115,4 +115,6 @@ def _range(group: dict[str, Any]) -> str:
 
 
 def _interval(low: int, high: int, separator: str = "") -> str:
-    return f"{low:{separator}}" if low == high else f"{low:{separator}}–{high:{separator}}"
+    if low == high:
+        return f"{low:{separator}}"
+    return f"{low:{separator}}{_terminal.or_else('–', '-')}{high:{separator}}"
