@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -101,10 +102,13 @@ impl Intake for RowIntake {
 
     fn sink(&mut self, py: Python<'_>, first: &mut Block) -> PyResult<Box<dyn Sink>> {
         if let Kind::Open(runs) = &self.kind {
-            let descr = common(py, runs)?;
-            if runs.len() > 1 {
+            let descr = if let [(only, _)] = runs.as_slice() {
+                only.bind(py).clone()
+            } else {
+                let descr = common(py, runs)?;
                 first.set_bytes(cast_runs(py, runs, first.bytes(), &descr)?);
-            }
+                descr
+            };
             let dtype = from_numpy(&descr)?;
             self.kind = Kind::Settled(descr.unbind(), dtype);
         }
@@ -120,7 +124,7 @@ impl Intake for RowIntake {
     }
 }
 
-/// The dtype that `numpy.stack` would give arrays of these.
+/// The dtype that `numpy.stack` would give arrays of these, which is in the machine's byte order whatever theirs is.
 fn common<'py>(py: Python<'py>, runs: &[(Py<PyArrayDescr>, usize)]) -> PyResult<Bound<'py, PyArrayDescr>> {
     let descrs = PyTuple::new(py, runs.iter().map(|(descr, _)| descr))?;
     Ok(py.import("numpy")?.call_method1("result_type", descrs)?.cast_into::<PyArrayDescr>()?)
@@ -134,7 +138,10 @@ fn cast_runs(
     descr: &Bound<'_, PyArrayDescr>,
 ) -> PyResult<Vec<u8>> {
     let numpy = py.import("numpy")?;
+    let elements: usize = runs.iter().map(|(from, len)| len / from.bind(py).itemsize().max(1)).sum();
     let mut cast = Vec::new();
+    let size = elements.saturating_mul(descr.itemsize());
+    cast.try_reserve_exact(size).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
     for (from, len) in runs.iter().filter(|(_, len)| *len > 0) {
         let run;
         (run, rest) = rest.split_at(*len);

@@ -1,0 +1,41 @@
+"""Dense arrays that are built row by row: the bytes of the rows, whatever they are made of and whoever stores them."""
+
+import numpy as np
+import pytest
+from building_workers import sized
+from conftest import assert_identical, names, tree, unchanged, values
+from mmap_ninja import RaggedMmap
+from mmap_ninja import numpy as np_ninja
+
+BUILDS = {
+    "generator": lambda path, rows, batch_size: np_ninja.from_generator(path, iter(rows), batch_size),
+    "indexable": lambda path, rows, batch_size: np_ninja.from_indexable(path, rows, batch_size),
+    "workers": lambda path, rows, batch_size: np_ninja.from_indexable(path, rows, batch_size, n_jobs=2),
+}
+DTYPES = [
+    *(">i2", ">i8", ">u4", ">f4", ">f8", ">c8", ">M8[s]", ">m8[10us]", ">U2"),
+    *("<i2", "<f8", "<U2", "S3", "?", "V5"),
+    [("a", ">i4"), ("b", "S3")],
+    [("a", "<i4"), ("b", ">f8", (2,))],
+    np.dtype([("a", "i1"), ("b", ">i8")], align=True),
+]
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_rows_of_any_dtype_and_byte_order_are_those_of_a_single_array(path, kind, dtype):
+    whole = np.zeros((8, 2, 3), dtype)
+    for index in range(8):
+        whole[index] = values(dtype, (2, 3), index)
+    np_ninja.from_ndarray(path.parent / "whole", whole)
+    for batch_size in [1, 3, 8]:
+        assert_identical(BUILDS[kind](path, list(whole), batch_size), whole)
+        assert tree(path) == tree(path.parent / "whole")
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+@pytest.mark.parametrize("orders", [">><", "><>", "<>>", "<><"])
+def test_rows_of_both_byte_orders_keep_their_values(path, kind, orders):
+    rows = [np.arange(3, dtype=f"{orders[index % 3]}i4") + index for index in range(9)]
+    for batch_size in [3, 9]:
+        assert_identical(BUILDS[kind](path, rows, batch_size), np.stack(rows))
