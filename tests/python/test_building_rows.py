@@ -39,3 +39,19 @@ def test_rows_of_both_byte_orders_keep_their_values(path, kind, orders):
     rows = [np.arange(3, dtype=f"{orders[index % 3]}i4") + index for index in range(9)]
     for batch_size in [3, 9]:
         assert_identical(BUILDS[kind](path, rows, batch_size), np.stack(rows))
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+def test_integers_among_floats_are_stored_exactly(path, kind):
+    """A float holds none of the odd ones."""
+    rows = [np.array([0, index]) for index in range(4)]
+    rows += [np.array([2.0, 3.0]) if index % 2 else np.array([2**53 + 1, 2**62 + 1]) for index in range(8)]
+    built = BUILDS[kind](path, rows, 4)
+    assert built.tolist() == [row.tolist() for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["indexable", "workers"])
+def test_the_row_that_does_not_fit_is_named(path, kind):
+    rows = sized(lambda index: np.zeros(4 if index == 7 else 3), 9)
+    with pytest.raises(ValueError, match=r"sample 7 has the shape \[4\]"):
+        BUILDS[kind](path, rows, 2)
