@@ -60,7 +60,7 @@ def from_ndarray(
     """
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, np.asarray(arr), durability, timeout)
+    _core.create_dense(out_dir, arr, durability, timeout)
     return open_existing(out_dir, mode="r+")
 
 
@@ -203,7 +203,7 @@ def extend_dir(
         TypeError, OverflowError: the values do not survive the cast to the stored dtype.
         TimeoutError: another writer held the directory all the time; nothing was written.
     """
-    _core.extend_dense(out_dir, np.asarray(arr), durability, timeout)
+    _core.extend_dense(out_dir, arr, durability, timeout)
 
 
 def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
@@ -211,8 +211,7 @@ def extend(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", tim
 
     For the arguments and errors, see `extend_dir`.
     """
-    directory = Path(np_mmap.filename).parent  # type: ignore[arg-type]  # None is refused
-    extend_dir(directory, arr, durability, timeout)
+    extend_dir(_directory(np_mmap), arr, durability, timeout)
 
 
 def append(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", timeout: float = 60.0) -> None:
@@ -223,4 +222,8 @@ def append(np_mmap: np.memmap, arr: np.ndarray, durability: str = "process", tim
 
     For the others, and the errors, see `extend_dir`.
     """
-    extend(np_mmap, np.asarray(arr)[np.newaxis], durability, timeout)
+    _core.extend_dense(_directory(np_mmap), [arr], durability, timeout)
+
+
+def _directory(np_mmap: np.memmap) -> Path:
+    return Path(np_mmap.filename).parent  # type: ignore[arg-type]  # None is refused

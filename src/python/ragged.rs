@@ -355,7 +355,7 @@ type Change<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 fn change<'py>(py: Python<'py>, state: &State, index: usize, value: &Bound<'py, PyAny>) -> PyResult<Change<'py>> {
     let sample = state.view.get(index)?;
     let descr = state.descr()?;
-    let value = to_array(value)?;
+    let value = to_array(value, || place(&state.view.dir, index))?;
     let found: &[i64] = bytemuck::cast_slice(value.shape());
     let row = [i64::try_from(value.len())?];
     let is_row = found == row && sample.shape.len() > 1 && sample.shape.iter().product::<i64>() == row[0];

@@ -218,6 +218,19 @@ def test_a_generator_may_fill_its_lists_again_at_once(path):
         assert wrong == []
 
 
+@pytest.mark.parametrize("kind", REUSED)
+def test_an_iterator_may_do_so_where_all_samples_are_stored_at_once(path, kind):
+    def reusing():
+        buffer = np.zeros(20)
+        for number in range(5):
+            buffer[:] = number
+            yield REUSED[kind](buffer)
+
+    ragged = RaggedMmap.from_lists(path, reusing())
+    ragged.extend(reusing())
+    assert [item[0] for item in ragged] == [*range(5)] * 2
+
+
 @pytest.mark.parametrize("position", [0, 4])
 def test_a_sample_may_be_larger_than_what_is_in_memory_at_once(path, position):
     samples = [np.full(3, index, "uint8") for index in range(6)]

@@ -50,6 +50,74 @@ def test_integers_among_floats_are_stored_exactly(path, kind):
     assert built.tolist() == [row.tolist() for row in rows]
 
 
+MASKED = np.ma.array([1, 2, 3], mask=[0, 1, 0])
+MASKS = {
+    "an array": MASKED,
+    "a list": [MASKED[0], np.ma.masked, MASKED[2]],
+    "within lists": [[[1, 2, 3], MASKED]],
+}
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.filterwarnings("ignore:.*masked element")
+def test_masks_are_refused_by_builds(path, kind, mask):
+    rows = [np.ones(np.shape(MASKS[mask]), int)] * 9
+    rows[7] = MASKS[mask]
+    with pytest.raises(TypeError, match=rf"{path}.*sample 7.*mask"):
+        BUILDS[kind](path, rows, 2)
+    assert not path.exists()
+
+
+def test_masks_are_refused_by_everything_that_stores_an_array(path):
+    for value in MASKED, [MASKED, MASKED], [[1, 2, 3], MASKED]:
+        with pytest.raises(TypeError, match=rf"{path}.*mask"):
+            np_ninja.from_ndarray(path, value)
+    assert names(path.parent) == []
+    stored = np_ninja.from_ndarray(path, np.zeros((1, 3), int))
+    with unchanged(path):
+        for store in [
+            lambda: np_ninja.append(stored, MASKED),
+            lambda: np_ninja.extend(stored, MASKED[np.newaxis]),
+            lambda: np_ninja.extend_dir(path, [MASKED]),
+        ]:
+            with pytest.raises(TypeError, match=rf"{path}.*mask"):
+                store()
+    with pytest.raises(TypeError, match="sample 1.*mask"):
+        RaggedMmap.from_lists(path.parent / "ragged", [[1], [MASKED, [1, 2, 3]]])
+
+
+class Segmented:
+    """What a Series of pandas looks like: an array to NumPy, with something else called `mask`."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def mask(self):
+        raise AssertionError("this is no mask")
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def test_what_only_has_something_called_mask_is_stored(path):
+    sample = np.arange(3)
+    assert_identical(RaggedMmap.from_lists(path, [Segmented(sample)])[0], sample)
+    assert_identical(np_ninja.from_generator(path, [Segmented(sample)], 1)[0], sample)
+    assert_identical(np_ninja.from_ndarray(path, Segmented(sample)), sample)
+    np_ninja.append(stored := np_ninja.from_ndarray(path, sample[np.newaxis]), Segmented(sample))
+    assert np_ninja.open_existing(path).tolist() == [*stored.tolist(), [0, 1, 2]]
+
+
+def test_a_row_may_be_anything_that_numpy_makes_an_array_of(path):
+    stored = np_ninja.from_ndarray(path, np.zeros((1, 2), ">i4"))
+    for row in [1, 2], (3, 4), np.array([5, 6], "<i8"), np.array([[7, 8]])[0], memoryview(np.array([9, 9])):
+        np_ninja.append(stored, row)
+    assert np_ninja.open_existing(path).tolist() == [[0, 0], [1, 2], [3, 4], [5, 6], [7, 8], [9, 9]]
+    np_ninja.append(np_ninja.from_ndarray(path, np.zeros(1)), 5)
+    assert np_ninja.open_existing(path).tolist() == [0, 5]
+
+
 @pytest.mark.parametrize("kind", ["indexable", "workers"])
 def test_the_row_that_does_not_fit_is_named(path, kind):
     rows = sized(lambda index: np.zeros(4 if index == 7 else 3), 9)
