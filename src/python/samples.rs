@@ -143,6 +143,7 @@ pub fn bytes<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a [u8] {
     }
     // SAFETY: the array is contiguous, so that its elements fill `len` bytes from its data pointer on, and the
     // reference keeps it alive. Python code that changes the elements meanwhile changes what is written, as with
-    // any array that is shared between threads.
+    // any array that is shared between threads. NumPy gives the memory back while there is a reference only to
+    // `resize(refcheck=False)`, with which the caller vouches that nobody uses it.
     unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).fields.data.cast::<u8>(), len) }
 }
