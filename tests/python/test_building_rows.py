@@ -109,6 +109,14 @@ def test_what_only_has_something_called_mask_is_stored(path):
     assert np_ninja.open_existing(path).tolist() == [*stored.tolist(), [0, 1, 2]]
 
 
+@pytest.mark.parametrize("kind", BUILDS)
+def test_rows_of_so_many_axes_that_no_array_could_hold_them_are_refused(path, kind):
+    np_ninja.from_ndarray(path, np.arange(3))
+    with unchanged(path.parent), pytest.raises(ValueError, match=rf"{path}.*sample 0.*64 axes"):
+        BUILDS[kind](path, [np.zeros((1,) * 64)] * 3, 1)
+    assert BUILDS[kind](path, [np.zeros((1,) * 63)] * 3, 1).ndim == 64
+
+
 def test_a_row_may_be_anything_that_numpy_makes_an_array_of(path):
     stored = np_ninja.from_ndarray(path, np.zeros((1, 2), ">i4"))
     for row in [1, 2], (3, 4), np.array([5, 6], "<i8"), np.array([[7, 8]])[0], memoryview(np.array([9, 9])):

@@ -12,7 +12,7 @@ use super::intake::{Held, Intake};
 use crate::dense::Dense;
 use crate::dtype::Dtype;
 use crate::error::Error;
-use crate::format::Order;
+use crate::format::{MAX_AXES, Order};
 use crate::mapping::Mode;
 use crate::options::Options;
 use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
@@ -56,11 +56,16 @@ impl RowIntake {
 
     fn check_shape(&mut self, array: &Bound<'_, PyUntypedArray>, index: usize) -> PyResult<()> {
         let found: &[i64] = bytemuck::cast_slice(array.shape());
+        let place = || place(&self.dir, index);
+        if found.len() >= MAX_AXES {
+            let what = format!("{}: {} axes are too many for a row of an array", place(), found.len());
+            return Err(Error::Shape { what }.into());
+        }
         let expected = self.shape.get_or_insert_with(|| found.to_vec());
         if found == expected {
             return Ok(());
         }
-        let place = place(&self.dir, index);
+        let place = place();
         let what = format!("{place} has the shape {found:?}, the first one has {expected:?}");
         Err(Error::Shape { what }.into())
     }
