@@ -164,16 +164,21 @@ def shares(start: int, stop: int | None, step: int, workers: int) -> Iterator[ra
 def samples(indexable: Any, start: int = 0) -> Iterator[Any]:
     """The samples from an index on."""
     length = length_of(indexable)
-    if length is not None and length < start:
-        raise ValueError(
-            f"there are {length} samples, but {start} are stored already; resume the build they are from"
-        )
+    _check_length(length, start)
     load = partial(_load, as_indexable(indexable), length)
     for index in count(start) if length is None else range(start, length):
         sample = load(index)
         if sample is EXHAUSTED:
             return
         yield sample
+
+
+def _check_length(length: int | None, stored: int) -> None:
+    """Refuse to resume a build with an indexable that is too short to be the one it is from."""
+    if length is not None and length < stored:
+        raise ValueError(
+            f"there are {length} samples, but {stored} are stored already; resume the build they are from"
+        )
 
 
 def _load(indexable: Any, length: int | None, index: int) -> Any:
@@ -223,6 +228,7 @@ def build(
         out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
     ) as built:
         folder = built.scratch()
+        _check_length(length, built.stored)
         if not built.stored:
             first = islice(samples(indexable), min(deciding or batch_size, batch_size))
             with _results(run, _starts(run, length), folder):
