@@ -30,12 +30,14 @@ pub(crate) struct NewMember<'a> {
     pub padded: bool,
 }
 
-/// A directory under construction. What is still in its place when it is dropped is removed.
+/// A directory under construction. What is still in its place when it is dropped is removed, but not by a child that
+/// was forked meanwhile.
 #[derive(Debug)]
 pub(crate) struct Build {
     dir: PathBuf,
     /// Directories above it that came into being with it, the lowest first.
     parents: Vec<PathBuf>,
+    builder: u32,
     /// Says that the builder lives, where the file system has locks.
     _alive: Option<DirLock>,
 }
@@ -46,7 +48,7 @@ impl Build {
         let (dir, parents) = (build_path(target), missing_parents(target));
         create_directories(&dir)?;
         let alive = DirLock::acquire(&dir, Duration::ZERO).ok().flatten();
-        Ok(Self { dir, parents, _alive: alive })
+        Ok(Self { dir, parents, builder: std::process::id(), _alive: alive })
     }
 
     /// Where it stands.
@@ -143,8 +145,10 @@ pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
 
 impl Drop for Build {
     fn drop(&mut self) {
-        // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
-        let _ = remove_tree(&self.dir);
+        if self.builder == std::process::id() {
+            // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
+            let _ = remove_tree(&self.dir);
+        }
     }
 }
 

@@ -5,12 +5,11 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 
 import building_workers
 import numpy as np
 import pytest
-from building_workers import interrupted, plain, sized
+from building_workers import interrupted, plain, sized, wait_until, written
 from conftest import Untouched, names, partial_of, tree, unchanged
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
@@ -38,22 +37,6 @@ def test_a_second_builder_gets_an_error_and_the_first_goes_on(path, store):
     store.create(whole := path.parent / "whole", store.samples(9))
     assert tree(path) == tree(whole)
     assert names(path.parent) == ["data", "whole"]
-
-
-def written(store, path):
-    """Samples of a build at work; None while it writes."""
-    partial = partial_of(path)
-    if (partial / "type.ninja").exists() and not (partial / "append.ninja").exists():
-        return len(store.show(partial))
-    return None
-
-
-def wait_until(condition):
-    """Fail if that takes more than 20 s."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < 20
-        time.sleep(0.001)
 
 
 def test_a_second_process_gets_an_error_as_well(path):
