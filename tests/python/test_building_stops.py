@@ -19,6 +19,48 @@ from mmap_ninja import numpy as np_ninja
 fcntl = pytest.importorskip("fcntl")
 
 
+def locking(store, path, count, locked, rest=()):
+    """Samples; after `count` of them, the build's directory is locked by somebody else."""
+    yield from store.samples(count)
+    building_workers.wait_until(lambda: (partial_of(path) / "type.ninja").exists())
+    locked.append(os.open(partial_of(path), os.O_RDONLY))
+    fcntl.flock(locked[0], fcntl.LOCK_EX)
+    yield from store.samples(count + 6, count)
+    yield from rest
+
+
+def press_soon():
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+def pressing():
+    """A generator that is interrupted itself."""
+    time.sleep(0.2)
+    signal.raise_signal(signal.SIGINT)
+    yield
+
+
+@pytest.mark.parametrize("is_in_generator", [False, True])
+def test_an_interrupt_is_heeded_while_another_writer_is_waited_for(path, store, is_in_generator):
+    locked, begun = [], time.monotonic()
+    samples = locking(store, path, 3, locked, pressing() if is_in_generator else ())
+    if not is_in_generator:
+        press_soon()
+    with pytest.raises(KeyboardInterrupt):
+        store.generate(path, samples, 2, timeout=40)
+    assert time.monotonic() - begun < 20
+    os.close(locked[0])
+    assert len(store.generate(path, iter(store.samples(9)), 2, resume=True)) == 9
+
+
+def test_another_writer_is_waited_for_once(path, store):
+    locked, begun = [], time.monotonic()
+    with pytest.raises(TimeoutError, match=str(partial_of(path))):
+        store.generate(path, locking(store, path, 3, locked), 2, timeout=2)
+    assert time.monotonic() - begun < 3.8
+    os.close(locked[0])
+
+
 class Own(BaseException):
     """No `Exception`."""
 
