@@ -95,3 +95,42 @@ def test_a_build_is_not_resumed_with_fewer_samples_than_it_has(path, store, n_jo
         store.index(path, sized(store.sample, 20), 10, n_jobs=n_jobs, resume=True)
     assert len(store.show(partial_of(path))) == 50
     assert len(store.index(path, sized(store.sample, 50), 10, n_jobs=n_jobs, resume=True)) == 50
+
+
+def append_one(store, partial):
+    if store.home is np_ninja:
+        np_ninja.extend_dir(partial, store.sample(40)[np.newaxis])
+    else:
+        store.show(partial).append(store.sample(40))
+
+
+INTRUDERS = {
+    "append": append_one,
+    "replace": lambda store, partial: store.create(partial, store.samples(43, 40)),
+}
+
+
+@pytest.mark.parametrize("intruder", INTRUDERS)
+@pytest.mark.parametrize("rest", [0, 1, 6], ids=["at the end", "within a batch", "before others"])
+def test_a_build_that_others_have_written_to_is_refused(path, any_store, intruder, rest):
+    def intruded():
+        yield from any_store.samples(6)
+        building_workers.wait_until(lambda: building_workers.written(any_store, path) == 6)
+        INTRUDERS[intruder](any_store, partial_of(path))
+        yield from any_store.samples(6 + rest, 6)
+
+    with pytest.raises(ValueError, match=rf"{partial_of(path)}.*others have written") as caught:
+        any_store.generate(path, intruded(), 2)
+    assert "safe" not in notes(caught.value)
+    assert names(path.parent) == ["data.partial"]
+
+
+def test_a_parallel_build_that_others_have_written_to_is_refused(path, store):
+    def load(index):
+        if index == 80:
+            append_one(store, partial_of(path))
+        return store.sample(index)
+
+    with pytest.raises(ValueError, match="others have written"):
+        store.index(path, sized(load, 90), 4, n_jobs=2)
+    assert not path.exists()

@@ -124,7 +124,7 @@ impl Intake for RowIntake {
             options: self.options.clone(),
             dtype: dtype.clone(),
             shape,
-            exists: self.stored > 0,
+            stored: self.stored,
         }))
     }
 }
