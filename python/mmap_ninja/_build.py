@@ -239,6 +239,15 @@ def check_same(out_dir: str | PathLike[str], what: str, asked: Any, stored: Any)
         )
 
 
+def check_members(out_dir: Path, *names: str) -> None:
+    """Refuse to resume a build with other names of sub-directories."""
+    for name in names:
+        if not (out_dir / name).is_dir():
+            raise ValueError(
+                f"{out_dir}: the interrupted build has no sub-directory {name!r}; resume it with the same names"
+            )
+
+
 def refuse_existing(out_dir: str | PathLike[str]) -> None:
     """Raise FileExistsError where there is a data set."""
     if _core.kind(out_dir) is not None:

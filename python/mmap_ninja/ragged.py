@@ -314,6 +314,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     @classmethod
     def _reopened(cls, out_dir: Path, dtype: DTypeLike | None = None, **options: Any) -> "Self":
+        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
+        _build.check_members(out_dir, *(options[key] for key in keys if key in options))
         memmap = cls._opened(out_dir, **options)
         if dtype is not None:
             _build.check_same(out_dir, "the dtype", np.dtype(dtype), memmap.dtype)

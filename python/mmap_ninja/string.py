@@ -230,6 +230,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         zstd_train_dictionary_size: int | None = None,
         **options: Any,
     ) -> "Self":
+        _build.check_members(out_dir, *(options[key] for key in ("starts_key", "ends_key") if key in options))
         memmap = cls._opened(out_dir, **options)
         _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
         is_trained = zstd_level is not None and zstd_train_dictionary_size is not None

@@ -97,6 +97,16 @@ def test_a_build_is_not_resumed_with_fewer_samples_than_it_has(path, store, n_jo
     assert len(store.index(path, sized(store.sample, 50), 10, n_jobs=n_jobs, resume=True)) == 50
 
 
+def test_names_of_members_that_an_interrupted_build_does_not_have_are_refused(path):
+    for name in "tokens", "texts":
+        store = building_workers.STORES[name]
+        building_workers.interrupted(store, path, store.samples(5), 2)
+        with pytest.raises(ValueError, match="no sub-directory 'other'.*same") as caught:
+            store.generate(path, store.samples(9), 2, resume=True, starts_key="other")
+        assert type(caught.value) is ValueError
+        assert len(store.generate(path, store.samples(9), 2, resume=True)) == 9
+
+
 def append_one(store, partial):
     if store.home is np_ninja:
         np_ninja.extend_dir(partial, store.sample(40)[np.newaxis])
