@@ -289,8 +289,9 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
+        place = _build.same_place(out_dir)
         _core.create_ragged(out_dir, lists, dtype, *keys, durability, timeout)
-        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
+        return cls(place(), wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
 
     @classmethod
     def _stream(

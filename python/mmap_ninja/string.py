@@ -197,13 +197,14 @@ class StringsMmap(_handle.Handle, _core.Strings):
             ValueError: no dictionary could be trained on so few texts; nothing was written.
             TimeoutError: another writer held the directory all the time; nothing was written.
         """
+        place = _build.same_place(out_dir)
         texts = _build.progress(strings, verbose)
         _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
         compression = zstd_level, zstd_train_dictionary_size
         _core.create_strings(out_dir, texts, starts_key, ends_key, *compression, durability, timeout)
-        return cls(out_dir, mode, starts_key, ends_key, access, durability, timeout)
+        return cls(place(), mode, starts_key, ends_key, access, durability, timeout)
 
     @classmethod
     def _stream(

@@ -402,6 +402,7 @@ pub fn create_ragged(
         Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
     let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
+    let out_dir = crate::absolute(&out_dir)?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
     let samples = arrays.samples();
     let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else {
