@@ -244,6 +244,7 @@ def build(
                 for shard, stored in shards:
                     join_shard(built.memmap, shard)
                     built.stored += stored
+                    bar.show_written(built.partial)
                     bar.update(stored)
                 bar.show_written(built.partial)
     return built.stored > 0
