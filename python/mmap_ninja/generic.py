@@ -58,6 +58,8 @@ def concatenate(
     dirs: Iterable[str | PathLike[str]],
     verbose: bool = False,
     overwrite: bool = True,
+    durability: str = "process",
+    timeout: float = 60.0,
     **keys: str,
 ) -> RaggedMmap | StringsMmap | np.memmap:
     """Join data sets of one kind, sample after sample, as one build of all of them would have been.
@@ -70,6 +72,8 @@ def concatenate(
         dirs: at least one directory.
         verbose: show a progress bar.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
         **keys: `starts_key` and others, where all of `dirs` have sub-directories of other names; see `RaggedMmap` and
             `StringsMmap`.
 
@@ -94,24 +98,27 @@ def concatenate(
     partial = os.path.realpath(out_dir) + ".partial"
     if any(os.path.realpath(directory) == partial for directory in dirs):
         raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
-    with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False) as built:
+    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
+    with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False, **commit) as built:
         for directory in _build.progress(dirs, verbose):
             if _kind(directory) != kind:
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
             _join(kind, built.partial, directory, keys)
-    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
+    joined: RaggedMmap | StringsMmap | np.memmap = _opened(
+        kind, out_dir, "r+", keys if kind == "numpy" else keys | commit
+    )
     return joined
 
 
-def _opened(kind: str, out_dir: str | PathLike[str], mode: str, keys: dict[str, str]) -> Any:
+def _opened(kind: str, out_dir: str | PathLike[str], mode: str, options: dict[str, Any]) -> Any:
     stores: dict[str, Callable[..., Any]] = {
         "ragged": RaggedMmap,
         "string": StringsMmap,
         "numpy": np_ninja.open_existing,
     }
-    return stores[kind](out_dir, mode=mode, **keys)
+    return stores[kind](out_dir, mode=mode, **options)
 
 
 def _join(kind: str, out_dir: Path, directory: Path, keys: dict[str, str]) -> None:
