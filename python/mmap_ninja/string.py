@@ -178,7 +178,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
 
         Args:
             out_dir: the directory; parents are created.
-            strings: the texts.
+            strings: the texts. Where there are none, the directory is empty afterwards but for files of others.
             verbose: show a progress bar.
             zstd_level: compress each text, at level 1 to 22 (negative for faster); by default they are stored as
                 they are.
