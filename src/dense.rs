@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::commit::{self, Build, DirLock, Durability, Growth, NewMember, Source, Writer};
 use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
-use crate::format::{self, Kind, Order, element_count, encode_shape, is_possible, parse_shape};
+use crate::format::{self, Kind, MAX_AXES, Order, element_count, encode_shape, is_possible, parse_shape};
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::settle::settle;
@@ -35,7 +35,7 @@ impl Header {
     /// Bytes of all elements; `None` where no file could have so many, or NumPy has no array of that shape.
     pub fn bytes(&self) -> Option<u64> {
         let item_size = self.dtype.item_size() as u64;
-        let is_possible = is_possible(self.shape.iter().copied(), item_size);
+        let is_possible = self.shape.len() <= MAX_AXES && is_possible(self.shape.iter().copied(), item_size);
         element_count(&self.shape).filter(|_| is_possible).map(|count| count * item_size)
     }
 

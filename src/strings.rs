@@ -1,7 +1,11 @@
 //! UTF-8 strings, optionally compressed.
 
+mod payload;
 mod view;
 
+#[cfg(feature = "python")]
+pub(crate) use payload::Packed;
+use payload::{Frames, Payload, end_of_part};
 pub(crate) use view::View;
 
 use std::borrow::Cow;
@@ -11,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::offsets;
 use crate::column;
-use crate::commit::{self, Build, DirLock, Growth, NewMember, Source, Writer};
+use crate::commit::{self, Build, DirLock, Growth, NewMember, Writer};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind, TYPE};
@@ -22,9 +26,6 @@ use crate::options::Options;
 use crate::prefetch::When;
 use crate::ragged::Gathered;
 use crate::storage::Identity;
-
-/// Strings whose offsets are in memory at once while data sets are joined.
-const JOINED_AT_ONCE: usize = 1 << 20;
 
 /// UTF-8 strings in a directory.
 ///
@@ -199,9 +200,11 @@ impl Strings {
             self.refresh()?;
         }
         let data = other.view.data.reopen(&other.view.dir.join(DATA));
-        for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
-            let indices: Vec<usize> = (start..other.len().min(start + JOINED_AT_ONCE)).collect();
-            self.join_part(&other.view, &indices, data.as_ref())?;
+        let mut start = 0;
+        while start < other.len() {
+            let end = end_of_part(&self.view, &other.view, start)?;
+            self.join_part(&other.view, &(start..end).collect::<Vec<_>>(), data.as_ref())?;
+            start = end;
         }
         Ok(())
     }
@@ -326,91 +329,6 @@ impl Strings {
     #[cfg(feature = "python")]
     pub(crate) fn view(&self) -> &View {
         &self.view
-    }
-}
-
-/// What is stored of strings.
-struct Frames<'a> {
-    /// One after another, in pieces of any size.
-    bytes: Vec<Cow<'a, [u8]>>,
-    lengths: Vec<i64>,
-    /// Where all of them lie already, if they do.
-    source: Option<Source<'a>>,
-}
-
-impl<'a> From<Vec<Cow<'a, [u8]>>> for Frames<'a> {
-    /// One piece a string.
-    fn from(bytes: Vec<Cow<'a, [u8]>>) -> Self {
-        Self { lengths: bytes.iter().map(|frame| frame.len() as i64).collect(), bytes, source: None }
-    }
-}
-
-impl Frames<'_> {
-    fn compressed<S: AsRef<[u8]>>(codec: &Codec, dir: &Path, strings: &[S]) -> Result<Self> {
-        let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
-        let parts = codec.compress(dir, &strings)?;
-        let lengths = parts.iter().flat_map(|part| &part.lengths).copied().collect();
-        Ok(Self { bytes: parts.into_iter().map(|part| Cow::Owned(part.bytes)).collect(), lengths, source: None })
-    }
-}
-
-/// UTF-8 strings one after another.
-#[derive(Clone, Copy)]
-pub(crate) struct Packed<'a> {
-    pub bytes: &'a [u8],
-    pub lengths: &'a [i64],
-}
-
-impl<'a> Packed<'a> {
-    fn strings(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let mut rest = self.bytes;
-        self.lengths.iter().map_while(move |&len| {
-            let (string, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-            rest = after;
-            Some(string)
-        })
-    }
-}
-
-/// Strings to append.
-enum Payload<'a> {
-    /// As they are.
-    Strings(&'a [&'a [u8]]),
-    /// Some after others.
-    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "long builds are made by the bindings"))]
-    Packed(&'a [Packed<'a>]),
-    /// Those of another data set, whose `data.ninja` may be open in `file`.
-    Stored { view: &'a View, indices: &'a [usize], file: Option<&'a File> },
-}
-
-impl Payload<'_> {
-    /// The strings themselves.
-    fn strings(&self) -> Result<Vec<Cow<'_, [u8]>>> {
-        match self {
-            Self::Strings(strings) => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
-            Self::Packed(parts) => Ok(parts.iter().flat_map(Packed::strings).map(Cow::Borrowed).collect()),
-            Self::Stored { view, indices, .. } => view.gather(indices),
-        }
-    }
-
-    /// What is to be stored beside the strings that `target` shows.
-    fn frames(&self, target: &View) -> Result<Frames<'_>> {
-        if let Self::Stored { view, indices, file } = self
-            && view.is_stored_like(target)
-        {
-            let stored = view.batch(indices, When::IfCold)?;
-            let source = file.zip(view.contiguous(indices)).map(|(file, offset)| Source { file, offset });
-            return Ok(Frames { source, ..Frames::from(stored.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()) });
-        }
-        match (target.codec.as_deref(), self) {
-            (Some(codec), _) => Frames::compressed(codec, &target.dir, &self.strings()?),
-            (None, Self::Packed(parts)) => Ok(Frames {
-                bytes: parts.iter().map(|part| Cow::Borrowed(part.bytes)).collect(),
-                lengths: parts.iter().flat_map(|part| part.lengths).copied().collect(),
-                source: None,
-            }),
-            (None, _) => Ok(self.strings()?.into()),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from errno import EEXIST
 from functools import cached_property
 from itertools import islice
@@ -107,6 +107,15 @@ class Build:
         self._stream: Any = stream
         self._reopen = reopen
 
+    def check_alone(self) -> None:
+        """Refuse a build that others have written to."""
+        if self._stream is None:
+            return
+        found = self._stream(self.partial).stored if _core.kind(self.partial) is not None else 0
+        if found != self.stored:
+            what = f"it holds {found} samples, not {self.stored}; begin it anew"
+            raise ValueError(f"{self.partial}: others have written to this build: {what}")
+
     @cached_property
     def memmap(self) -> Any:
         """The map as it is when it is first asked for; None where nobody says how to open it."""
@@ -185,6 +194,7 @@ def construction(
         if resume and reopen and _core.kind(built.partial) is not None:
             built.stored = len(built.memmap)
         yield built
+        built.check_alone()
         if not overwrite:
             refuse_existing(out_dir)
     except BaseException as error:
@@ -202,10 +212,12 @@ def construction(
 
 
 def note_safe(error: BaseException, built: Build) -> None:
-    """Say what an interrupted build has left."""
-    if built.stored:
-        what = f"{count(built.stored, 'sample')} {'is' if built.stored == 1 else 'are'} safe"
-        note(error, f"{what} in {built.partial}; resume=True goes on from there")
+    """Say what an interrupted build has left, if that is its own."""
+    with suppress(Exception):
+        built.check_alone()
+        if built.stored:
+            what = f"{count(built.stored, 'sample')} {'is' if built.stored == 1 else 'are'} safe"
+            note(error, f"{what} in {built.partial}; resume=True goes on from there")
 
 
 def rest(sample_generator: Iterable[Any], start: int) -> Iterable[Any]:
@@ -227,6 +239,15 @@ def check_same(out_dir: str | PathLike[str], what: str, asked: Any, stored: Any)
         raise ValueError(
             f"{out_dir}: the interrupted build has {what} {stored}, not {asked}; resume it with the same"
         )
+
+
+def check_members(out_dir: Path, *names: str) -> None:
+    """Refuse to resume a build with other names of sub-directories."""
+    for name in names:
+        if not (out_dir / name).is_dir():
+            raise ValueError(
+                f"{out_dir}: the interrupted build has no sub-directory {name!r}; resume it with the same names"
+            )
 
 
 def refuse_existing(out_dir: str | PathLike[str]) -> None:

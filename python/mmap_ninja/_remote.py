@@ -14,7 +14,7 @@ class Failure:
         place: where it happened, for an error that can only be described in another process.
     """
 
-    def __init__(self, error: Exception, place: str):
+    def __init__(self, error: BaseException, place: str):
         self.error = error
         self.place = place
 
@@ -24,7 +24,7 @@ class Failure:
         return _received, (_packed(self.error), text, what, self.place)
 
 
-def _packed(error: Exception) -> bytes | None:
+def _packed(error: BaseException) -> bytes | None:
     """The error as bytes that give its like; None where there are none."""
     from joblib import wrap_non_picklable_objects
 
@@ -39,14 +39,14 @@ def _packed(error: Exception) -> bytes | None:
 class _Parts:
     """Pickles an error by what it holds, where its constructor asks for something else."""
 
-    def __init__(self, error: Exception):
+    def __init__(self, error: BaseException):
         self.error = error
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _assembled, (type(self.error), self.error.args, vars(self.error))
 
 
-def _assembled(kind: type[Exception], args: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
+def _assembled(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
     error = kind.__new__(kind, *args)
     vars(error).update(attributes)
     return error
@@ -55,7 +55,7 @@ def _assembled(kind: type[Exception], args: tuple[Any, ...], attributes: dict[st
 def _received(data: bytes | None, text: str, what: str, place: str) -> Failure:
     from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]  # unknown to typeshed
 
-    error: Exception = RuntimeError(what)
+    error: BaseException = RuntimeError(what)
     with suppress(Exception):
         if data is not None:
             error = pickle.loads(data)

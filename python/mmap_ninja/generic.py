@@ -12,7 +12,7 @@ import numpy as np
 
 from mmap_ninja import _build, _core
 from mmap_ninja import numpy as np_ninja
-from mmap_ninja._typing import Mode
+from mmap_ninja._typing import Durability, Mode
 from mmap_ninja.base import Wrapped
 from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
@@ -60,6 +60,8 @@ def concatenate(
     dirs: Iterable[str | PathLike[str]],
     verbose: bool = False,
     overwrite: bool = True,
+    durability: Durability = "process",
+    timeout: float = 60.0,
     **keys: str,
 ) -> RaggedMmap | StringsMmap | np.memmap:
     """Join data sets of one kind, sample after sample, as one build of all of them would have been.
@@ -72,6 +74,8 @@ def concatenate(
         dirs: at least one directory.
         verbose: show a progress bar.
         overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait while another writer is at work.
         **keys: `starts_key` and others, where all of `dirs` have sub-directories of other names; see `RaggedMmap` and
             `StringsMmap`.
 
@@ -88,9 +92,10 @@ def concatenate(
     >>> concatenate(out_dir / "both", [first.out_dir, second.out_dir])[:]
     [array([1, 2]), array([3]), array([[4, 5]])]
     """
-    with joining(out_dir, dirs, verbose, overwrite, **keys) as (kind, _):
+    with joining(out_dir, dirs, verbose, overwrite, durability, timeout, **keys) as (kind, _):
         pass
-    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys)
+    commit = {} if kind == "numpy" else {"durability": durability, "timeout": timeout}
+    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys | commit)
     return joined
 
 
@@ -100,6 +105,8 @@ def joining(
     dirs: Iterable[str | PathLike[str]],
     verbose: bool = False,
     overwrite: bool = True,
+    durability: Durability = "process",
+    timeout: float = 60.0,
     **keys: str,
 ) -> Iterator[tuple[str, Path]]:
     """The kind of joined data sets, and the directory in which they are one, which then takes the place of `out_dir`.
@@ -114,7 +121,8 @@ def joining(
     partial = os.path.realpath(out_dir) + ".partial"
     if any(os.path.realpath(directory) == partial for directory in dirs):
         raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
-    with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False) as built:
+    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
+    with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False, **commit) as built:
         for directory in _build.progress(dirs, verbose, unit="map"):
             if _kind(directory) != kind:
                 raise ValueError(
@@ -124,13 +132,13 @@ def joining(
         yield kind, built.partial
 
 
-def _opened(kind: str, out_dir: str | PathLike[str], mode: str, keys: dict[str, str]) -> Any:
+def _opened(kind: str, out_dir: str | PathLike[str], mode: str, options: dict[str, Any]) -> Any:
     stores: dict[str, Callable[..., Any]] = {
         "ragged": RaggedMmap,
         "string": StringsMmap,
         "numpy": np_ninja.open_existing,
     }
-    return stores[kind](out_dir, mode=mode, **keys)
+    return stores[kind](out_dir, mode=mode, **options)
 
 
 def _join(kind: str, out_dir: Path, directory: Path, keys: dict[str, str]) -> None:

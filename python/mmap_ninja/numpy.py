@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from mmap_ninja import _build, _core, parallel
-from mmap_ninja._cast import cast
 from mmap_ninja._typing import Durability, Mode, ScalarT
 
 
@@ -62,7 +61,7 @@ def from_ndarray(
     """
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, np.asarray(arr), durability, timeout)
+    _core.create_dense(out_dir, arr, durability, timeout)
     return open_existing(out_dir, mode="r+")
 
 
@@ -137,45 +136,34 @@ def from_indexable(
 class _Stack:
     """An array that grows by parts."""
 
-    def __init__(self, out_dir: Path, durability: str, timeout: float):
+    def __init__(self, out_dir: Path):
         if _core.kind(out_dir) != "numpy":
             raise ValueError(
                 f"{out_dir}: the interrupted build is of kind '{_core.kind(out_dir)}', not 'numpy'"
             )
         self.out_dir = out_dir
-        self.commit = durability, timeout
-        self.dtype, self.shape, self.order = _core.read_dense(out_dir)
+        self.dtype, self.shape, _ = _core.read_dense(out_dir)
 
     @classmethod
     def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """How a build writes its rows, and how it opens the array that an interrupted one has left."""
-        return partial(_core.Stream.dense, **commit), partial(cls, **commit)
+        return partial(_core.Stream.dense, **commit), cls
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def write_shard(self) -> Callable[[Path, list[Any]], None]:
         """What a worker process does with its samples."""
-        return partial(_write_stack, self.dtype, self.order, self.commit)
+        return partial(_write_rows, self.dtype, self.shape[1:])
 
     def join_shard(self, shard: Path) -> None:
         _core.join_dense(self.out_dir, shard)
 
 
-def _write_stack(
-    dtype: np.dtype, order: Literal["C", "F"], commit: tuple[str, float], out_dir: Path, samples: list[Any]
-) -> None:
-    stacked = cast(_stacked(out_dir, samples), dtype, str(out_dir))
-    _core.create_dense(out_dir, np.asarray(stacked, order=order), *commit)
-
-
-def _stacked(out_dir: Path, samples: list[Any]) -> np.ndarray:
-    arrays = [np.asarray(sample) for sample in samples]
-    for place, array in enumerate(arrays):
-        if array.shape != arrays[0].shape:
-            what = f"sample {place} of the batch has the shape {array.shape}, the first one has {arrays[0].shape}"
-            raise ValueError(f"{out_dir}: {what}")
-    return np.stack(arrays)
+def _write_rows(dtype: np.dtype, shape: tuple[int, ...], out_dir: Path, samples: list[Any]) -> None:
+    """Store rows one by one in an array of this dtype and, but for the first axis, shape."""
+    _core.create_zeros(out_dir, dtype, (0, *shape), "C")
+    _core.Stream.dense(out_dir, "process", 60.0).extend(samples, len(samples))
 
 
 def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
@@ -216,7 +204,7 @@ def extend_dir(
         TypeError, OverflowError: the values do not survive the cast to the stored dtype.
         TimeoutError: another writer held the directory all the time; nothing was written.
     """
-    _core.extend_dense(out_dir, np.asarray(arr), durability, timeout)
+    _core.extend_dense(out_dir, arr, durability, timeout)
 
 
 def extend(
@@ -226,8 +214,7 @@ def extend(
 
     For the arguments and errors, see `extend_dir`.
     """
-    directory = Path(np_mmap.filename).parent  # type: ignore[arg-type]  # None is refused
-    extend_dir(directory, arr, durability, timeout)
+    extend_dir(_directory(np_mmap), arr, durability, timeout)
 
 
 def append(
@@ -240,4 +227,8 @@ def append(
 
     For the others, and the errors, see `extend_dir`.
     """
-    extend(np_mmap, np.asarray(arr)[np.newaxis], durability, timeout)
+    _core.extend_dense(_directory(np_mmap), [arr], durability, timeout)
+
+
+def _directory(np_mmap: np.memmap) -> Path:
+    return Path(np_mmap.filename).parent  # type: ignore[arg-type]  # None is refused

@@ -1,5 +1,6 @@
 """Samples of anything that can be indexed, loaded here or in several processes through joblib."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +16,8 @@ from mmap_ninja._remote import Failure
 
 # Fewer samples at once are not worth a worker's while.
 LEAST = 32
+# What a forked child must not close, since the threads that answer are not its own.
+_OF_PARENTS: list[Any] = []
 
 
 class _Exhausted(Enum):
@@ -164,10 +167,7 @@ def shares(start: int, stop: int | None, step: int, workers: int) -> Iterator[ra
 def samples(indexable: Any, start: int = 0) -> Iterator[Any]:
     """The samples from an index on."""
     length = length_of(indexable)
-    if length is not None and length < start:
-        raise ValueError(
-            f"there are {length} samples, but {start} are stored already; resume the build they are from"
-        )
+    _check_length(length, start)
     load = partial(_load, as_indexable(indexable), length)
     for index in count(start) if length is None else range(start, length):
         sample = load(index)
@@ -176,11 +176,21 @@ def samples(indexable: Any, start: int = 0) -> Iterator[Any]:
         yield sample
 
 
+def _check_length(length: int | None, stored: int) -> None:
+    """Refuse to resume a build with an indexable that is too short to be the one it is from."""
+    if length is not None and length < stored:
+        raise ValueError(
+            f"there are {length} samples, but {stored} are stored already; resume the build they are from"
+        )
+
+
 def _load(indexable: Any, length: int | None, index: int) -> Any:
     """The sample at `index`; `EXHAUSTED` where an indexable without a length has none."""
     try:
         return indexable[index]
-    except Exception as error:
+    except StopIteration as error:  # Which would end whatever iterates over the samples.
+        raise RuntimeError(f"loading the sample at index {index} raised StopIteration") from error
+    except BaseException as error:
         if length is None and isinstance(error, IndexError):
             return EXHAUSTED
         _build.note(error, f"while the sample at index {index} was loaded")
@@ -223,6 +233,7 @@ def build(
         out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
     ) as built:
         folder = built.scratch()
+        _check_length(length, built.stored)
         if not built.stored:
             first = islice(samples(indexable), min(deciding or batch_size, batch_size))
             with _results(run, _starts(run, length), folder):
@@ -233,6 +244,7 @@ def build(
                 for shard, stored in shards:
                     join_shard(built.memmap, shard)
                     built.stored += stored
+                    bar.show_written(built.partial)
                     bar.update(stored)
                 bar.show_written(built.partial)
     return built.stored > 0
@@ -242,18 +254,23 @@ def build(
 def _results(run: Any, tasks: Iterable[Any], folder: Path) -> Iterator[Iterator[Any]]:
     """What comes back from worker processes, which stop at the next sample once their `folder` is gone.
 
-    To wait for that is better than to kill them, which may leave their pool broken.
+    To wait for that is better than to kill them, which may leave their pool broken. A child that was forked meanwhile
+    has no part in it.
     """
-    results = run(tasks)
+    results, caller = run(tasks), os.getpid()
     try:
         yield results
     except BaseException:
-        _build.discard(folder)
+        if os.getpid() == caller:
+            _build.discard(folder)
         raise
     finally:
-        with suppress(Exception):
-            deque(results, 0)
-        results.close()
+        if os.getpid() == caller:
+            with suppress(Exception):
+                deque(results, 0)
+            results.close()
+        else:
+            _OF_PARENTS.append(results)
 
 
 def _starts(run: Any, length: int | None) -> Iterator[Any]:
@@ -315,20 +332,32 @@ def _write_shard(
 
     They are loaded and stored again in the caller's process then, whose error names the sample and the map.
     """
-    loaded = []
+    worker = os.getpid()
+    try:
+        loaded = _loaded(indexable, length, folder, indices)
+        if isinstance(loaded, Failure):
+            return loaded
+        with suppress(BaseException):  # The caller finds it again.
+            if loaded:
+                write_shard(folder / str(indices.start), loaded)
+            return len(loaded)
+        return None
+    finally:
+        if os.getpid() != worker:
+            os._exit(1)  # A child that was forked by a loader must not answer in its parent's place.
+
+
+def _loaded(indexable: Any, length: int | None, folder: Path, indices: range) -> "list[Any] | Failure":
+    """The samples that are there; none once the build has ended."""
+    loaded: list[Any] = []
     for index in indices:
         if not folder.is_dir():
-            return 0  # The build has ended.
+            return []
         try:
             sample = _load(indexable, length, index)
-        except Exception as error:  # noqa: BLE001 - the caller raises it
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
             return Failure(error, f"the sample at index {index}")
         if sample is EXHAUSTED:
             break
         loaded.append(sample)
-    try:
-        if loaded:
-            write_shard(folder / str(indices.start), loaded)
-    except Exception:  # noqa: BLE001 - the caller finds it again
-        return None
-    return len(loaded)
+    return loaded

@@ -289,8 +289,9 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
+        place = _build.same_place(out_dir)
         _core.create_ragged(out_dir, lists, dtype, *keys, durability, timeout)
-        return cls(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
+        return cls(place(), wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
 
     @classmethod
     def _stream(
@@ -314,6 +315,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     @classmethod
     def _reopened(cls, out_dir: Path, dtype: DTypeLike | None = None, **options: Any) -> "Self":
+        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
+        _build.check_members(out_dir, *(options[key] for key in keys if key in options))
         memmap = cls._opened(out_dir, **options)
         if dtype is not None:
             _build.check_same(out_dir, "the dtype", np.dtype(dtype), memmap.dtype)

@@ -179,7 +179,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
 
         Args:
             out_dir: the directory; parents are created.
-            strings: the texts.
+            strings: the texts. Where there are none, the directory is empty afterwards but for files of others.
             verbose: show a progress bar.
             zstd_level: compress each text, at level 1 to 22 (negative for faster); by default they are stored as
                 they are.
@@ -198,13 +198,14 @@ class StringsMmap(_handle.Handle, _core.Strings):
             ValueError: no dictionary could be trained on so few texts; nothing was written.
             TimeoutError: another writer held the directory all the time; nothing was written.
         """
+        place = _build.same_place(out_dir)
         texts = _build.progress(strings, verbose)
         _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
         compression = zstd_level, zstd_train_dictionary_size
         _core.create_strings(out_dir, texts, starts_key, ends_key, *compression, durability, timeout)
-        return cls(out_dir, mode, starts_key, ends_key, access, durability, timeout)
+        return cls(place(), mode, starts_key, ends_key, access, durability, timeout)
 
     @classmethod
     def _stream(
@@ -231,6 +232,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         zstd_train_dictionary_size: int | None = None,
         **options: Any,
     ) -> "Self":
+        _build.check_members(out_dir, *(options[key] for key in ("starts_key", "ends_key") if key in options))
         memmap = cls._opened(out_dir, **options)
         _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
         is_trained = zstd_level is not None and zstd_train_dictionary_size is not None

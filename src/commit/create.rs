@@ -30,12 +30,14 @@ pub(crate) struct NewMember<'a> {
     pub padded: bool,
 }
 
-/// A directory under construction. What is still in its place when it is dropped is removed.
+/// A directory under construction. What is still in its place when it is dropped is removed, but not by a child that
+/// was forked meanwhile.
 #[derive(Debug)]
 pub(crate) struct Build {
     dir: PathBuf,
     /// Directories above it that came into being with it, the lowest first.
     parents: Vec<PathBuf>,
+    builder: u32,
     /// Says that the builder lives, where the file system has locks.
     _alive: Option<DirLock>,
 }
@@ -43,7 +45,7 @@ pub(crate) struct Build {
 impl Build {
     /// A hidden directory beside `target`, whose parents are created.
     pub fn beside(target: &Path) -> Result<Self> {
-        let parents = missing_parents(target);
+        let (parents, builder) = (missing_parents(target), std::process::id());
         loop {
             let dir = build_path(target);
             create_directories(&dir)?;
@@ -52,7 +54,7 @@ impl Build {
                 // Until it is locked, it looks like one of a dead builder, which another removes.
                 Err(Error::Busy { .. }) => {}
                 _ if !dir.exists() => {}
-                alive => return Ok(Self { dir, parents, _alive: alive.ok().flatten() }),
+                alive => return Ok(Self { dir, parents, builder, _alive: alive.ok().flatten() }),
             }
         }
     }
@@ -61,7 +63,7 @@ impl Build {
     pub fn displaced(path: &Path) -> Result<Self> {
         let dir = build_path(path);
         rename_over(path, &dir)?;
-        Ok(Self { dir, parents: Vec::new(), _alive: None })
+        Ok(Self { dir, parents: Vec::new(), builder: std::process::id(), _alive: None })
     }
 
     /// Where it stands.
@@ -167,8 +169,10 @@ pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
 
 impl Drop for Build {
     fn drop(&mut self) {
-        // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
-        let _ = remove_tree(&self.dir);
+        if self.builder == std::process::id() {
+            // Nothing more can be done about a directory that cannot be removed; it is hidden and harmless.
+            let _ = remove_tree(&self.dir);
+        }
     }
 }
 

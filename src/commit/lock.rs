@@ -1,10 +1,12 @@
 //! One writer at a time: an advisory lock on the directory itself, so that no lock file is left at rest. It
 //! excludes other processes, other threads and other handles alike, and ends with the process.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -49,8 +51,19 @@ pub(crate) fn interrupt_by(check: fn() -> bool) {
     let _ = INTERRUPT.set(check);
 }
 
+thread_local! {
+    /// What another thread sets so that this one waits no longer.
+    static STOP: RefCell<Arc<AtomicBool>> = RefCell::default();
+}
+
+/// Lets another thread end this one's waits for locks, with [`Error::Interrupted`].
+#[cfg(feature = "python")]
+pub(crate) fn stop_by(stop: Arc<AtomicBool>) {
+    STOP.set(stop);
+}
+
 fn is_interrupted() -> bool {
-    INTERRUPT.get().is_some_and(|check| check())
+    STOP.with_borrow(|stop| stop.load(Ordering::Relaxed)) || INTERRUPT.get().is_some_and(|check| check())
 }
 
 impl DirLock {

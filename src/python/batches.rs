@@ -87,15 +87,12 @@ fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, view: &Vie
     if value.extract::<i64>().is_ok_and(|number| number == 0) {
         return Ok(vec![0; descr.itemsize()]);
     }
-    let array = to_array(value)?;
+    let place = || format!("{}: padding_value", view.dir.display());
+    let array = to_array(value, place)?;
     if array.ndim() != 0 {
         return Err(PyValueError::new_err("padding_value must be a scalar"));
     }
-    let array = if has_dtype(&array, descr) {
-        array
-    } else {
-        cast(&array, descr, &format!("{}: padding_value", view.dir.display()))?
-    };
+    let array = if has_dtype(&array, descr) { array } else { cast(&array, descr, &place())? };
     Ok(bytes(&array).to_vec())
 }
 

@@ -10,7 +10,7 @@ use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::dtype::{from_numpy, has_dtype, stored};
 use super::mode::parse_commit;
-use super::samples::{bytes, cast, contiguous};
+use super::samples::{bytes, cast, contiguous, to_array};
 use crate::dense::{self, Dense, Header};
 use crate::format::Order;
 use crate::mapping::Mode;
@@ -37,11 +37,12 @@ pub fn read_dense(
 pub fn create_dense(
     py: Python<'_>,
     out_dir: PathBuf,
-    array: Bound<'_, PyUntypedArray>,
+    array: &Bound<'_, PyAny>,
     durability: &str,
     timeout: f64,
 ) -> PyResult<()> {
     let options = parse_commit(durability, timeout)?;
+    let array = to_array(array, || out_dir.display().to_string())?;
     let dtype = from_numpy(&array.dtype())?;
     let is_f = array.is_fortran_contiguous() && !array.is_c_contiguous();
     let array = if is_f { array } else { contiguous(array)? };
@@ -70,14 +71,16 @@ pub fn create_zeros(
 pub fn extend_dense(
     py: Python<'_>,
     out_dir: PathBuf,
-    array: Bound<'_, PyUntypedArray>,
+    array: &Bound<'_, PyAny>,
     durability: &str,
     timeout: f64,
 ) -> PyResult<()> {
     let options = parse_commit(durability, timeout)?;
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let descr = stored(py, &out_dir, present.dtype())?;
-    let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &out_dir.display().to_string())? };
+    let place = || out_dir.display().to_string();
+    let array = to_array(array, place)?;
+    let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &place())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let rows = Header { dtype: present.dtype().clone(), shape, order: present.order() };

@@ -360,7 +360,7 @@ type Change<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 fn change<'py>(py: Python<'py>, state: &State, index: usize, value: &Bound<'py, PyAny>) -> PyResult<Change<'py>> {
     let sample = state.view.get(index)?;
     let descr = state.descr()?;
-    let value = to_array(value)?;
+    let value = to_array(value, || place(&state.view.dir, index))?;
     let found: &[i64] = bytemuck::cast_slice(value.shape());
     let row = [i64::try_from(value.len())?];
     let is_row = found == row && sample.shape.len() > 1 && sample.shape.iter().product::<i64>() == row[0];
@@ -407,6 +407,7 @@ pub fn create_ragged(
         Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
     let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
+    let out_dir = crate::absolute(&out_dir)?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
     let samples = arrays.samples();
     let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else {

@@ -6,10 +6,13 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::IntoPyDict;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{IntoPyDict, PyFloat, PyInt, PyIterator, PyList, PyTuple, PyType};
 
 use super::dtype::has_dtype;
 use crate::ragged::Sample;
+
+static MASKED_ARRAY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// Arrays that hold still while their bytes are written.
 pub struct Arrays<'py> {
@@ -20,7 +23,8 @@ pub struct Arrays<'py> {
 
 impl<'py> Arrays<'py> {
     /// Takes `samples`, each an array or what NumPy makes one of. Where the dtype differs from `descr`, or from
-    /// that of the first sample, the values must survive the cast.
+    /// that of the first sample, the values must survive the cast. An iterator may fill one buffer again and again,
+    /// so that what it yields is copied.
     pub fn collect(
         samples: &Bound<'py, PyAny>,
         descr: Option<Bound<'py, PyArrayDescr>>,
@@ -28,16 +32,12 @@ impl<'py> Arrays<'py> {
         first: usize,
     ) -> PyResult<Self> {
         let mut collected = Self { descr, arrays: Vec::new() };
+        let is_iterator = samples.cast::<PyIterator>().is_ok();
         for sample in samples.try_iter()? {
-            collected.push(&sample?, dir, first)?;
+            let array = fitted(&sample?, &mut collected.descr, dir, first + collected.arrays.len())?;
+            collected.arrays.push(if is_iterator { copied(&array)? } else { array });
         }
         Ok(collected)
-    }
-
-    fn push(&mut self, sample: &Bound<'py, PyAny>, dir: &Path, first: usize) -> PyResult<()> {
-        let array = fitted(sample, &mut self.descr, dir, first + self.arrays.len())?;
-        self.arrays.push(array);
-        Ok(())
     }
 
     /// The samples as the core takes them.
@@ -56,27 +56,51 @@ pub fn fitted<'py>(
     dir: &Path,
     index: usize,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let array = to_array(sample).map_err(|error| located(sample.py(), error, &place(dir, index)))?;
+    let array = to_array(sample, || place(dir, index))?;
     let descr = descr.get_or_insert_with(|| array.dtype());
     contiguous(if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? })
 }
 
-/// `sample` itself where it is an array.
-pub fn to_array<'py>(sample: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
+/// `sample` itself where it is an array, else what NumPy makes of it. `place` names it in an error.
+pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> PyResult<Bound<'py, PyUntypedArray>> {
     if let Ok(array) = sample.cast_exact::<PyUntypedArray>() {
         return Ok(array.clone());
     }
-    if sample.hasattr("mask")? {
-        return Err(PyTypeError::new_err("a masked array cannot be stored: its mask would be lost; fill it first"));
+    let py = sample.py();
+    let masked = MASKED_ARRAY.import(py, "numpy.ma", "MaskedArray")?;
+    if sample.is_instance(masked)? {
+        return Err(masks_are_lost(&place()));
     }
-    let array = sample.py().import("numpy")?.call_method1("asarray", (sample,))?;
-    Ok(array.cast_into::<PyUntypedArray>()?)
+    let array = py.import("numpy")?.call_method1("asarray", (sample,)).map_err(|error| located(py, error, &place))?;
+    let array = array.cast_into::<PyUntypedArray>()?;
+    if holds_masks(sample, masked, array.ndim())? { Err(masks_are_lost(&place())) } else { Ok(array) }
+}
+
+/// Whether one of the parts that NumPy has made an array of `depth` axes from has a mask.
+fn holds_masks(sample: &Bound<'_, PyAny>, masked: &Bound<'_, PyType>, depth: usize) -> PyResult<bool> {
+    if sample.is_exact_instance_of::<PyFloat>() || sample.is_exact_instance_of::<PyInt>() {
+        return Ok(false);
+    }
+    let is_list = sample.is_instance_of::<PyList>() || sample.is_instance_of::<PyTuple>();
+    if depth == 0 || !is_list {
+        return sample.is_instance(masked);
+    }
+    for part in sample.try_iter()? {
+        if holds_masks(&part?, masked, depth - 1)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn masks_are_lost(place: &str) -> PyErr {
+    PyTypeError::new_err(format!("{place}: a masked array cannot be stored: its mask would be lost; fill it first"))
 }
 
 /// The same `ValueError`, with the place in its message.
-pub fn located(py: Python<'_>, error: PyErr, place: &str) -> PyErr {
+fn located(py: Python<'_>, error: PyErr, place: impl Fn() -> String) -> PyErr {
     if error.is_instance_of::<PyValueError>(py) {
-        return PyValueError::new_err(format!("{place}: {}", error.value(py)));
+        return PyValueError::new_err(format!("{}: {}", place(), error.value(py)));
     }
     error
 }
@@ -101,6 +125,11 @@ pub fn contiguous(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUnty
     if array.is_c_contiguous() {
         return Ok(array);
     }
+    copied(&array)
+}
+
+/// A copy in C order.
+fn copied<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
     let options = [("order", "C")].into_py_dict(array.py())?;
     let copied = array.py().import("numpy")?.call_method("array", (array,), Some(&options))?;
     Ok(copied.cast_into::<PyUntypedArray>()?)
@@ -114,6 +143,7 @@ pub fn bytes<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a [u8] {
     }
     // SAFETY: the array is contiguous, so that its elements fill `len` bytes from its data pointer on, and the
     // reference keeps it alive. Python code that changes the elements meanwhile changes what is written, as with
-    // any array that is shared between threads.
+    // any array that is shared between threads. NumPy gives the memory back while there is a reference only to
+    // `resize(refcheck=False)`, with which the caller vouches that nobody uses it.
     unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).fields.data.cast::<u8>(), len) }
 }

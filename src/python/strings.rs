@@ -260,6 +260,7 @@ pub fn create_strings(
 ) -> PyResult<()> {
     let layout = layout(starts_key, ends_key);
     let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
+    let out_dir = crate::absolute(&out_dir)?;
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
     let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });

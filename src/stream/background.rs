@@ -4,12 +4,15 @@ use std::io;
 use std::iter::once;
 use std::path::{Path, PathBuf};
 use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::writeback::Writeback;
 use super::{Block, Sink};
+use crate::commit::stop_by;
 use crate::error::{At, Error, Result};
 
 /// So many bytes may wait to be written. Their maker waits where there are more.
@@ -27,6 +30,8 @@ pub(crate) struct Background {
     spare: Vec<Block>,
     /// Samples that were written.
     stored: usize,
+    /// Tells the thread to wait for no other writer.
+    stop: Arc<AtomicBool>,
     /// The process whose thread it is. A forked child has the channels without it.
     home: u32,
 }
@@ -41,16 +46,23 @@ struct Thread {
 }
 
 impl Background {
-    /// Starts the thread, which writes to the data set in `dir`.
-    pub fn start(dir: &Path, sink: Box<dyn Sink>) -> Result<Self> {
+    /// Starts the thread, which writes to the data set in `dir` for the process `home`.
+    pub fn start(dir: &Path, sink: Box<dyn Sink>, home: u32) -> Result<Self> {
+        if home != std::process::id() {
+            return Err(forked(dir));
+        }
         let (filled, blocks) = channel();
         let (done, written) = channel();
         let writeback = Writeback::of(dir);
-        let write = move || write_all(sink, writeback, &blocks, &done);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let write = move || {
+            stop_by(stopped);
+            write_all(sink, writeback, &blocks, &done);
+        };
         let handle = Builder::new().name("mmap_ninja".to_owned()).spawn(write).at(dir)?;
         let thread = Some(Thread { filled, written, handle });
-        let home = std::process::id();
-        Ok(Self { dir: dir.to_owned(), thread, blocks: 0, bytes: 0, spare: Vec::new(), stored: 0, home })
+        Ok(Self { dir: dir.to_owned(), thread, blocks: 0, bytes: 0, spare: Vec::new(), stored: 0, stop, home })
     }
 
     /// Samples that were written.
@@ -66,6 +78,11 @@ impl Background {
     /// Whether anything that was sent has not come back, as far as this process can wait for it.
     pub fn is_writing(&self) -> bool {
         self.blocks > 0 && self.home == std::process::id()
+    }
+
+    /// Has the thread wait for no other writer any more. What it can write without that, it writes.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Has a block written, and gives an empty one for it.
@@ -108,11 +125,7 @@ impl Background {
 
     fn thread(&self) -> Result<&Thread> {
         let thread = self.thread.as_ref().filter(|_| self.home == std::process::id());
-        thread.ok_or_else(|| {
-            let place = self.dir.display();
-            let what = format!("{place}: this process was forked during the build, which goes on in the other one");
-            Error::Argument { what }
-        })
+        thread.ok_or_else(|| forked(&self.dir))
     }
 
     fn lost(&self) -> Error {
@@ -134,6 +147,11 @@ impl Drop for Background {
     }
 }
 
+fn forked(dir: &Path) -> Error {
+    let what = format!("{}: this process was forked during the build, which goes on in the other one", dir.display());
+    Error::Argument { what }
+}
+
 /// Writes blocks until there are no more, or something goes wrong: no block may follow one that is missing. The first
 /// is written alone, since it may settle how all others are stored.
 fn write_all(mut sink: Box<dyn Sink>, mut writeback: Writeback, filled: &Receiver<Block>, written: &Sender<Written>) {
@@ -151,10 +169,11 @@ fn write_all(mut sink: Box<dyn Sink>, mut writeback: Writeback, filled: &Receive
     }
 }
 
-/// Writes blocks at once, or, if that fails, those before the one at fault.
+/// Writes blocks at once, or, if that fails, those before the one at fault. Another writer stands in the way of all.
 fn write(sink: &mut dyn Sink, blocks: Vec<Block>) -> Vec<Written> {
     let outcome = sink.write(&blocks);
-    if outcome.is_ok() || blocks.len() == 1 {
+    let is_in_the_way = matches!(outcome, Err(Error::Busy { .. } | Error::Interrupted { .. }));
+    if outcome.is_ok() || is_in_the_way || blocks.len() == 1 {
         return vec![(blocks, outcome)];
     }
     let mut single = Vec::new();

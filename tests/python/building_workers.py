@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -218,6 +219,44 @@ def interrupted(store, path, samples, batch_size, **options):
     except ConnectionError as error:
         return error
     raise AssertionError("the build was not interrupted")
+
+
+def build_with_a_fork(path, index, way):
+    """Print how many samples there are where the loader of one of them forks."""
+
+    def load(asked):
+        if asked == int(index):
+            if child := os.fork():
+                os.waitpid(child, 0)
+            elif way == "exit":
+                sys.exit(0)
+            elif way == "raise":
+                raise ValueError("of the child")
+        return [asked]
+
+    builder = os.getpid()
+    try:
+        print(len(RaggedMmap.from_indexable(path, sized(load, 90), 4, n_jobs=2)))
+    except BaseException:
+        if os.getpid() == builder:
+            raise
+        os._exit(1)
+
+
+def wait_until(condition):
+    """Fail if that takes more than 20 s."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < 20
+        time.sleep(0.001)
+
+
+def written(store, path):
+    """Samples of a build at work; None while it writes."""
+    partial = path.with_name(f"{path.name}.partial")
+    if (partial / "type.ninja").exists() and not (partial / "append.ninja").exists():
+        return len(store.show(partial))
+    return None
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Bars of builds: shown if asked for, and true."""
 
+import time
+
 import numpy as np
 import pytest
 from building_workers import interrupted, sized
@@ -62,6 +64,19 @@ def test_progress_ends_with_all_bytes_that_were_written(path, capfd, count, n_jo
         path, sized(lambda index: np.zeros(12_500), count), 10, n_jobs=n_jobs, verbose=True
     )
     assert f"{count / 10:.1f} MB" in capfd.readouterr().err.split("\r")[-1]
+
+
+def test_progress_of_workers_shows_what_they_have_written(path, capfd):
+    """As it goes; loaders take so long that the bar is drawn again."""
+
+    def load(index):
+        time.sleep(0.01)
+        return np.zeros(12_500)
+
+    RaggedMmap.from_indexable(path, sized(load, 150), 50, n_jobs=2, verbose=True)
+    shown = {part.split(" MB")[0].split()[-1] for part in capfd.readouterr().err.split("\r") if " MB" in part}
+    assert len(shown) > 1
+    assert "15.0" in shown
 
 
 def test_progress_of_an_error_is_not_shown_if_not_asked_for(path, store, capfd):

@@ -5,12 +5,11 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 
 import building_workers
 import numpy as np
 import pytest
-from building_workers import interrupted, plain, sized
+from building_workers import interrupted, plain, sized, wait_until, written
 from conftest import Untouched, names, partial_of, tree, unchanged
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
@@ -38,22 +37,6 @@ def test_a_second_builder_gets_an_error_and_the_first_goes_on(path, store):
     store.create(whole := path.parent / "whole", store.samples(9))
     assert tree(path) == tree(whole)
     assert names(path.parent) == ["data", "whole"]
-
-
-def written(store, path):
-    """Samples of a build at work; None while it writes."""
-    partial = partial_of(path)
-    if (partial / "type.ninja").exists() and not (partial / "append.ninja").exists():
-        return len(store.show(partial))
-    return None
-
-
-def wait_until(condition):
-    """Fail if that takes more than 20 s."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < 20
-        time.sleep(0.001)
 
 
 def test_a_second_process_gets_an_error_as_well(path):
@@ -216,6 +199,19 @@ def test_a_generator_may_fill_its_lists_again_at_once(path):
         built = home.from_generator(path, reusing(), 7)
         wrong = [number for number in range(30) if not np.all(built[number] == number)]
         assert wrong == []
+
+
+@pytest.mark.parametrize("kind", REUSED)
+def test_an_iterator_may_do_so_where_all_samples_are_stored_at_once(path, kind):
+    def reusing():
+        buffer = np.zeros(20)
+        for number in range(5):
+            buffer[:] = number
+            yield REUSED[kind](buffer)
+
+    ragged = RaggedMmap.from_lists(path, reusing())
+    ragged.extend(reusing())
+    assert [item[0] for item in ragged] == [*range(5)] * 2
 
 
 @pytest.mark.parametrize("position", [0, 4])

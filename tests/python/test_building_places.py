@@ -125,6 +125,18 @@ def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store
     assert len(built) == 5
 
 
+@pytest.mark.parametrize("name", ["tokens", "mixed", "texts", "packed"])
+def test_nor_does_one_within_samples_that_are_stored_in_a_single_call(path, monkeypatch, name):
+    def moving():
+        os.chdir("/")
+        yield from STORES[name].samples(5)
+
+    monkeypatch.chdir(path.parent)
+    built = STORES[name].create("data", moving())
+    assert STORES[name].items(path) == [plain(sample) for sample in STORES[name].samples(5)]
+    assert len(built) == 5
+
+
 OTHER_KEYS = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
 
 

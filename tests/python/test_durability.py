@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from conftest import tree
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, StringsMmap, concatenate
 from mmap_ninja import numpy as np_ninja
 
 SAMPLES, TEXTS, ARRAY = [np.arange(3), np.arange(2)], ["one", "zwei"], np.zeros((2, 3))
@@ -122,6 +122,21 @@ def test_a_replacement_that_waits_too_long_leaves_what_is_there(path, creating):
     CREATING[creating](path, timeout=0.02)
 
 
+@pytest.mark.parametrize("creating", ["from_lists", "from_strings", "from_ndarray"])
+def test_joining_heeds_them_too(path, creating):
+    CREATING[creating](path)
+    CREATING[creating](part := path.with_name("part"))
+    before = tree(path)
+    with held(path), pytest.raises(TimeoutError, match=f"{path}: another writer"):
+        concatenate(path, [part], timeout=0.02)
+    with pytest.raises(ValueError, match="durability"):
+        concatenate(path, [part], durability="disk")
+    assert tree(path) == before
+    joined = concatenate(path, [part, part], durability="full", timeout=0.02)
+    assert creating == "from_ndarray" or (joined.durability, joined.timeout) == ("full", 0.02)
+    assert len(joined) == 4
+
+
 WAITING = """
 import sys
 import numpy as np
@@ -155,7 +170,7 @@ def test_waiting_to_replace_ends_by_an_interrupt(path, write):
 
 
 def test_every_function_that_writes_has_the_same_defaults():
-    functions = [RaggedMmap, RaggedMmap.from_lists, StringsMmap, StringsMmap.from_strings]
+    functions = [RaggedMmap, RaggedMmap.from_lists, StringsMmap, StringsMmap.from_strings, concatenate]
     functions += [getattr(np_ninja, name) for name in ("from_ndarray", "from_generator", "from_indexable")]
     functions += [getattr(np_ninja, name) for name in ("extend_dir", "extend", "append")]
     for function in functions:

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::exceptions::{PyException, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 
 use self::intake::{ArrayIntake, Intake, TextIntake};
@@ -90,6 +90,9 @@ impl PyStream {
         let intake = intake.ok_or_else(ended)?;
         let mut flow = Flow::new(intake, batch_size);
         let taken = flow.take_all(py, samples);
+        if taken.as_ref().is_err_and(|error| !error.is_instance_of::<PyException>(py)) {
+            flow.stop();
+        }
         let written = flow.finish(py);
         self.stored.fetch_add(flow.background.as_ref().map_or(0, Background::stored), Ordering::Relaxed);
         taken.and(written)
@@ -112,18 +115,20 @@ struct Flow {
     /// What is being filled.
     block: Block,
     background: Option<Background>,
+    /// The process that builds.
+    home: u32,
 }
 
 impl Flow {
     fn new(intake: Box<dyn Intake>, batch_size: usize) -> Self {
         let next = intake.stored();
-        Self { intake, batch_size, next, block: Block::default(), background: None }
+        Self { intake, batch_size, next, block: Block::default(), background: None, home: std::process::id() }
     }
 
     fn take_all(&mut self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<()> {
         for sample in samples.try_iter()? {
             self.take(py, &sample?)?;
-            py.check_signals()?;
+            self.check_signals(py)?;
         }
         if self.block.len() > 0 { self.pass_on(py) } else { Ok(()) }
     }
@@ -156,7 +161,7 @@ impl Flow {
             background
         } else {
             let sink = self.intake.sink(py, &mut self.block)?;
-            self.background.insert(Background::start(self.intake.dir(), sink)?)
+            self.background.insert(Background::start(self.intake.dir(), sink, self.home)?)
         };
         self.block = background.send(std::mem::take(&mut self.block))?;
         self.wait(py)
@@ -164,23 +169,32 @@ impl Flow {
 
     /// Waits until there is room for more.
     fn wait(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Some(background) = &mut self.background else { return Ok(()) };
-        while background.is_behind() {
+        while let Some(background) = self.background.as_mut().filter(|background| background.is_behind()) {
             py.detach(|| background.wait(PATIENCE))?;
-            py.check_signals()?;
+            self.check_signals(py)?;
         }
         Ok(())
     }
 
     /// Waits until nothing is being written any more, even if a signal handler raises an exception meanwhile.
     fn finish(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Some(background) = &mut self.background else { return Ok(()) };
-        let mut signalled = Ok(());
-        while background.is_writing() {
-            py.detach(|| background.wait(PATIENCE))?;
-            signalled = signalled.and_then(|()| py.check_signals());
+        let (mut signalled, mut written) = (Ok(()), Ok(()));
+        while let Some(background) = self.background.as_mut().filter(|background| background.is_writing()) {
+            written = py.detach(|| background.wait(PATIENCE));
+            signalled = signalled.and_then(|()| self.check_signals(py));
         }
-        signalled
+        signalled.and(written.map_err(PyErr::from))
+    }
+
+    /// Runs signal handlers. Who is told to stop by one does not wait for other writers.
+    fn check_signals(&self, py: Python<'_>) -> PyResult<()> {
+        py.check_signals().inspect_err(|_| self.stop())
+    }
+
+    fn stop(&self) {
+        if let Some(background) = &self.background {
+            background.stop();
+        }
     }
 }
 

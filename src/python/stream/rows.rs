@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -11,7 +12,7 @@ use super::intake::{Held, Intake};
 use crate::dense::Dense;
 use crate::dtype::Dtype;
 use crate::error::Error;
-use crate::format::Order;
+use crate::format::{MAX_AXES, Order};
 use crate::mapping::Mode;
 use crate::options::Options;
 use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
@@ -55,11 +56,16 @@ impl RowIntake {
 
     fn check_shape(&mut self, array: &Bound<'_, PyUntypedArray>, index: usize) -> PyResult<()> {
         let found: &[i64] = bytemuck::cast_slice(array.shape());
+        let place = || place(&self.dir, index);
+        if found.len() >= MAX_AXES {
+            let what = format!("{}: {} axes are too many for a row of an array", place(), found.len());
+            return Err(Error::Shape { what }.into());
+        }
         let expected = self.shape.get_or_insert_with(|| found.to_vec());
         if found == expected {
             return Ok(());
         }
-        let place = place(&self.dir, index);
+        let place = place();
         let what = format!("{place} has the shape {found:?}, the first one has {expected:?}");
         Err(Error::Shape { what }.into())
     }
@@ -101,10 +107,13 @@ impl Intake for RowIntake {
 
     fn sink(&mut self, py: Python<'_>, first: &mut Block) -> PyResult<Box<dyn Sink>> {
         if let Kind::Open(runs) = &self.kind {
-            let descr = common(py, runs)?;
-            if runs.len() > 1 {
+            let descr = if let [(only, _)] = runs.as_slice() {
+                only.bind(py).clone()
+            } else {
+                let descr = common(py, runs)?;
                 first.set_bytes(cast_runs(py, runs, first.bytes(), &descr)?);
-            }
+                descr
+            };
             let dtype = from_numpy(&descr)?;
             self.kind = Kind::Settled(descr.unbind(), dtype);
         }
@@ -115,12 +124,12 @@ impl Intake for RowIntake {
             options: self.options.clone(),
             dtype: dtype.clone(),
             shape,
-            exists: self.stored > 0,
+            stored: self.stored,
         }))
     }
 }
 
-/// The dtype that `numpy.stack` would give arrays of these.
+/// The dtype that `numpy.stack` would give arrays of these, which is in the machine's byte order whatever theirs is.
 fn common<'py>(py: Python<'py>, runs: &[(Py<PyArrayDescr>, usize)]) -> PyResult<Bound<'py, PyArrayDescr>> {
     let descrs = PyTuple::new(py, runs.iter().map(|(descr, _)| descr))?;
     Ok(py.import("numpy")?.call_method1("result_type", descrs)?.cast_into::<PyArrayDescr>()?)
@@ -134,7 +143,10 @@ fn cast_runs(
     descr: &Bound<'_, PyArrayDescr>,
 ) -> PyResult<Vec<u8>> {
     let numpy = py.import("numpy")?;
+    let elements: usize = runs.iter().map(|(from, len)| len / from.bind(py).itemsize().max(1)).sum();
     let mut cast = Vec::new();
+    let size = elements.saturating_mul(descr.itemsize());
+    cast.try_reserve_exact(size).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
     for (from, len) in runs.iter().filter(|(_, len)| *len > 0) {
         let run;
         (run, rest) = rest.split_at(*len);
