@@ -143,7 +143,7 @@ class _Stack:
             )
         self.out_dir = out_dir
         self.commit = durability, timeout
-        self.dtype, self.shape, self.order = _core.read_dense(out_dir)
+        self.dtype, self.shape, self.order, _ = _core.read_dense(out_dir)
 
     @classmethod
     def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -193,10 +193,14 @@ def open_existing(out_dir: str | PathLike[str], mode: str = "r") -> np.memmap:
         ValueError: the mode is unknown, or would erase the array.
     """
     array_mode = _core.numpy_mode(mode)
-    dtype, shape, order = _core.read_dense(out_dir)
-    return np.memmap(
-        os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=array_mode, shape=shape, order=order
-    )
+    data = os.path.join(out_dir, "data.ninja")
+    while True:
+        dtype, shape, order, mapping = _core.read_dense(out_dir)
+        with open(data, "r+b" if array_mode == "r+" else "rb") as file:
+            # The file that was described is at its place still, so it is the one that was opened: it was checked to be
+            # large enough, and NumPy does not stretch it. Another one is described anew.
+            if mapping.is_at(data):
+                return np.memmap(file, dtype, array_mode, shape=shape, order=order)
 
 
 def extend_dir(

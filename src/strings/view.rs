@@ -24,7 +24,7 @@ pub(crate) struct View {
     pub len: usize,
     is_closed: bool,
     pub exists: bool,
-    data: Region,
+    pub data: Region,
     pub starts: Column,
     ends: Column,
     pub codec: Option<Arc<Codec>>,
