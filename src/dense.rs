@@ -206,15 +206,16 @@ impl Dense {
     /// # Errors
     /// As [`Dense::extend`]; [`Error::Shape`] where one of the two is in F order and the other in C order.
     pub fn join(&mut self, other: &Self) -> Result<()> {
-        if self.order() != other.order() {
-            let (ours, theirs) = (self.order().name(), other.order().name());
-            let what = format!("{}: rows in {theirs} order cannot follow those in {ours} order", other.dir.display());
-            return Err(Error::Shape { what });
-        }
         let file = other.data.reopen(&other.dir.join(format::DATA));
         let source = file.as_ref().map(|file| Source { file, offset: 0 });
         extend(&self.dir, &other.header, vec![other.bytes()], source, &self.options)?;
         self.refresh()
+    }
+
+    /// The mapped bytes.
+    #[cfg(feature = "python")]
+    pub(crate) fn region(&self) -> &Region {
+        &self.data
     }
 
     fn refresh(&mut self) -> Result<()> {
@@ -285,7 +286,7 @@ pub(crate) fn create(dir: &Path, header: &Header, chunks: Vec<&[u8]>, options: &
     build.publish(&dir, options)
 }
 
-/// Appends rows, which lie in `chunks` one after another, to the array in `dir`, whose order they have.
+/// Appends rows, which lie in `chunks` one after another, to the array in `dir`.
 pub(crate) fn extend(
     dir: &Path,
     added: &Header,
@@ -348,6 +349,11 @@ fn check_same(dir: &Path, old: &Header, added: &Header) -> Result<()> {
     }
     if old.shape.is_empty() || shape.len() != old.shape.len() || shape[1..] != old.shape[1..] {
         let what = format!("{}: rows of shape {:?} do not fit {:?}", dir.display(), shape, old.shape);
+        return Err(Error::Shape { what });
+    }
+    if old.order != added.order && shape.len() > 1 {
+        let (ours, theirs) = (old.order.name(), added.order.name());
+        let what = format!("{}: rows in {theirs} order cannot follow those in {ours} order", dir.display());
         return Err(Error::Shape { what });
     }
     Ok(())

@@ -148,13 +148,14 @@ impl Region {
 
     fn map(member: &Member, mode: Mode, len: usize, capacity: usize) -> Result<Self> {
         let Member { path, size, .. } = member;
-        if len == 0 {
+        if *size == 0 && len == 0 {
             return Ok(Self::empty());
         }
         if *size < len as u64 {
             return Err(Error::corrupt(path, format!("the file has {size} bytes, {len} are needed")));
         }
-        Ok(Self::new(Backing::map(member, mode, capacity).at(path)?, len))
+        // The byte that stands for no elements is mapped as well: which file it is of tells data sets apart.
+        Ok(Self::new(Backing::map(member, mode, capacity.max(1)).at(path)?, len))
     }
 
     fn raw(&self) -> Option<&MmapRaw> {

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -34,6 +34,7 @@ class Handle:
     if TYPE_CHECKING:
         out_dir: Path
         mode: Mode
+        _place: Path
         _ITEM: str
         _is_closed: bool
 
@@ -198,13 +199,26 @@ def _commit(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("durability", "timeout") if name in options}
 
 
-def member(memmap: Any, directory: Path, mode: Mode, rows: int) -> "np.memmap[Any, Any]":
-    """The first rows of a member, opened once for as long as the handle shows so many."""
-    opened: dict[Path, Any] = vars(memmap).setdefault("_members", {})
-    known = opened.get(directory)
-    if known is None or len(known) != rows:
-        known = opened[directory] = open_existing(directory, mode)[:rows]
-    return cast("np.memmap[Any, Any]", known)
+def member(memmap: Any, key: str, mode: Mode, mapping: _core.Owner, rows: int) -> "np.memmap[Any, Any]":
+    """The first rows of a member, opened once for as long as the handle shows so many of the data in `mapping`."""
+    opened: dict[str, Any] = vars(memmap).setdefault("_members", {})
+    known = opened.get(key)
+    if known is None or known[0] != mapping or len(known[1]) != rows:
+        with unreplaced(memmap, mapping):
+            known = opened[key] = mapping, open_existing(memmap._place / key, mode)[:rows]
+    return cast("np.memmap[Any, Any]", known[1])
+
+
+@contextmanager
+def unreplaced(memmap: Any, mapping: _core.Owner) -> "Iterator[None]":
+    """Refuse what was opened of another data set than the one in `mapping`, which the handle shows."""
+    try:
+        yield
+    finally:
+        if not mapping.is_at(memmap._place / "data.ninja"):
+            raise ValueError(
+                f"{memmap.out_dir}: the data set was replaced since this map was opened; open it anew"
+            )
 
 
 def reopen(cls: Any, base: Any, options: dict[str, Any]) -> Any:

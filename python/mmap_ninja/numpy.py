@@ -142,7 +142,7 @@ class _Stack:
                 f"{out_dir}: the interrupted build is of kind '{_core.kind(out_dir)}', not 'numpy'"
             )
         self.out_dir = out_dir
-        self.dtype, self.shape, _ = _core.read_dense(out_dir)
+        self.dtype, self.shape, _, _ = _core.read_dense(out_dir)
 
     @classmethod
     def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -182,10 +182,14 @@ def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
         ValueError: the mode is unknown, or would erase the array.
     """
     array_mode = _core.numpy_mode(mode)
-    dtype, shape, order = _core.read_dense(out_dir)
-    return np.memmap(
-        os.path.join(out_dir, "data.ninja"), dtype=dtype, mode=array_mode, shape=shape, order=order
-    )
+    data = os.path.join(out_dir, "data.ninja")
+    while True:
+        dtype, shape, order, mapping = _core.read_dense(out_dir)
+        with open(data, "r+b" if array_mode == "r+" else "rb") as file:
+            # The file that was described is at its place still, so it is the one that was opened: it was checked to be
+            # large enough, and NumPy does not stretch it. Another one is described anew.
+            if mapping.is_at(data):
+                return np.memmap(file, dtype, array_mode, shape=shape, order=order)
 
 
 def extend_dir(

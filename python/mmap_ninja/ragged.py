@@ -65,6 +65,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
             "access",
             "durability",
             "timeout",
+            "_place",
             "_members",
         )
     )
@@ -84,8 +85,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         timeout: float = 60.0,
     ):
         keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
+        place = Path(os.path.abspath(out_dir))
         self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
         self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
+        # Where that is, whatever becomes of the working directory.
+        self._place = place
         self.mode = mode
         self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
         self.copy_before_wrapper_fn = copy_before_wrapper_fn
@@ -100,34 +104,39 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     @property
     def memmap(self) -> "np.memmap[Any, np.dtype[ScalarT]]":
         """The elements of all samples, one after another, of shape (elements,)."""
-        return self._member("", self.ends[-1] if len(self) else 0)
+        mapping, _, elements = self._shown()
+        return _handle.member(self, "", self.mode, mapping, elements)
 
     @property
     def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """The element at which each sample starts, int64 of shape (n,)."""
-        return self._member(self.starts_key, len(self))
+        return self._member(self.starts_key)
 
     @property
     def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """One past the element at which each sample ends, int64 of shape (n,)."""
-        return self._member(self.ends_key, len(self))
+        return self._member(self.ends_key)
 
     @property
     def flattened_shapes(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """Elements of each sample, int64 of shape (n,)."""
-        return self._member(self.flattened_shapes_key, len(self))
+        return self._member(self.flattened_shapes_key)
 
     @property
     def shapes(self) -> "np.memmap[Any, np.dtype[np.int64]] | RaggedMmap[np.int64]":
         """The shapes, int64: an array of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap`."""
         if self.shapes_are_flat:
-            return self._member(self.shapes_key, len(self))
-        shapes: RaggedMmap[np.int64] = RaggedMmap(self.out_dir / self.shapes_key, mode=self.mode)
-        shapes._limit(len(self))
+            # Where others have nested them since, the entries of samples of one axis are the same, but all in a row.
+            return cast("np.memmap[Any, Any]", self._member(self.shapes_key).reshape(-1, 1))
+        mapping, samples, _ = self._shown()
+        with _handle.unreplaced(self, mapping):
+            shapes: RaggedMmap[np.int64] = RaggedMmap(self._place / self.shapes_key, mode=self.mode)
+            shapes._limit(samples)
         return shapes
 
-    def _member(self, key: str, rows: int) -> "np.memmap[Any, Any]":
-        return _handle.member(self, self.out_dir / key, self.mode, rows)
+    def _member(self, key: str) -> "np.memmap[Any, Any]":
+        mapping, samples, _ = self._shown()
+        return _handle.member(self, key, self.mode, mapping, samples)
 
     def __contains__(self, sample: object) -> bool:
         return any(np.array_equal(cast("Any", sample), cast("Any", ours)) for ours in self)
@@ -233,7 +242,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {
-            "out_dir": os.path.abspath(self.out_dir),
+            "out_dir": os.fspath(self._place),
             "wrapper_fn": self.wrapper_fn,
             "mode": self.mode,
             "starts_key": self.starts_key,

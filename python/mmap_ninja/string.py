@@ -51,7 +51,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
     _ITEM = "text"
     # What the constructor sets again where a pickle is opened.
     _ATTRIBUTES = frozenset(
-        ("out_dir", "mode", "starts_key", "ends_key", "access", "durability", "timeout", "_members")
+        ("out_dir", "mode", "starts_key", "ends_key", "access", "durability", "timeout", "_place", "_members")
     )
 
     def __init__(
@@ -64,8 +64,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
         durability: Durability = "process",
         timeout: float = 60.0,
     ):
+        place = Path(os.path.abspath(out_dir))
         self._open(out_dir, mode, starts_key, ends_key, access, durability, timeout)
         self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
+        # Where that is, whatever becomes of the working directory.
+        self._place = place
         self.mode = mode
         self.starts_key, self.ends_key = starts_key, ends_key
         self.access = access
@@ -79,12 +82,12 @@ class StringsMmap(_handle.Handle, _core.Strings):
     @property
     def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """The byte at which each stored text starts, int64 of shape (n,)."""
-        return _handle.member(self, self.out_dir / self.starts_key, "r", len(self))
+        return _handle.member(self, self.starts_key, "r", *self._shown())
 
     @property
     def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
         """One past the byte at which each stored text ends, int64 of shape (n,)."""
-        return _handle.member(self, self.out_dir / self.ends_key, "r", len(self))
+        return _handle.member(self, self.ends_key, "r", *self._shown())
 
     def __contains__(self, text: object) -> bool:
         return any(text == ours for ours in self)
@@ -149,7 +152,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {
-            "out_dir": os.path.abspath(self.out_dir),
+            "out_dir": os.fspath(self._place),
             "mode": self.mode,
             "starts_key": self.starts_key,
             "ends_key": self.ends_key,

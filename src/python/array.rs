@@ -1,5 +1,7 @@
 //! The one place that makes NumPy views of mapped bytes.
 
+use std::path::PathBuf;
+
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp,
 };
@@ -16,19 +18,33 @@ use crate::storage::Identity;
 compile_error!("shapes are handed to NumPy where they lie, as 64-bit integers");
 
 /// Keeps a mapping alive as the base of the arrays that show it.
-#[pyclass(frozen, module = "mmap_ninja._core")]
+#[pyclass(frozen, eq, module = "mmap_ninja._core")]
 pub struct Owner {
     region: Region,
 }
 
+impl PartialEq for Owner {
+    fn eq(&self, other: &Self) -> bool {
+        self.region.is_same_mapping(&other.region)
+    }
+}
+
 impl Owner {
-    pub fn new(region: Region) -> Self {
+    pub(crate) fn new(region: Region) -> Self {
         Self { region }
     }
 
     /// Which file is mapped.
-    pub fn file(&self) -> Option<Identity> {
+    pub(crate) fn file(&self) -> Option<Identity> {
         self.region.file()
+    }
+}
+
+#[pymethods]
+impl Owner {
+    /// Whether the file at `path` is the mapped one. As long as it is mapped, no other file can be taken for it.
+    fn is_at(&self, path: PathBuf) -> bool {
+        self.file().is_none_or(|file| Identity::of(&path) == Some(file))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use numpy::npyffi::NPY_ARRAY_WRITEABLE;
 use numpy::prelude::*;
 use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
@@ -109,6 +110,8 @@ fn checked<'py>(
     view: &View,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let array = given.cast::<PyUntypedArray>().map_err(|_| PyTypeError::new_err("out must be a NumPy array"))?;
+    // This may run code of Python's, which could undo what was checked before it.
+    let is_own = view.data.file().is_some_and(|file| shows(array, file));
     if !has_dtype(array, descr) {
         return Err(PyTypeError::new_err(format!("out has the dtype {}, the samples have {descr}", array.dtype())));
     }
@@ -117,58 +120,43 @@ fn checked<'py>(
     if !fits {
         return Err(PyValueError::new_err(format!("out has the shape {found:?}, the batch needs {needed:?}")));
     }
-    let is_writable: bool = array.getattr("flags")?.getattr("writeable")?.extract()?;
-    if !is_writable || !array.is_c_contiguous() {
+    // SAFETY: the array is valid, and its flags are read at once.
+    let flags = unsafe { (*array.as_array_ptr()).fields.flags };
+    if flags & NPY_ARRAY_WRITEABLE == 0 || !array.is_c_contiguous() {
         return Err(PyValueError::new_err("out must be writable and C-contiguous"));
     }
-    let is_own = view.data.file().is_some_and(|file| shows(array, file));
     if is_own || overlap(&addresses(bytes(array)), &addresses(view.data.bytes())) {
         return Err(PyValueError::new_err("out lies in the map that the samples are read from"));
     }
     Ok(array.clone())
 }
 
-/// Whether an array lies in any mapping of a file.
+/// Whether an array lies in any mapping of a file. A class may say anything of an array's base, the array itself does not.
 fn shows(array: &Bound<'_, PyUntypedArray>, file: Identity) -> bool {
     let mut part = array.as_any().clone();
     loop {
         if let Ok(owner) = part.cast::<Owner>() {
             return owner.get().file() == Some(file);
         }
-        let name = part.getattr("filename").and_then(|name| name.extract::<PathBuf>());
+        let Ok(array) = part.cast::<PyUntypedArray>() else { return false };
+        let name = array.getattr("filename").and_then(|name| name.extract::<PathBuf>());
         if name.is_ok_and(|name| Identity::of(&name) == Some(file)) {
             return true;
         }
-        match part.getattr("base") {
-            Ok(base) if !base.is_none() => part = base,
-            _ => return false,
-        }
+        // SAFETY: the base of a valid array is null or a valid object.
+        let base = unsafe { Bound::from_borrowed_ptr_or_opt(part.py(), (*array.as_array_ptr()).fields.base) };
+        let Some(base) = base else { return false };
+        part = base;
     }
 }
 
 /// Where bytes lie in memory.
-pub fn addresses(bytes: &[u8]) -> Range<usize> {
+fn addresses(bytes: &[u8]) -> Range<usize> {
     let start = bytes.as_ptr() as usize;
     start..start + bytes.len()
 }
 
-/// Where the elements of any array lie in memory, gaps included.
-pub fn extent(array: &Bound<'_, PyUntypedArray>) -> Range<usize> {
-    if array.len() == 0 {
-        return 0..0;
-    }
-    // SAFETY: the pointer is read, not followed.
-    let start = unsafe { (*array.as_array_ptr()).fields.data as isize };
-    let mut range = start..start + array.dtype().itemsize().cast_signed();
-    for (&axis, &stride) in array.shape().iter().zip(array.strides()) {
-        let reach = stride * (axis.cast_signed() - 1);
-        range.start += reach.min(0);
-        range.end += reach.max(0);
-    }
-    range.start.cast_unsigned()..range.end.cast_unsigned()
-}
-
 /// Whether two ranges have something in common.
-pub fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start.max(other.start) < one.end.min(other.end)
 }

@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
+use super::array::Owner;
 use super::dtype::{from_numpy, has_dtype, stored};
 use super::mode::parse_commit;
 use super::samples::{bytes, cast, contiguous, to_array};
@@ -22,14 +23,15 @@ pub fn kind(out_dir: PathBuf) -> PyResult<Option<&'static str>> {
     Ok(storage::kind_of(&out_dir)?.map(crate::Kind::name))
 }
 
-/// The dtype, shape and order of the array in `out_dir`, after a check of its files.
+/// What `read_dense` finds.
+type Found<'py> = (Bound<'py, PyArrayDescr>, Bound<'py, PyTuple>, &'static str, Owner);
+
+/// The dtype, shape and order of the array in `out_dir`, after a check of its files, and the mapping of its data.
 #[pyfunction]
-pub fn read_dense(
-    py: Python<'_>,
-    out_dir: PathBuf,
-) -> PyResult<(Bound<'_, PyArrayDescr>, Bound<'_, PyTuple>, &'static str)> {
+pub fn read_dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<Found<'_>> {
     let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
-    Ok((stored(py, &out_dir, dense.dtype())?, PyTuple::new(py, dense.shape())?, dense.order().name()))
+    let (dtype, shape) = (stored(py, &out_dir, dense.dtype())?, PyTuple::new(py, dense.shape())?);
+    Ok((dtype, shape, dense.order().name(), Owner::new(dense.region().clone())))
 }
 
 /// Writes `array` to `out_dir`, in place of whatever data set is there.

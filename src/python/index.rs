@@ -73,6 +73,7 @@ fn minus_one(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
 pub fn batch(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Vec<usize>> {
     let is_array_like = index.hasattr("__array__")? && index.cast::<PyUntypedArray>().is_err();
     let index = if is_array_like || index.is_instance_of::<PyTuple>() {
+        check_unmasked(index)?;
         index.py().import("numpy")?.call_method1("asarray", (index,))?
     } else {
         index.clone()
@@ -96,14 +97,26 @@ fn positions(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
         let bounds = slice.indices(len.cast_signed())?;
         return Ok((0..bounds.slicelength.cast_signed()).map(|i| bounds.start + i * bounds.step).collect());
     }
+    if index.is_instance_of::<PyRange>() && index.len().is_err() {
+        return Err(PyIndexError::new_err(format!("{index} has more indices than there are samples: {len}")));
+    }
     if let Some(positions) = index.cast::<PyList>().ok().and_then(plain_integers) {
         return Ok(positions);
     }
     if index.is_instance_of::<PyList>() || index.is_instance_of::<PyRange>() || index.cast::<PyUntypedArray>().is_ok() {
+        check_unmasked(index)?;
         return array(&index.py().import("numpy")?.call_method1("asarray", (index,))?, len);
     }
     let found = index.get_type().name()?;
     Err(PyTypeError::new_err(format!("indices must be integers, slices, lists, ranges or arrays, not {found}")))
+}
+
+/// An array that hides some of its indices is none of indices.
+fn check_unmasked(index: &Bound<'_, PyAny>) -> PyResult<()> {
+    if index.hasattr("mask")? {
+        return Err(PyTypeError::new_err("a masked array is no index: its mask would be lost; compress it first"));
+    }
+    Ok(())
 }
 
 /// The values of a list of nothing but `int`.

@@ -33,6 +33,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     numpy::PyArray1::<i64>::zeros(m.py(), 0, false);
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("CorruptDatasetError", m.py().get_type::<error::CorruptDatasetError>())?;
+    m.add_class::<array::Owner>()?;
     m.add_class::<ragged::PyRagged>()?;
     m.add_class::<strings::PyStrings>()?;
     m.add_function(wrap_pyfunction!(ragged::create_ragged, m)?)?;

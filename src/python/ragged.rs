@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use numpy::PyArrayDescr;
 use numpy::prelude::*;
+use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
-use super::batches::{self, Pair, addresses, extent, overlap};
-use super::dtype::{from_numpy, has_dtype, stored};
+use super::batches::{self, Pair};
+use super::dtype::{from_numpy, stored};
 use super::index::{self, Index};
 use super::iterator::Items;
 use super::mode;
-use super::samples::{Arrays, cast, place, to_array};
+use super::samples::{Arrays, fitted};
 use super::shown::Shown;
 use super::turn::Turns;
 use crate::dtype::Dtype;
@@ -24,7 +24,7 @@ use crate::layout::Layout;
 use crate::mapping::Mode;
 use crate::options::Options;
 use crate::prefetch::When;
-use crate::ragged::{Ragged, Sample, View};
+use crate::ragged::{Ragged, Sample, View, product};
 
 /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
 struct State {
@@ -60,6 +60,12 @@ impl State {
             _ => Py::new(py, Owner::new(view.data.clone()))?,
         };
         Ok(Self { view, descr, owner, mode, wrapper })
+    }
+
+    /// The same without a wrapper.
+    fn unwrapped(&self, py: Python<'_>) -> Self {
+        let descr = self.descr.as_ref().map(|descr| descr.clone_ref(py));
+        Self { view: self.view.clone(), descr, owner: self.owner.clone_ref(py), mode: self.mode, wrapper: None }
     }
 
     fn dtype(&self) -> Option<&Dtype> {
@@ -171,7 +177,8 @@ impl PyRagged {
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
-        let ((), turn) = self.store.take(|current| *current = store)?;
+        // Another thread may hold the store, and need the interpreter to let go of it.
+        let ((), turn) = py.detach(|| self.store.take(|current| *current = store))?;
         self.state.store(py, turn, state);
         Ok(())
     }
@@ -201,15 +208,13 @@ impl PyRagged {
         if !state.mode.is_writable() {
             return Err(Error::ReadOnly { path: self.dir(py) }.into());
         }
-        let changes = match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
-            Index::One(index) => vec![change(py, &state, index, value)?],
-            Index::Many(indices) => {
-                let values: Vec<Bound<'_, PyAny>> = value.try_iter()?.collect::<PyResult<_>>()?;
-                check_count(&state.view.dir, indices.len(), values.len())?;
-                let pairs = indices.iter().zip(&values);
-                pairs.map(|(&index, value)| change(py, &state, index, value)).collect::<PyResult<_>>()?
-            }
+        let (indices, values) = match Index::parse(index, state.view.len, |at| state.view.absent(at))? {
+            Index::One(index) => (vec![index], vec![value.clone()]),
+            Index::Many(indices) => (indices, value.try_iter()?.collect::<PyResult<Vec<_>>>()?),
         };
+        check_count(&state.view.dir, indices.len(), values.len())?;
+        let pairs = indices.iter().zip(&values);
+        let changes = pairs.map(|(&index, value)| change(py, &state, index, value)).collect::<PyResult<Vec<_>>>()?;
         changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
     }
 
@@ -220,7 +225,7 @@ impl PyRagged {
             (state.descr.as_ref().map(|descr| descr.bind(py).clone()), self.dir(py), state.view.len)
         };
         let arrays = Arrays::collect(arrays, descr, &dir, len)?;
-        let samples = arrays.samples();
+        let samples = arrays.samples(&dir, len)?;
         let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
         let dtype = match self.state.load(py).dtype() {
             Some(dtype) => dtype.clone(),
@@ -238,7 +243,7 @@ impl PyRagged {
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
-        let state = self.state.load_full(py);
+        let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         let samples = py.detach(|| state.view.samples(&indices, When::IfCold))?;
@@ -255,7 +260,7 @@ impl PyRagged {
         max_length: Option<i64>,
         out: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Pair<'py>> {
-        let state = self.state.load_full(py);
+        let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         let options = batches::Options { value, side, max_length, out };
@@ -263,7 +268,7 @@ impl PyRagged {
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
-        let state = self.state.load_full(py);
+        let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
         Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
@@ -290,6 +295,12 @@ impl PyRagged {
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> usize {
         self.state.load(py).view.data.bytes().len()
+    }
+
+    /// The mapping of the data, and how many samples and elements of it are shown.
+    fn _shown(&self, py: Python<'_>) -> (Py<Owner>, usize, i64) {
+        let state = self.state.load(py);
+        (state.owner.clone_ref(py), state.view.len, state.view.elements())
     }
 
     /// Shows no more than the first `len` samples.
@@ -335,6 +346,12 @@ impl PyRagged {
         self.state.peek(|state| state.wrapper.as_ref().map_or(Ok(()), |wrapper| visit.call(&wrapper.function)))
     }
 
+    /// Lets go of what `wrapper_fn` holds, once the garbage collector has found that nobody else holds this map.
+    fn __clear__(&self, py: Python<'_>) {
+        let state = self.state.load(py).unwrapped(py);
+        self.state.store(py, u64::MAX, state);
+    }
+
     #[setter]
     fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) -> PyResult<()> {
         let (view, turn) = py.detach(|| self.store.take(|store| store.view().clone()))?;
@@ -356,27 +373,23 @@ impl PyRagged {
 
 type Change<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-/// A writable view of the sample at `index`, and a value that fits it: of its shape, or all its elements in a row.
+/// A writable view of the sample at `index`, and a copy of a value that fits it: of its shape, or all its elements in a
+/// row. Nobody else knows the copy, which stays as it is whatever else is assigned to.
 fn change<'py>(py: Python<'py>, state: &State, index: usize, value: &Bound<'py, PyAny>) -> PyResult<Change<'py>> {
     let sample = state.view.get(index)?;
-    let descr = state.descr()?;
-    let value = to_array(value, || place(&state.view.dir, index))?;
+    let mut descr = Some(state.descr()?.bind(py).clone());
+    let value =
+        fitted(value, &mut descr, &state.view.dir, index)?.call_method0("copy")?.cast_into::<PyUntypedArray>()?;
     let found: &[i64] = bytemuck::cast_slice(value.shape());
-    let row = [i64::try_from(value.len())?];
-    let is_row = found == row && sample.shape.len() > 1 && sample.shape.iter().product::<i64>() == row[0];
+    let is_row = sample.shape.len() > 1 && found.len() == 1 && product(sample.shape) == Some(found[0]);
     if found != sample.shape && !is_row {
         let place = state.view.dir.display();
         let what = format!("{place}: sample {index} has the shape {:?}, the new one has {found:?}", sample.shape);
         return Err(Error::Shape { what }.into());
     }
-    let shape = if is_row { &row } else { sample.shape };
-    let target = view(py, descr, &state.owner, Sample { shape, ..sample }, true)?;
-    let descr = descr.bind(py);
-    let value = if has_dtype(&value, descr) { value } else { cast(&value, descr, &place(&state.view.dir, index))? };
-    // An item of this very map would change while others are assigned to.
-    let is_own = overlap(&extent(&value), &addresses(state.view.data.bytes()));
-    let value = if is_own { value.call_method0("copy")? } else { value.into_any() };
-    Ok((target, value))
+    let shape = if is_row { found } else { sample.shape };
+    let target = view(py, state.descr()?, &state.owner, Sample { shape, ..sample }, true)?;
+    Ok((target, value.into_any()))
 }
 
 /// As many values as samples.
@@ -409,7 +422,7 @@ pub fn create_ragged(
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
     let out_dir = crate::absolute(&out_dir)?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
-    let samples = arrays.samples();
+    let samples = arrays.samples(&out_dir, 0)?;
     let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else {
         let what = format!("{}: at least one sample is needed to create a map", out_dir.display());
         return Err(PyValueError::new_err(what));

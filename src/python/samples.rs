@@ -40,12 +40,17 @@ impl<'py> Arrays<'py> {
         Ok(collected)
     }
 
-    /// The samples as the core takes them.
-    pub fn samples(&self) -> Vec<Sample<'_>> {
-        self.arrays
-            .iter()
-            .map(|array| Sample { bytes: bytes(array), shape: bytemuck::cast_slice(array.shape()) })
-            .collect()
+    /// The samples as the core takes them, the first of which will have the index `first`.
+    ///
+    /// # Errors
+    /// `ValueError` where code that made one of them has given another dtype or other strides to one before it.
+    pub fn samples(&self, dir: &Path, first: usize) -> PyResult<Vec<Sample<'_>>> {
+        let Some(descr) = &self.descr else { return Ok(Vec::new()) };
+        let checked = self.arrays.iter().enumerate().map(|(i, array)| {
+            check_fit(array, descr, dir, first + i)?;
+            Ok(Sample { bytes: bytes(array), shape: bytemuck::cast_slice(array.shape()) })
+        });
+        checked.collect()
     }
 }
 
@@ -58,7 +63,22 @@ pub fn fitted<'py>(
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let array = to_array(sample, || place(dir, index))?;
     let descr = descr.get_or_insert_with(|| array.dtype());
-    contiguous(if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? })
+    let array = contiguous(if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? })?;
+    check_fit(&array, descr, dir, index)?;
+    Ok(array)
+}
+
+/// Refuses an array that is not what it was made to be: code of Python's, which ran since, may set its attributes.
+fn check_fit(
+    array: &Bound<'_, PyUntypedArray>,
+    descr: &Bound<'_, PyArrayDescr>,
+    dir: &Path,
+    index: usize,
+) -> PyResult<()> {
+    if array.is_c_contiguous() && has_dtype(array, descr) {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("{}: its dtype or layout was changed meanwhile", place(dir, index))))
 }
 
 /// `sample` itself where it is an array, else what NumPy makes of it. `place` names it in an error.

@@ -2,55 +2,46 @@
 
 pub use imp::Shown;
 
-/// Where the interpreter has its global lock, that lock is enough: a counter tells whether somebody still reads what
-/// was replaced. It costs a nanosecond, an atomic exchange ten.
+/// Where the interpreter has its global lock, that lock is enough: plain counts tell who still reads what was replaced.
+/// They cost a nanosecond, an atomic exchange ten.
 #[cfg(not(Py_GIL_DISABLED))]
 mod imp {
     use std::cell::{Cell, UnsafeCell};
     use std::marker::PhantomData;
     use std::ops::Deref;
-    use std::sync::Arc;
+    use std::rc::Rc;
 
     use pyo3::prelude::*;
 
     pub struct Shown<T> {
-        current: UnsafeCell<Arc<T>>,
-        /// What was replaced while somebody read it.
-        replaced: UnsafeCell<Vec<Arc<T>>>,
-        readers: Cell<usize>,
+        current: UnsafeCell<Rc<T>>,
         /// When `current` was made.
         turn: Cell<u64>,
     }
 
-    // SAFETY: every access is made while attached to the interpreter, whose global lock lets one thread at a time be.
+    // SAFETY: the values may be sent, and every count of an `Rc` is changed while attached to the interpreter, whose
+    // global lock lets one thread at a time be: by the methods and by readers, and where an object of Python's that holds
+    // a `Shown` is made or dropped.
+    unsafe impl<T: Send + Sync> Send for Shown<T> {}
+    // SAFETY: as above.
     unsafe impl<T: Send + Sync> Sync for Shown<T> {}
 
-    /// A reader, which cannot leave its thread and the time in which that is attached.
-    pub struct Reader<'a, 'py, T> {
-        shown: &'a Shown<T>,
-        value: &'a T,
-        attached: PhantomData<(Python<'py>, *const ())>,
+    /// A reader, which cannot leave its thread. What it refers to may be used without the interpreter meanwhile.
+    pub struct Reader<'py, T> {
+        value: Rc<T>,
+        attached: PhantomData<Python<'py>>,
     }
 
     impl<T> Shown<T> {
         pub fn new(value: T) -> Self {
-            let current = UnsafeCell::new(Arc::new(value));
-            Self { current, replaced: UnsafeCell::default(), readers: Cell::new(0), turn: Cell::new(0) }
+            Self { current: UnsafeCell::new(Rc::new(value)), turn: Cell::new(0) }
         }
 
         #[inline]
-        pub fn load<'a, 'py>(&'a self, _py: Python<'py>) -> Reader<'a, 'py, T> {
-            self.readers.set(self.readers.get() + 1);
-            // SAFETY: nobody changes `current` at this moment, and `store` keeps the value as long as there are
-            // readers.
-            let value = unsafe { &**self.current.get() };
-            Reader { shown: self, value, attached: PhantomData }
-        }
-
-        /// The value for a time without the interpreter.
-        pub fn load_full(&self, _py: Python<'_>) -> Arc<T> {
+        pub fn load<'py>(&self, _py: Python<'py>) -> Reader<'py, T> {
             // SAFETY: nobody changes `current` at this moment.
-            unsafe { (*self.current.get()).clone() }
+            let value = unsafe { (*self.current.get()).clone() };
+            Reader { value, attached: PhantomData }
         }
 
         /// What the garbage collector may see of the value: it runs while attached, but must not say so.
@@ -64,32 +55,19 @@ mod imp {
             if turn < self.turn.replace(turn.max(self.turn.get())) {
                 return;
             }
-            // SAFETY: nobody reads or changes the two at this moment; references that readers hold point to the value
-            // behind the `Arc`, which is kept for them. What is dropped here is dropped after both are in order, since
-            // that may run code of Python's, which may come back.
-            let unused = unsafe {
-                let last = std::mem::replace(&mut *self.current.get(), Arc::new(value));
-                let replaced = &mut *self.replaced.get();
-                replaced.push(last);
-                if self.readers.get() == 0 { std::mem::take(replaced) } else { Vec::new() }
-            };
-            drop(unused);
+            // SAFETY: nobody reads or changes `current` at this moment: readers have counts of their own.
+            let last = unsafe { std::mem::replace(&mut *self.current.get(), Rc::new(value)) };
+            // Now that `current` is in order, since this may run code of Python's, which may come back.
+            drop(last);
         }
     }
 
-    impl<T> Deref for Reader<'_, '_, T> {
+    impl<T> Deref for Reader<'_, T> {
         type Target = T;
 
         #[inline]
         fn deref(&self) -> &T {
-            self.value
-        }
-    }
-
-    impl<T> Drop for Reader<'_, '_, T> {
-        #[inline]
-        fn drop(&mut self) {
-            self.shown.readers.set(self.shown.readers.get() - 1);
+            &self.value
         }
     }
 }
@@ -115,10 +93,6 @@ mod imp {
 
         pub fn load(&self, _py: Python<'_>) -> Guard<Arc<T>> {
             self.current.load()
-        }
-
-        pub fn load_full(&self, _py: Python<'_>) -> Arc<T> {
-            self.current.load_full()
         }
 
         /// What the garbage collector may see of the value.

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use super::array::Owner;
 use super::batches::{self, Pair};
 use super::index::{self, Index};
 use super::iterator::Items;
@@ -105,7 +106,7 @@ impl PyStrings {
 
     /// Checks every value of the assignment before it writes the first.
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let view = self.view.load_full(py);
+        let view = &*self.view.load(py);
         let dir = &view.dir;
         let (indices, values) = match Index::parse(index, view.len, |at| view.absent(at))? {
             Index::One(index) => (vec![index], vec![value.clone()]),
@@ -138,7 +139,7 @@ impl PyStrings {
     }
 
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
-        let view = self.view.load_full(py);
+        let view = &*self.view.load(py);
         view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
         let strings = py.detach(|| view.gather(&indices))?;
@@ -147,7 +148,7 @@ impl PyStrings {
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
-        let view = self.view.load_full(py);
+        let view = &*self.view.load(py);
         view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
         Ok(py.detach(|| view.batch(&indices, When::Always).map(drop))?)
@@ -163,7 +164,7 @@ impl PyStrings {
     /// header of every compressed text is read for it.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let view = self.view.load_full(py);
+        let view = &*self.view.load(py);
         view.check_open()?;
         Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
@@ -177,6 +178,12 @@ impl PyStrings {
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> i64 {
         self.view.load(py).end()
+    }
+
+    /// The mapping of the texts, and how many of them are shown.
+    fn _shown(&self, py: Python<'_>) -> (Owner, usize) {
+        let view = self.view.load(py);
+        (Owner::new(view.data.clone()), view.len)
     }
 
     /// Look at the files again, so that what others have appended since is seen from now on.

@@ -192,7 +192,8 @@ impl View {
 
     /// Elements of all samples.
     pub fn elements(&self) -> i64 {
-        self.ends.values().last().copied().unwrap_or(0)
+        let last = self.len.checked_sub(1).and_then(|last| self.ends.values().get(last));
+        last.copied().unwrap_or(0)
     }
 
     /// Entries of all shapes.

@@ -105,3 +105,9 @@ def test_thumbnails_that_cannot_be_written_leave_what_was_there(fails, tmp_path)
     assert "x.png: No such file" in fails("head", "--images", tmp_path / "no" / "x.png", tmp_path / "r")
     assert "folder.png: Is a directory" in fails("head", "--images", tmp_path / "folder.png", tmp_path / "r")
     assert sorted(os.listdir(tmp_path)) == ["folder.png", "r"]
+
+
+def test_times_that_have_no_text_are_named_by_their_file(fails, path):
+    np_ninja.from_ndarray(path, np.arange(3))
+    (path / "dtype.ninja").write_text("datetime64")
+    assert fails("head", path).startswith(f"mmap-ninja: {path}: sample 0: ")

@@ -1,7 +1,9 @@
 """`mmap-ninja info`."""
 
 import json
+import os
 import re
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 from mmap_ninja.cli import _lengths, _terminal
+from mmap_ninja.cli import info as cli_info
 from shell import at_terminal, image
+
+resource = pytest.importorskip("resource")
 
 
 def info(run, path):
@@ -139,3 +144,42 @@ def test_bars_are_as_long_as_their_numbers_say(numbers, columns):
     for number, length in zip(numbers, lengths, strict=True):
         assert (number > 0) == (length > 0)
         assert length <= max(lengths[numbers.index(max(numbers))], 1)
+
+
+def claim(path, rows):
+    """Lets the files say that there are so many samples of nothing, which take no space."""
+    for shape in [path / "shape.ninja", *path.glob("*/shape.ninja")]:
+        if shape.parent != path:
+            shape.write_bytes(rows.to_bytes(8, "little") + shape.read_bytes()[8:])
+            os.truncate(shape.parent / "data.ninja", 8 * rows)
+
+
+@pytest.mark.parametrize("make", [RaggedMmap.from_lists, StringsMmap.from_strings])
+def test_info_looks_at_a_part_of_very_many_samples(run, path, make, monkeypatch):
+    monkeypatch.setattr(cli_info, "_MOST", 100)
+    make(
+        path,
+        [["one", "two"][n % 2] if make == StringsMmap.from_strings else [n] * (n % 2) for n in range(1001)],
+    )
+    shown = info(run, path)
+    assert (shown["samples"], shown["examined"]) == (1001, 91)
+    assert sum(part["samples"] for part in shown["lengths"]["histogram"]) == 91
+    assert sum(shape["samples"] for shape in shown.get("shapes", [])) in (0, 91)
+    assert "examined  91, evenly spaced" in run("info", path)[1]
+    make(path, ["one"] * 100 if make == StringsMmap.from_strings else [[1], [[2]]] * 50)
+    assert "examined" not in info(run, path)
+
+
+def test_info_of_a_sparse_giant_comes_at_once(run, tmp_path):
+    RaggedMmap.from_lists(tmp_path, [np.zeros(0, np.uint8)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
+    try:
+        claim(tmp_path, 1 << 33)
+    except OSError:
+        pytest.skip("the file system has no files of that size")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    started = time.monotonic()
+    assert info(run, tmp_path)["samples"] == 1 << 33
+    assert time.monotonic() - started < 20

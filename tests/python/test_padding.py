@@ -1,5 +1,7 @@
 """What batches are padded with, where, and into which memory."""
 
+from types import SimpleNamespace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -239,3 +241,37 @@ def test_out_may_be_unaligned_or_of_a_subclass(path, ragged):
     for out in unaligned, file:
         assert ragged.padded([0, 1], out=out)[0] is out
         assert out.tolist() == [[0, 1, 2], [10, 0, 0]]
+
+
+class Lying(np.ndarray):
+    """An array whose attributes are not the array's."""
+
+    @property
+    def flags(self):
+        return SimpleNamespace(writeable=True)
+
+    @property
+    def base(self):
+        return self
+
+
+def test_an_array_to_fill_is_taken_for_what_it_is(path):
+    tokens = RaggedMmap.from_lists(path, [np.arange(3)] * 2)
+    read_only = np.frombuffer(bytes(48), np.int64).reshape(2, 3).view(Lying)
+    with pytest.raises(ValueError, match="writable"):
+        tokens.padded([0, 1], out=read_only)
+    batch, _ = tokens.padded([0, 1], out=np.zeros((2, 3), np.int64).view(Lying))
+    assert batch.tolist() == [[0, 1, 2]] * 2
+    with pytest.raises(ValueError, match="lies in the map"):
+        tokens.padded([0, 1], out=RaggedMmap(path, mode="r+").memmap.reshape(2, 3).view(Lying))
+
+
+def test_an_array_to_fill_may_not_change_while_it_is_looked_at(path):
+    class Changing(np.ndarray):
+        @property
+        def filename(self):
+            self.flags.writeable = False
+
+    tokens = RaggedMmap.from_lists(path, [np.arange(3)] * 2)
+    with pytest.raises(ValueError, match="writable"):
+        tokens.padded([0, 1], out=np.zeros((2, 3), np.int64).view(Changing))

@@ -252,3 +252,85 @@ def test_a_handle_with_samples_does_not_begin_anew_where_its_directory_went_away
     with pytest.raises(FileNotFoundError):
         ragged.append(np.arange(3))
     assert not (tmp_path / "r").exists()
+
+
+class Decoding(RaggedMmap):
+    """A map that passes items through a method of its own."""
+
+    def __init__(self, out_dir):
+        super().__init__(out_dir, wrapper_fn=self.decode)
+
+    def decode(self, item):
+        return item.tolist()
+
+
+def mappings_of(path):
+    with open("/proc/self/maps") as maps:
+        return sum(str(path) in line for line in maps)
+
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="mappings are listed in /proc")
+
+
+def test_a_map_whose_wrapper_is_its_own_method_is_collected(path):
+    RaggedMmap.from_lists(path, [[1, 2]])
+    memmap = Decoding(path)
+    assert memmap[0] == [1, 2]
+    dropped = weakref.ref(memmap)
+    del memmap
+    gc.collect()
+    assert dropped() is None
+
+
+@ON_LINUX
+def test_what_was_replaced_goes_while_a_wrapper_is_at_work(path):
+    inside, over = threading.Event(), threading.Event()
+
+    def wait(item):
+        inside.set()
+        return over.wait(60)
+
+    memmap = RaggedMmap(RaggedMmap.from_lists(path, [[1, 2]] * 1000).out_dir, wrapper_fn=wait)
+    reader = threading.Thread(target=lambda: memmap[0])
+    reader.start()
+    inside.wait(60)
+    try:
+        for _ in range(100):
+            memmap.refresh()
+        found = mappings_of(path)
+        child = os.fork()
+        if child == 0:
+            for _ in range(100):
+                memmap.refresh()
+            os._exit(mappings_of(path) > 20)
+        status = os.waitpid(child, 0)[1]
+    finally:
+        over.set()
+        reader.join()
+    assert found <= 20
+    assert status == 0
+
+
+@pytest.mark.parametrize("maps", [(RaggedMmap, "from_lists", [[1]]), (StringsMmap, "from_strings", ["one"])])
+def test_a_map_is_opened_again_while_another_thread_waits_to_append(path, maps):
+    fcntl = pytest.importorskip("fcntl")
+    opener, create, samples = maps
+    getattr(opener, create)(path, samples)
+    memmap, errors = opener(path, timeout=0.5), []
+
+    def append():
+        try:
+            memmap.append(samples[0])
+        except TimeoutError as error:
+            errors.append(error)
+
+    directory = os.open(path, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    thread = threading.Thread(target=append)
+    thread.start()
+    time.sleep(0.1)
+    memmap.__init__(path)
+    thread.join(60)
+    os.close(directory)
+    assert len(errors) == 1
+    assert list(memmap) == samples

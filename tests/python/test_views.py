@@ -241,3 +241,18 @@ def test_maps_are_merged_member_by_member(path):
         np_ninja.extend(target.flattened_shapes, source.flattened_shapes)
     for item, sample in zip(RaggedMmap(path), [sample for part in parts for sample in part], strict=True):
         assert_identical(item, sample)
+
+
+@pytest.mark.parametrize("opener", [RaggedMmap, StringsMmap])
+def test_indices_that_are_masked_or_more_than_can_be_counted_are_refused(path, opener):
+    samples = ["one", "two"]
+    memmap = (
+        StringsMmap.from_strings(path, samples)
+        if opener is StringsMmap
+        else RaggedMmap.from_lists(path, [[1], [2]])
+    )
+    for read in (memmap.__getitem__, memmap.gather):
+        with pytest.raises(TypeError, match="mask"):
+            read(np.ma.array([0, 1], mask=[False, True]))
+        with pytest.raises(IndexError, match="more indices"):
+            read(range(10**40, 10**41))

@@ -8,8 +8,8 @@ import numpy as np
 from mmap_ninja import RaggedMmap
 
 
-def ranges(data: RaggedMmap) -> list[dict[str, Any]]:
-    """The smallest and the largest length of each axis, for every number of axes."""
+def ranges(data: RaggedMmap, step: int) -> list[dict[str, Any]]:
+    """The smallest and the largest length of each axis, for every number of axes, of every `step`-th sample."""
     return [
         {
             "ndim": rows.shape[1],
@@ -17,22 +17,22 @@ def ranges(data: RaggedMmap) -> list[dict[str, Any]]:
             "min": rows.min(0).tolist(),
             "max": rows.max(0).tolist(),
         }
-        for rows in _groups(data)
+        for rows in _groups(data, step)
         if len(rows)
     ]
 
 
-def _groups(data: RaggedMmap) -> Iterator[np.ndarray]:
+def _groups(data: RaggedMmap, step: int) -> Iterator[np.ndarray]:
     """Shapes of as many axes, one in a row."""
-    shapes = data.shapes
+    shapes, lengths = data.shapes, data.lengths[::step]
     if not isinstance(shapes, RaggedMmap):
-        yield from _without_scalars(shapes, data.lengths)
+        yield from _without_scalars(shapes[::step], lengths)
         return
-    axes = shapes.lengths
+    axes = shapes.lengths[::step]
     for n in np.unique(axes):
-        is_n = axes == n
-        rows = shapes.gather(is_n)[0].reshape(is_n.sum(), n)
-        yield from _without_scalars(rows, data.lengths[is_n]) if n == 1 else [rows]
+        places = np.flatnonzero(axes == n)
+        rows = shapes.gather(places * step)[0].reshape(len(places), n)
+        yield from _without_scalars(rows, lengths[places]) if n == 1 else [rows]
 
 
 def _without_scalars(rows: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:

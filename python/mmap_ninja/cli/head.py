@@ -49,7 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _write_thumbnails(arguments, data, first)
     columns, indent = _terminal.width(), len(str(len(first) - 1))
     for index in first:
-        text = _text(data[index], columns) if isinstance(data, StringsMmap) else _array(_sample(data, index))
+        text = (
+            _text(data[index], columns)
+            if isinstance(data, StringsMmap)
+            else _array(arguments.dir, data, index)
+        )
         print(_terminal.cut(f"{index:>{indent}}  {text}", columns))
     return 0
 
@@ -62,8 +66,12 @@ def _text(text: str, columns: int | None) -> str:
     return clean(text if columns is None else text[: _terminal.MOST * columns])
 
 
-def _array(array: np.ndarray) -> str:
-    return f"{clean(str(array.dtype))} {array.shape}  {values(array)}"
+def _array(directory: str, data: RaggedMmap | np.memmap, index: int) -> str:
+    array = _sample(data, index)
+    try:
+        return f"{clean(str(array.dtype))} {array.shape}  {values(array)}"
+    except ValueError as error:  # NumPy has no text for some values, such as times of no unit.
+        raise ValueError(f"{directory}: sample {index}: {error}") from error
 
 
 def _write_thumbnails(arguments: argparse.Namespace, data: Data, first: range) -> int:

@@ -3,6 +3,7 @@
 Lengths are elements of arrays and UTF-8 bytes of texts. The histogram shows
 them in equal steps, or in powers of two where some are much longer than most.
 The size is that of the samples as they are stored, without the index.
+Of very many samples, shapes and lengths are those of an evenly spaced part.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._data import Data, opened, samples_in
 from mmap_ninja.cli._lengths import histogram, statistics
 from mmap_ninja.cli._shapes import ranges
+
+_MOST = 1 << 20
 
 EXAMPLES = """\
   mmap-ninja info images
@@ -39,17 +42,35 @@ def run(arguments: argparse.Namespace) -> int:
 def _facts(data: Data) -> dict[str, Any]:
     if isinstance(data, RaggedMmap):
         basics = {"kind": "ragged", "samples": len(data), "dtype": str(data.dtype), "bytes": data.nbytes}
-        if len(data) and data.lengths.min() < 0:
+        step = _step(data)
+        lengths = data.lengths[::step]
+        if len(lengths) and lengths.min() < 0:
             raise CorruptDatasetError(
                 f"{data.out_dir / data.flattened_shapes_key}: a sample has less than no elements"
             )
-        return {**basics, "shapes": ranges(data) if len(data) else [], **_lengths(data.lengths, "elements")}
+        shapes = ranges(data, step) if len(data) else []
+        return {**basics, **_part(step, lengths), "shapes": shapes, **_lengths(lengths, "elements")}
     if isinstance(data, StringsMmap):
         basics = {"kind": "string", "samples": len(data), "bytes": data.nbytes, "zstd_level": data.zstd_level}
-        return {**basics, "zstd_dictionary_bytes": _dictionary(data), **_lengths(data.lengths, "bytes")}
+        step = _step(data)
+        lengths = (
+            data.lengths if step == 1 else np.array([data._length(i) for i in range(0, len(data), step)])
+        )
+        basics["zstd_dictionary_bytes"] = _dictionary(data)
+        return {**basics, **_part(step, lengths), **_lengths(lengths, "bytes")}
     order = "C" if data.flags.c_contiguous else "F"
     basics = {"kind": "numpy", "samples": samples_in(data), "dtype": str(data.dtype), "bytes": data.nbytes}
     return {**basics, "shape": data.shape, "order": order}
+
+
+def _step(data: RaggedMmap | StringsMmap) -> int:
+    """Every so many samples, one is looked at."""
+    return max(1, -(-len(data) // _MOST))
+
+
+def _part(step: int, lengths: np.ndarray) -> dict[str, int]:
+    """How many samples were looked at, where that is not all of them."""
+    return {} if step == 1 else {"examined": len(lengths)}
 
 
 def _dictionary(data: StringsMmap) -> int:
@@ -79,6 +100,8 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "path", facts["path"]
     yield "kind", facts["kind"]
     yield "samples", f"{facts['samples']:,}"
+    if "examined" in facts:
+        yield "examined", f"{facts['examined']:,}, evenly spaced: shapes and lengths are theirs"
     if "dtype" in facts:
         yield "dtype", facts["dtype"]
     if "shape" in facts:
