@@ -176,8 +176,7 @@ impl Ragged {
         if self.grow(&view, dtype, batch, lock, None)? {
             return Ok(());
         }
-        self.widen(&view, lock)?;
-        self.append_batch(dtype, batch)
+        self.widen(&view, dtype, batch, lock)
     }
 
     /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
@@ -207,11 +206,20 @@ impl Ragged {
     }
 
     /// The first N-D sample of a 1-D data set: the directory is exchanged for one with the same files but for the
-    /// shapes.
-    fn widen(&self, view: &View, lock: &DirLock) -> Result<()> {
+    /// shapes, which the build holds locked, and back if the samples cannot be appended there.
+    fn widen(&mut self, view: &View, dtype: &Dtype, batch: &Batch, lock: &DirLock) -> Result<()> {
+        let durability = self.options.durability;
         let build = Build::beside(&view.dir)?;
         crate::batch::widen(&build, &view.dir, &self.options.layout, view.flat_shapes())?;
-        build.replace(&view.dir, lock, self.options.durability)
+        build.replace(&view.dir, lock, durability)?;
+        let wide = View::open(&view.dir, &self.options);
+        let grown = wide.and_then(|wide| self.grow(&wide, dtype, batch, lock, None));
+        // The files that are open belong to another directory than the lock.
+        self.writer = None;
+        if grown.is_err() {
+            build.replace(&view.dir, lock, durability)?;
+        }
+        grown.map(drop)
     }
 
     /// Reads again what is there, with what others have appended since.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::fs::{
-    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over, sync,
-    sync_directory, truncate, write_at, write_chunks,
+    create_directories, create_new, exchange, link_or_copy as link_file, remove_tree, rename_new, rename_over,
+    set_permissions, sync, sync_directory, truncate, write_at, write_chunks,
 };
-use super::leftovers::conclude_dead;
+use super::leftovers::{conclude_dead, sweep};
 use super::members::foreign;
 use super::{DirLock, Durability, place};
 use crate::error::{At, Error, Result};
@@ -113,6 +113,7 @@ impl Build {
     /// Puts the directory at `target`, in exchange for what is there.
     pub fn publish(&self, target: &Path, options: &Options) -> Result<()> {
         place::check(target)?;
+        sweep(target);
         loop {
             if self.publish_new(target, options.durability)? {
                 return Ok(());
@@ -159,12 +160,28 @@ impl Build {
     }
 }
 
-/// Gives what is in `old` and no data set's a second name in `new`.
+/// Gives what is in `old` and no data set's a second name in `new`, and lets others do with `new` what they may do with
+/// `old`.
 pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
     for name in foreign(old)? {
         link_or_copy(&old.join(&name), &new.join(&name))?;
     }
-    Ok(())
+    inherit(old, new)
+}
+
+/// Gives a directory or file, and all that it holds, the permissions of what has the same place in `old`.
+fn inherit(old: &Path, new: &Path) -> Result<()> {
+    let found = match old.symlink_metadata() {
+        Ok(found) if found.is_dir() || found.is_file() => found,
+        _ => return Ok(()),
+    };
+    if new.symlink_metadata().at(new)?.is_dir() {
+        for entry in fs::read_dir(new).at(new)? {
+            let name = entry.at(new)?.file_name();
+            inherit(&old.join(&name), &new.join(&name))?;
+        }
+    }
+    set_permissions(new, &found)
 }
 
 impl Drop for Build {

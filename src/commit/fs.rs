@@ -1,6 +1,8 @@
 //! The file operations that change something. All writing of the crate goes through this seam.
 
-use std::fs::{self, File, OpenOptions};
+#[cfg(unix)]
+use std::fs::Permissions;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use super::Source;
@@ -218,6 +220,28 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
         .at(to)?;
     #[cfg(test)]
     trace::entered(to);
+    Ok(())
+}
+
+/// Gives a path the owner, where that is allowed, and the permissions that another was `found` to have. Its maker keeps
+/// what a maker may do.
+#[cfg(unix)]
+pub(super) fn set_permissions(path: &Path, found: &Metadata) -> Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+    let now = path.symlink_metadata().at(path)?;
+    if (now.uid(), now.gid()) != (found.uid(), found.gid()) {
+        let _ = lchown(path, Some(found.uid()), Some(found.gid()));
+    }
+    let mode = found.mode() | now.mode() & 0o700;
+    if now.file_type() != found.file_type() || now.mode() == mode {
+        return Ok(());
+    }
+    pass(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).at(path)
+}
+
+#[cfg(not(unix))]
+pub(super) fn set_permissions(_path: &Path, _found: &Metadata) -> Result<()> {
     Ok(())
 }
 

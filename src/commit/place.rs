@@ -10,8 +10,8 @@ pub(super) fn check(target: &Path) -> Result<()> {
     let what = match target.symlink_metadata() {
         Ok(found) if !found.is_dir() => return Err(io::Error::from(ErrorKind::NotADirectory)).at(target),
         Ok(_) if is_mount_point(target) => "this is a mount point, which cannot be replaced; name a directory in it",
-        Ok(_) if std::env::current_dir().is_ok_and(|current| current == target) => {
-            "this is the working directory, which cannot be replaced; go elsewhere, or name a directory in it"
+        Ok(_) if std::env::current_dir().is_ok_and(|current| current.starts_with(target)) => {
+            "the working directory, or one above it, cannot be replaced; go elsewhere, or name a directory in it"
         }
         _ => return Ok(()),
     };
