@@ -156,7 +156,8 @@ def claim(path, rows):
 
 @pytest.mark.parametrize("make", [RaggedMmap.from_lists, StringsMmap.from_strings])
 def test_info_looks_at_a_part_of_very_many_samples(run, path, make, monkeypatch):
-    monkeypatch.setattr(cli_info, "_MOST", 100)
+    monkeypatch.setattr(cli_info, "_MANY", 100)
+    monkeypatch.setattr(cli_info, "_PART", 100)
     make(
         path,
         [["one", "two"][n % 2] if make == StringsMmap.from_strings else [n] * (n % 2) for n in range(1001)],

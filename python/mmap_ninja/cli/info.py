@@ -20,7 +20,8 @@ from mmap_ninja.cli._data import Data, opened, samples_in
 from mmap_ninja.cli._lengths import histogram, statistics
 from mmap_ninja.cli._shapes import ranges
 
-_MOST = 1 << 20
+# Of more than so many samples, a part is looked at, which reads a page or more for each.
+_MANY, _PART = 1 << 22, 1 << 10
 
 EXAMPLES = """\
   mmap-ninja info images
@@ -65,7 +66,7 @@ def _facts(data: Data) -> dict[str, Any]:
 
 def _step(data: RaggedMmap | StringsMmap) -> int:
     """Every so many samples, one is looked at."""
-    return max(1, -(-len(data) // _MOST))
+    return 1 if len(data) <= _MANY else -(-len(data) // _PART)
 
 
 def _part(step: int, lengths: np.ndarray) -> dict[str, int]:
