@@ -64,6 +64,23 @@ class Own(BaseException):
     """No `Exception`."""
 
 
+@pytest.mark.parametrize("error", [Own("own"), SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_any_error_of_a_loader_names_the_index_and_keeps_whole_batches(path, capfd, error, n_jobs):
+    def load(index):
+        if index == 70:
+            raise error
+        return np.arange(index % 3)
+
+    with warnings.catch_warnings(), pytest.raises(type(error)) as caught:
+        warnings.simplefilter("error")
+        RaggedMmap.from_indexable(path, sized(load, 90), 4, n_jobs=n_jobs)
+    assert "sample at index 70" in notes(caught.value)
+    assert "68 samples are safe" in notes(caught.value)
+    assert len(RaggedMmap(partial_of(path))) == 68
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize("index", [1, 70])
 def test_a_loader_that_raises_stop_iteration_is_named(path, index, n_jobs):
@@ -104,6 +121,9 @@ def test_names_of_members_that_an_interrupted_build_does_not_have_are_refused(pa
             store.generate(path, store.samples(9), 2, resume=True, starts_key="other")
         assert type(caught.value) is ValueError
         assert len(store.generate(path, store.samples(9), 2, resume=True)) == 9
+
+
+# Others who write to the directory of a build
 
 
 def append_one(store, partial):
