@@ -1,6 +1,7 @@
 """Appends that the original gets wrong: of other shapes, at once, killed, failed."""
 
 import errno
+import resource
 import subprocess
 import sys
 import threading
@@ -33,6 +34,22 @@ def test_the_first_n_dimensional_sample_widens_a_map(path):
         assert_identical(RaggedMmap(path, **keys)[index], sample)
     RaggedMmap.from_lists(whole := path.parent / "whole", samples, **keys)
     assert tree(path) == tree(whole)
+
+
+def test_an_append_that_would_widen_a_map_and_fails_leaves_it_as_it_was(path):
+    writer = RaggedMmap.from_lists(path, [np.arange(3)] * 4)
+    (path / "README").write_text("mine")
+    before, limits = tree(path.parent), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            writer.append(np.zeros((1 << 10, 1 << 8), int))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert tree(path.parent) == before
+    writer.append(np.ones((2, 2), int))
+    writer.append(np.arange(2))
+    assert [sample.tolist() for sample in RaggedMmap(path)[3:]] == [[0, 1, 2], [[1, 1], [1, 1]], [0, 1]]
 
 
 def test_a_link_to_a_directory_is_as_good_as_the_directory(path):

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import subprocess
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -158,6 +159,35 @@ def test_what_is_replaced_goes_whole_and_what_else_is_there_stays(path, samples,
     assert tree(path) == tree(whole)
 
 
+@pytest.mark.parametrize("build", ["create", "generate", "index", "widen"])
+def test_what_is_replaced_is_open_to_whom_it_was(path, build):
+    store = STORES["tokens"]
+    store.create(path, store.samples(3))
+    np_ninja.from_ndarray(path / "labels", np.arange(3))
+    modes = {"": 0o2770, "starts": 0o750, "starts/data.ninja": 0o660, "labels": 0o700}
+    modes["data.ninja"] = 0o640 if build == "widen" else 0o440
+    for name, mode in modes.items():
+        (path / name).chmod(mode)
+    {
+        "create": lambda: store.create(path, store.samples(5)),
+        "generate": lambda: store.generate(path, iter(store.samples(5)), 2),
+        "index": lambda: store.index(path, store.samples(5), 2),
+        "widen": lambda: RaggedMmap(path).append(np.ones((2, 2), store.samples(1)[0].dtype)),
+    }[build]()
+    modes["data.ninja"] = 0o640  # Its maker may write it.
+    assert {name: stat.S_IMODE((path / name).stat().st_mode) for name in modes} == modes
+
+
+def test_every_creation_removes_what_the_dead_have_left(path, any_store):
+    any_store.create(path, any_store.samples(3))
+    for number, name in enumerate(["data", "data.partial", "data"]):
+        any_store.create(path.parent / f".{name}.4194304-{number}.new", any_store.samples(3))
+    (other := path.parent / ".other.4194304-0.new").mkdir()
+    any_store.create(path, any_store.samples(5))
+    other.rmdir()
+    assert names(path.parent) == ["data"]
+
+
 def test_what_may_be_the_users_own_stays(path):
     """Five entries could be the four that go by other names."""
     RaggedMmap.from_lists(path, [np.arange(3)] * 4, **OTHER_KEYS)
@@ -170,6 +200,7 @@ NO_PLACES = {
     "nothing": ("", FileNotFoundError),
     "a NUL": ("da\0ta", ValueError),
     "the working directory": (".", OSError),
+    "the one above it": ("..", OSError),
     "the root": ("/", OSError),
     "a file": ("file", NotADirectoryError),
     "below a file": ("file/data", NotADirectoryError),
