@@ -7,7 +7,7 @@ use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyFloat, PyInt, PyIterator, PyList, PyTuple, PyType};
+use pyo3::types::{IntoPyDict, PyBool, PyFloat, PyInt, PyIterator, PyList, PyTuple, PyType};
 
 use super::dtype::has_dtype;
 use crate::ragged::Sample;
@@ -98,7 +98,8 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> 
 
 /// Whether one of the parts that NumPy has made an array of `depth` axes from has a mask.
 fn holds_masks(sample: &Bound<'_, PyAny>, masked: &Bound<'_, PyType>, depth: usize) -> PyResult<bool> {
-    if sample.is_exact_instance_of::<PyFloat>() || sample.is_exact_instance_of::<PyInt>() {
+    let is_number = sample.is_exact_instance_of::<PyFloat>() || sample.is_exact_instance_of::<PyInt>();
+    if is_number || sample.is_exact_instance_of::<PyBool>() {
         return Ok(false);
     }
     let is_list = sample.is_instance_of::<PyList>() || sample.is_instance_of::<PyTuple>();
