@@ -88,7 +88,10 @@ def test_ragged_maps_are_the_same_after_every_step(both, data):
             more = [values(dtype, draw(shapes(ranks)), draw(SEEDS)) for _ in range(draw(st.integers(1, 4)))]
             maps.extend(more)
         elif step == "array":
-            maps.extend(values(dtype, (2, *draw(shapes((ranks[0], 1)))), draw(SEEDS)), source="array")
+            rows = values(dtype, (2, *draw(shapes((ranks[0], 1)))), draw(SEEDS))
+            # The original fills the padding of long doubles with whatever lies in memory when it takes rows apart.
+            if rows.dtype.char not in "gG":
+                maps.extend(rows, source="array")
         elif step == "open":
             maps.open("RaggedMmap", mode="r+", **keys)
         else:
