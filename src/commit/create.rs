@@ -50,7 +50,6 @@ impl Build {
             let dir = build_path(target);
             create_directories(&dir)?;
             match DirLock::acquire(&dir, Duration::ZERO) {
-                Err(error @ Error::Interrupted { .. }) => return Err(error),
                 // Until it is locked, it looks like one of a dead builder, which another removes.
                 Err(Error::Busy { .. }) => {}
                 _ if !dir.exists() => {}

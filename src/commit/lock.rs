@@ -67,7 +67,7 @@ fn is_interrupted() -> bool {
 }
 
 impl DirLock {
-    /// Waits for the directory; `None` where there is none.
+    /// Waits for the directory; `None` where there is none. Who does not wait at all is not interrupted.
     pub fn acquire(dir: &Path, timeout: Duration) -> Result<Option<Self>> {
         let begun = Instant::now();
         let mut pause = Duration::from_micros(50);
@@ -84,11 +84,11 @@ impl DirLock {
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error).at(dir),
             }
-            if is_interrupted() {
-                return Err(Error::Interrupted { path: dir.to_owned() });
-            }
             if begun.elapsed() >= timeout {
                 return Err(Error::Busy { path: dir.to_owned(), waited: begun.elapsed() });
+            }
+            if is_interrupted() {
+                return Err(Error::Interrupted { path: dir.to_owned() });
             }
             sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(10));
