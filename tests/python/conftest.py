@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import subprocess
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,9 @@ from original_driver import Session
 from original_driver import __file__ as driver
 
 ORIGINAL = Path(__file__).parents[2] / "build" / "original"
+
+# What runs in the background ignores interrupts, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Whose fixtures several test modules use.
 pytest_plugins = ["batch_maps", "shell"]
