@@ -163,7 +163,7 @@ def write(path, content):
 
 
 def remove(path):
-    if path.is_dir() and not path.is_symlink():
+    if not path.is_symlink() and path.is_dir():
         path.chmod(0o700)
         for folder, names, _ in os.walk(path):
             for name in names:
