@@ -143,6 +143,7 @@ version:
 
 # Measures everything beside the original and its peers; QUICK=1 with little data.
 bench: $(VENV)/.installed
+	$(PIP) install -q --group demo
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 # Warnings are errors. The examples run here with all that they need but TensorFlow and PyTorch.
