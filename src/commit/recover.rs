@@ -46,13 +46,17 @@ fn finish(dir: &Path, intent: &Intent) -> Result<()> {
     conclude(dir, Durability::Full)
 }
 
-/// Whether the intent in `dir`, if there is one, explains the files or is itself torn.
+/// Whether the intent in `dir`, if there is one, explains the files or is itself torn. A writer may be at work: files
+/// are compared with an intent that lies there before and afterwards.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where it does not.
 pub(crate) fn check_intent(dir: &Path) -> Result<()> {
-    let intent = read_optional(&dir.join(INTENT), MAX_INTENT)?.and_then(|text| Intent::parse(&text));
-    intent.map_or(Ok(()), |intent| intent.entries.iter().try_for_each(|entry| check(dir, entry)))
+    let read = || read_optional(&dir.join(INTENT), MAX_INTENT);
+    let text = read()?;
+    let Some(intent) = text.as_deref().and_then(Intent::parse) else { return Ok(()) };
+    let checked = intent.entries.iter().try_for_each(|entry| check(dir, entry));
+    if checked.is_err() && read()? != text { Ok(()) } else { checked }
 }
 
 /// The commit point holds the new count.

@@ -297,6 +297,11 @@ impl PyRagged {
         self.state.load(py).view.data.bytes().len()
     }
 
+    /// Tell the kernel that few samples will be looked at, far from each other.
+    fn _expect_few_reads(&self, py: Python<'_>) {
+        self.state.load(py).view.expect_few_reads();
+    }
+
     /// The mapping of the data, and how many samples and elements of it are shown.
     fn _shown(&self, py: Python<'_>) -> (Py<Owner>, usize, i64) {
         let state = self.state.load(py);

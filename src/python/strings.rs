@@ -180,6 +180,11 @@ impl PyStrings {
         self.view.load(py).end()
     }
 
+    /// Tell the kernel that few samples will be looked at, far from each other.
+    fn _expect_few_reads(&self, py: Python<'_>) {
+        self.view.load(py).expect_few_reads();
+    }
+
     /// The mapping of the texts, and how many of them are shown.
     fn _shown(&self, py: Python<'_>) -> (Owner, usize) {
         let view = self.view.load(py);

@@ -67,6 +67,18 @@ impl View {
         Self { is_closed: true, ..Self::empty(dir) }
     }
 
+    /// Tells the kernel that few samples will be looked at, far from each other.
+    #[cfg(feature = "python")]
+    pub fn expect_few_reads(&self) {
+        let shapes = match &self.shapes {
+            Shapes::Flat(shapes) => vec![shapes],
+            Shapes::Nested { axes, starts, ends } => vec![axes, starts, ends],
+        };
+        for column in [&self.starts, &self.ends, &self.elements].into_iter().chain(shapes) {
+            column.expect_few_reads();
+        }
+    }
+
     pub fn open(dir: &Path, options: &Options) -> Result<Self> {
         match kind_of(dir)? {
             None => Ok(Self::empty(dir)),

@@ -9,6 +9,8 @@ use crate::compression::Codec;
 use crate::error::{Error, Result};
 use crate::format::{DATA, Kind};
 use crate::layout::Layout;
+#[cfg(feature = "python")]
+use crate::mapping::Access;
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::prefetch::{When, announce};
@@ -49,6 +51,14 @@ impl View {
     #[cfg(feature = "python")]
     pub fn closed(dir: &Path) -> Self {
         Self { is_closed: true, ..Self::empty(dir) }
+    }
+
+    /// Tells the kernel that few texts will be looked at, far from each other.
+    #[cfg(feature = "python")]
+    pub fn expect_few_reads(&self) {
+        self.starts.expect_few_reads();
+        self.ends.expect_few_reads();
+        self.data.advise(Access::Random);
     }
 
     pub fn open(dir: &Path, options: &Options) -> Result<Self> {

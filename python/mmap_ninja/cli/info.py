@@ -9,11 +9,12 @@ Of very many samples, shapes and lengths are those of an evenly spaced part.
 import argparse
 import json
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja._show import clean, count, size
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._data import Data, opened, samples_in
@@ -21,7 +22,7 @@ from mmap_ninja.cli._lengths import histogram, statistics
 from mmap_ninja.cli._shapes import ranges
 
 # Of more than so many samples, a part is looked at, which reads a page or more for each.
-_MANY, _PART = 1 << 22, 1 << 10
+_MANY, _PART = 1 << 20, 1 << 10
 
 EXAMPLES = """\
   mmap-ninja info images
@@ -44,13 +45,10 @@ def _facts(data: Data) -> dict[str, Any]:
     if isinstance(data, RaggedMmap):
         basics = {"kind": "ragged", "samples": len(data), "dtype": str(data.dtype), "bytes": data.nbytes}
         step = _step(data)
-        lengths = data.lengths[::step]
-        if len(lengths) and lengths.min() < 0:
-            raise CorruptDatasetError(
-                f"{data.out_dir / data.flattened_shapes_key}: a sample has less than no elements"
-            )
-        shapes = ranges(data, step) if len(data) else []
-        return {**basics, **_part(step, lengths), "shapes": shapes, **_lengths(lengths, "elements")}
+        # Scalars have no shape.
+        shapes = [getattr(data._stored(i), "shape", ()) for i in range(0, len(data), step)]
+        lengths = np.array([prod(shape) for shape in shapes])
+        return {**basics, **_part(step, lengths), "shapes": ranges(shapes), **_lengths(lengths, "elements")}
     if isinstance(data, StringsMmap):
         basics = {"kind": "string", "samples": len(data), "bytes": data.nbytes, "zstd_level": data.zstd_level}
         step = _step(data)
@@ -66,7 +64,10 @@ def _facts(data: Data) -> dict[str, Any]:
 
 def _step(data: RaggedMmap | StringsMmap) -> int:
     """Every so many samples, one is looked at."""
-    return 1 if len(data) <= _MANY else -(-len(data) // _PART)
+    if len(data) <= _MANY:
+        return 1
+    data._expect_few_reads()
+    return -(-len(data) // _PART)
 
 
 def _part(step: int, lengths: np.ndarray) -> dict[str, int]:
