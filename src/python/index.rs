@@ -8,6 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyRange, PySlice, PyTuple};
 
+use super::masks::masked_array;
 use crate::error::Error;
 
 /// Samples that an expression selects.
@@ -113,7 +114,9 @@ fn positions(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
 
 /// An array that hides some of its indices is none of indices.
 fn check_unmasked(index: &Bound<'_, PyAny>) -> PyResult<()> {
-    if index.hasattr("mask")? {
+    if let Some(masked) = masked_array(index.py())?
+        && index.is_instance(&masked)?
+    {
         return Err(PyTypeError::new_err("a masked array is no index: its mask would be lost; compress it first"));
     }
     Ok(())

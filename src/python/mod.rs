@@ -9,6 +9,7 @@ mod dtype;
 mod error;
 mod index;
 mod iterator;
+mod masks;
 mod mode;
 mod ragged;
 mod samples;
@@ -18,8 +19,11 @@ mod strings;
 mod turn;
 mod verify;
 
+use std::path::Path;
+
 use numpy::prelude::*;
 use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyList};
 
 use crate::commit;
 
@@ -28,9 +32,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     // Where there is no NumPy, this is an ImportError; to look for its interface would be a panic.
     m.py().import("numpy")?;
     commit::interrupt_by(error::is_signalled);
-    // NumPy's interface is looked up here: a child forked while another thread looks it up would wait for that forever.
-    numpy::dtype::<i64>(m.py()).itemsize();
-    numpy::PyArray1::<i64>::zeros(m.py(), 0, false);
+    prepare(m.py())?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("CorruptDatasetError", m.py().get_type::<error::CorruptDatasetError>())?;
     m.add_class::<array::Owner>()?;
@@ -55,5 +57,17 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(verify::repair, m)?)?;
     m.add_function(wrap_pyfunction!(verify::write_checksums, m)?)?;
     m.add_function(wrap_pyfunction!(construction::join_dense, m)?)?;
+    Ok(())
+}
+
+/// Looks up all that is looked up once, at its first use: a child forked while another thread looks would wait for that
+/// thread forever.
+fn prepare(py: Python<'_>) -> PyResult<()> {
+    numpy::dtype::<i64>(py).itemsize();
+    numpy::PyArray1::<i64>::zeros(py, 0, false).readonly();
+    py.get_type::<iterator::Items>();
+    py.get_type::<PyIterator>();
+    PyList::empty(py).try_iter()?.size_hint();
+    Path::new("").into_pyobject(py)?;
     Ok(())
 }

@@ -6,13 +6,11 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyBool, PyFloat, PyInt, PyIterator, PyList, PyTuple, PyType};
+use pyo3::types::{IntoPyDict, PyIterator};
 
 use super::dtype::has_dtype;
+use super::masks::{holds_masks, masked_array};
 use crate::ragged::Sample;
-
-static MASKED_ARRAY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// Arrays that hold still while their bytes are written.
 pub struct Arrays<'py> {
@@ -87,31 +85,20 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> 
         return Ok(array.clone());
     }
     let py = sample.py();
-    let masked = MASKED_ARRAY.import(py, "numpy.ma", "MaskedArray")?;
-    if sample.is_instance(masked)? {
+    let masked = masked_array(py)?;
+    if let Some(masked) = &masked
+        && sample.is_instance(masked)?
+    {
         return Err(masks_are_lost(&place()));
     }
     let array = py.import("numpy")?.call_method1("asarray", (sample,)).map_err(|error| located(py, error, &place))?;
     let array = array.cast_into::<PyUntypedArray>()?;
-    if holds_masks(sample, masked, array.ndim())? { Err(masks_are_lost(&place())) } else { Ok(array) }
-}
-
-/// Whether one of the parts that NumPy has made an array of `depth` axes from has a mask.
-fn holds_masks(sample: &Bound<'_, PyAny>, masked: &Bound<'_, PyType>, depth: usize) -> PyResult<bool> {
-    let is_number = sample.is_exact_instance_of::<PyFloat>() || sample.is_exact_instance_of::<PyInt>();
-    if is_number || sample.is_exact_instance_of::<PyBool>() {
-        return Ok(false);
+    if let Some(masked) = &masked
+        && holds_masks(sample, masked, array.ndim())?
+    {
+        return Err(masks_are_lost(&place()));
     }
-    let is_list = sample.is_instance_of::<PyList>() || sample.is_instance_of::<PyTuple>();
-    if depth == 0 || !is_list {
-        return sample.is_instance(masked);
-    }
-    for part in sample.try_iter()? {
-        if holds_masks(&part?, masked, depth - 1)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(array)
 }
 
 fn masks_are_lost(place: &str) -> PyErr {

@@ -102,6 +102,18 @@ def tree(directory):
     return {str(path.relative_to(directory)): None if path.is_dir() else path.read_bytes() for path in paths}
 
 
+@contextmanager
+def held(path):
+    """Another writer is at work in `path`."""
+    fcntl = pytest.importorskip("fcntl")
+    holder = os.open(path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(holder)
+
+
 def values(dtype, shape, seed=0):
     """An array of random bits, where every pattern of bits is a value of `dtype`."""
     dtype, rng = np.dtype(dtype), np.random.default_rng(seed)

@@ -1,6 +1,5 @@
 """An interrupted build goes on from what it has left, and ends as one that was never interrupted."""
 
-import fcntl
 import json
 import os
 import random
@@ -18,7 +17,7 @@ import building_workers
 import numpy as np
 import pytest
 from building_workers import DICTIONARY, STORES, interrupted, plain, sized, unsized
-from conftest import names, notes, partial_of, tree
+from conftest import held, names, notes, partial_of, tree
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
@@ -303,16 +302,12 @@ def test_a_build_killed_while_it_replaces_the_old_map_loses_nothing(path, store)
     name = next(name for name in STORES if STORES[name] is store)
     store.create(path, store.samples(3))
     before = tree(path)
-    held = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with held(path):
         process = start("build", name, path, 9, 3)
         process.stdout.read(9)
         time.sleep(0.1)
         process.kill()
         end(process)
-    finally:
-        os.close(held)
     assert tree(path) == before
     recording = Recording(store, 12)
     store.index(path, sized(recording.__getitem__, 12), 3, resume=True)

@@ -14,7 +14,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import tree
+from conftest import held, tree
 from mmap_ninja import (
     CorruptDatasetError,
     RaggedMmap,
@@ -167,8 +167,74 @@ print(statuses.count(0))
 
 def test_children_forked_beside_an_append_neither_hang_nor_hold_the_lock(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "r")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.split() == ["20"]
+
+
+LOOKING = """
+import builtins, os, signal, sys, threading
+from pathlib import Path
+import numpy as np
+from mmap_ninja import RaggedMmap, StringsMmap, numpy as np_ninja, verify
+real = builtins.__import__
+inside, forked, done = threading.Event(), threading.Event(), threading.Event()
+
+def use(at):
+    ragged = RaggedMmap.from_lists(at / "r", [np.arange(3), [1, 2]])
+    ragged.append([4])
+    ragged.extend(iter([np.ones((2, 2), int)]))
+    strings = StringsMmap.from_generator(at / "s", iter(["a", "b"]), 1, zstd_level=1)
+    for memmap in ragged, strings:
+        list(memmap), memmap[[0, 1]], memmap[np.array([1])], memmap[::2], memmap.out_dir
+        memmap.gather([0]), memmap.prefetch(range(2)), memmap.lengths
+    ragged.padded(np.array([0, 1])), verify(at / "r")
+    np_ninja.from_ndarray(at / "d", [[1, 2]]), np_ninja.extend_dir(at / "d", [[3, 4]])
+
+def look_up(*args, **options):
+    if threading.current_thread() is not threading.main_thread():
+        inside.set()
+        forked.wait()
+        forked.clear()
+    return real(*args, **options)
+
+def use_and_end():
+    try:
+        use(Path(sys.argv[1], "first"))
+    finally:
+        done.set()
+        inside.set()
+
+builtins.__import__ = look_up
+user = threading.Thread(target=use_and_end, daemon=True)
+user.start()
+number = 0
+while True:
+    inside.wait()
+    inside.clear()
+    if done.is_set():
+        break
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        use(Path(sys.argv[1], str(number)))
+        os._exit(0)
+    number += 1
+    assert os.waitpid(child, 0)[1] == 0
+    forked.set()
+print(number)
+"""
+
+
+def test_children_forked_while_a_thread_looks_up_a_module_do_not_wait_for_it(tmp_path):
+    """The first uses in a thread, stopped wherever they import something, to fork a child that does the same."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOOKING, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) > 10
+    assert done.stderr == ""
 
 
 WAITING = """
@@ -180,17 +246,13 @@ StringsMmap(sys.argv[1]).append("x")
 
 
 def test_waiting_for_another_writer_ends_by_an_interrupt(tmp_path):
-    fcntl = pytest.importorskip("fcntl")
     StringsMmap.from_strings(tmp_path / "s", ["a"])
-    held = os.open(tmp_path / "s", os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
     command = [sys.executable, "-c", WAITING, str(tmp_path / "s")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+    with held(tmp_path / "s"), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as waiting:
         waiting.stdout.readline()
         time.sleep(0.3)
         waiting.send_signal(signal.SIGINT)
-        assert "KeyboardInterrupt" in waiting.communicate(timeout=20)[1]
-    os.close(held)
+        assert "KeyboardInterrupt" in waiting.communicate(timeout=120)[1]
     assert len(StringsMmap(tmp_path / "s")) == 1
 
 
@@ -313,7 +375,6 @@ def test_what_was_replaced_goes_while_a_wrapper_is_at_work(path):
 
 @pytest.mark.parametrize("maps", [(RaggedMmap, "from_lists", [[1]]), (StringsMmap, "from_strings", ["one"])])
 def test_a_map_is_opened_again_while_another_thread_waits_to_append(path, maps):
-    fcntl = pytest.importorskip("fcntl")
     opener, create, samples = maps
     getattr(opener, create)(path, samples)
     memmap, errors = opener(path, timeout=0.5), []
@@ -324,13 +385,11 @@ def test_a_map_is_opened_again_while_another_thread_waits_to_append(path, maps):
         except TimeoutError as error:
             errors.append(error)
 
-    directory = os.open(path, os.O_RDONLY)
-    fcntl.flock(directory, fcntl.LOCK_EX)
-    thread = threading.Thread(target=append)
-    thread.start()
-    time.sleep(0.1)
-    memmap.__init__(path)
-    thread.join(60)
-    os.close(directory)
+    with held(path):
+        thread = threading.Thread(target=append)
+        thread.start()
+        time.sleep(0.1)
+        memmap.__init__(path)
+        thread.join(60)
     assert len(errors) == 1
     assert list(memmap) == samples
