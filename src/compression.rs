@@ -2,10 +2,11 @@
 //! on the first batch. Frames are as RFC 8878 has them.
 
 use std::fmt;
+use std::hint::spin_loop;
 use std::io;
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use zstd::bulk::{Compressor, Decompressor};
@@ -27,6 +28,11 @@ const TRAINED_ON: usize = 32;
 const MIN_TRAINED_ON: usize = 256;
 /// Below this many bytes a second thread costs more than it brings.
 const MIN_PER_THREAD: usize = 64 * 1024;
+
+/// More tools than threads that use them at once lie idle for nothing.
+const MOST_IDLE: usize = 64;
+/// How often to try to get at the tools before making one, which takes longer.
+const PATIENCE: u32 = 100;
 
 /// How to compress strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +59,25 @@ pub(crate) struct Compressed {
     pub lengths: Vec<i64>,
 }
 
-/// Tools that threads take and give back.
+/// Tools that threads take and give back. Nobody waits long for the lock: in a child forked while another thread held
+/// it, nobody ever lets go of it. There a tool is made for each use.
 struct Idle<T>(Mutex<Vec<T>>);
 
 impl<T> Idle<T> {
     fn take(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.lock()?.pop()
     }
 
     fn give_back(&self, tool: T) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tool);
+        if let Some(mut idle) = self.lock()
+            && idle.len() < MOST_IDLE
+        {
+            idle.push(tool);
+        }
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Vec<T>>> {
+        (0..PATIENCE).find_map(|_| self.0.try_lock().map_err(|_| spin_loop()).ok())
     }
 }
 
@@ -223,5 +238,26 @@ impl fmt::Debug for Codec {
             .field("level", &self.level)
             .field("dict_bytes", &self.dict.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_that_nobody_gives_back_are_not_waited_for() -> Result<()> {
+        let codec = Codec::new(3, Vec::new());
+        let _held = (codec.compressors.0.lock(), codec.decompressors.0.lock());
+        let made = codec.compress(Path::new("text"), &[b"some text"])?;
+        assert_eq!(codec.decompress(&made[0].bytes).as_deref(), Some(&b"some text"[..]));
+        Ok(())
+    }
+
+    #[test]
+    fn idle_tools_do_not_pile_up() {
+        let idle = Idle(Mutex::default());
+        (0..2 * MOST_IDLE).for_each(|tool| idle.give_back(tool));
+        assert_eq!((0..2 * MOST_IDLE).filter_map(|_| idle.take()).count(), MOST_IDLE);
     }
 }

@@ -107,6 +107,7 @@ def test_what_only_has_something_called_mask_is_stored(path):
     assert_identical(np_ninja.from_ndarray(path, Segmented(sample)), sample)
     np_ninja.append(stored := np_ninja.from_ndarray(path, sample[np.newaxis]), Segmented(sample))
     assert np_ninja.open_existing(path).tolist() == [*stored.tolist(), [0, 1, 2]]
+    assert RaggedMmap.from_lists(path, [[1], [2], [3]]).gather(Segmented(sample[1:]))[0].tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("kind", BUILDS)
