@@ -3,6 +3,7 @@
 
 mod array;
 mod batches;
+mod callback;
 mod construction;
 mod dense;
 mod dtype;

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::array::{Owner, view};
 use super::batches::{self, Pair};
+use super::callback;
 use super::dtype::{from_numpy, stored};
 use super::index::{self, Index};
 use super::iterator::Items;
@@ -78,10 +79,11 @@ impl State {
         let item = self.array(py, index, self.mode.is_writable())?;
         match &self.wrapper {
             None => Ok(item),
-            Some(wrapper) if wrapper.copy && item.hasattr("copy")? => {
-                wrapper.function.bind(py).call1((item.call_method0("copy")?,))
+            Some(wrapper) => {
+                let copies = wrapper.copy && item.hasattr("copy")?;
+                let item = if copies { callback::call(&item.getattr("copy")?, (), None)? } else { item };
+                callback::call(wrapper.function.bind(py), (item,), None)
             }
-            Some(wrapper) => wrapper.function.bind(py).call1((item,)),
         }
     }
 

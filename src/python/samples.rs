@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyIterator};
 
+use super::callback;
 use super::dtype::has_dtype;
 use super::masks::{holds_masks, masked_array};
 use crate::ragged::Sample;
@@ -31,8 +32,9 @@ impl<'py> Arrays<'py> {
     ) -> PyResult<Self> {
         let mut collected = Self { descr, arrays: Vec::new() };
         let is_iterator = samples.cast::<PyIterator>().is_ok();
-        for sample in samples.try_iter()? {
-            let array = fitted(&sample?, &mut collected.descr, dir, first + collected.arrays.len())?;
+        let samples = samples.try_iter()?;
+        while let Some(sample) = callback::next(&samples)? {
+            let array = fitted(&sample, &mut collected.descr, dir, first + collected.arrays.len())?;
             collected.arrays.push(if is_iterator { copied(&array)? } else { array });
         }
         Ok(collected)
@@ -91,7 +93,8 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> 
     {
         return Err(masks_are_lost(&place()));
     }
-    let array = py.import("numpy")?.call_method1("asarray", (sample,)).map_err(|error| located(py, error, &place))?;
+    let as_array = py.import("numpy")?.getattr("asarray")?;
+    let array = callback::call(&as_array, (sample,), None).map_err(|error| located(py, error, &place))?;
     let array = array.cast_into::<PyUntypedArray>()?;
     if let Some(masked) = &masked
         && holds_masks(sample, masked, array.ndim())?
@@ -124,7 +127,8 @@ pub fn cast<'py>(
     descr: &Bound<'py, PyArrayDescr>,
     place: &str,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let checked = array.py().import("mmap_ninja._cast")?.call_method1("cast", (array, descr, place))?;
+    let cast = array.py().import("mmap_ninja._cast")?.getattr("cast")?;
+    let checked = callback::call(&cast, (array, descr, place), None)?;
     Ok(checked.cast_into::<PyUntypedArray>()?)
 }
 
@@ -139,7 +143,7 @@ pub fn contiguous(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUnty
 /// A copy in C order.
 fn copied<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
     let options = [("order", "C")].into_py_dict(array.py())?;
-    let copied = array.py().import("numpy")?.call_method("array", (array,), Some(&options))?;
+    let copied = callback::call(&array.py().import("numpy")?.getattr("array")?, (array,), Some(&options))?;
     Ok(copied.cast_into::<PyUntypedArray>()?)
 }
 

@@ -171,6 +171,28 @@ def test_children_forked_beside_an_append_neither_hang_nor_hold_the_lock(tmp_pat
     assert done.stdout.split() == ["20"]
 
 
+READING = """
+import sys, threading
+import numpy as np
+from mmap_ninja import RaggedMmap
+ragged = RaggedMmap.from_lists(sys.argv[1], [np.zeros(1000)] * 100, wrapper_fn=lambda x: sum([i for i in x]))
+many = threading.Event()
+def read():
+    while True:
+        list(ragged)
+        many.set()
+for _ in range(3):
+    threading.Thread(target=read, daemon=True).start()
+many.wait()
+"""
+
+
+def test_a_program_may_end_while_threads_read_through_a_wrapper(tmp_path):
+    command = [sys.executable, "-c", READING, str(tmp_path / "r")]
+    done = [subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(end.returncode, end.stderr) for end in done] == [(0, "")] * 3
+
+
 LOOKING = """
 import builtins, os, signal, sys, threading
 from pathlib import Path

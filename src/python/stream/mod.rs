@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use self::intake::{ArrayIntake, Intake, TextIntake};
 use self::rows::RowIntake;
+use super::callback;
 use super::mode::parse_commit;
 use super::strings;
 use crate::compression::Compression;
@@ -126,8 +127,9 @@ impl Flow {
     }
 
     fn take_all(&mut self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<()> {
-        for sample in samples.try_iter()? {
-            self.take(py, &sample?)?;
+        let samples = samples.try_iter()?;
+        while let Some(sample) = callback::next(&samples)? {
+            self.take(py, &sample)?;
             self.check_signals(py)?;
         }
         if self.block.len() > 0 { self.pass_on(py) } else { Ok(()) }
