@@ -220,19 +220,18 @@ impl PyRagged {
         changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
     }
 
-    /// Appends the samples in `arrays`, all of them or none.
+    /// Appends the samples in `arrays`, all of them or none. They are made to be of the dtype that the map had before:
+    /// code that makes them, or another thread, may give it one meanwhile, which is an error.
     fn _extend(&self, py: Python<'_>, arrays: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (descr, dir, len) = {
+        let (descr, dtype, dir, len) = {
             let state = self.state.load(py);
-            (state.descr.as_ref().map(|descr| descr.bind(py).clone()), self.dir(py), state.view.len)
+            let descr = state.descr.as_ref().map(|descr| descr.bind(py).clone());
+            (descr, state.dtype().cloned(), self.dir(py), state.view.len)
         };
         let arrays = Arrays::collect(arrays, descr, &dir, len)?;
         let samples = arrays.samples(&dir, len)?;
         let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
-        let dtype = match self.state.load(py).dtype() {
-            Some(dtype) => dtype.clone(),
-            None => from_numpy(descr)?,
-        };
+        let dtype = dtype.map_or_else(|| from_numpy(descr), Ok)?;
         self.change(py, |store| store.append(&dtype, &samples))
     }
 

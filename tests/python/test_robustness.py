@@ -415,3 +415,27 @@ def test_a_map_is_opened_again_while_another_thread_waits_to_append(path, maps):
         thread.join(60)
     assert len(errors) == 1
     assert list(memmap) == samples
+
+
+def appending(ragged):
+    ragged.append([0.5])
+
+
+def replacing(ragged):
+    RaggedMmap.from_lists(ragged.out_dir, [[0.5]])
+    ragged.refresh()
+
+
+@pytest.mark.parametrize(
+    ("begin", "meddle"), [([], appending), ([], replacing), ([np.array([1])], replacing)]
+)
+def test_samples_never_take_on_a_dtype_that_the_map_gets_while_they_are_made(path, begin, meddle):
+    ragged = RaggedMmap.from_lists(path, begin)
+
+    def samples():
+        yield np.array([1, 2, 3])
+        meddle(ragged)
+
+    with pytest.raises(TypeError, match="float64, not int64"):
+        ragged.extend(samples())
+    assert [sample.tolist() for sample in RaggedMmap(path)] == [[0.5]]
