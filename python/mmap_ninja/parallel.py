@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmap_ninja import _build, _core
+from mmap_ninja._once import Once
 from mmap_ninja._remote import Failure
 
 # Fewer samples at once are not worth a worker's while.
@@ -299,7 +300,7 @@ def _write_shards(
     from joblib import delayed, effective_n_jobs
 
     length, workers = length_of(indexable), effective_n_jobs(run.n_jobs)
-    work = partial(_write_shard, as_indexable(indexable), length, folder, write_shard)
+    work = partial(_write_shard, Once((as_indexable(indexable), write_shard), folder), length, folder)
     parts = shares(built.stored, length, batch_size, workers)
     # Where the end is not known, workers do not run far ahead of it.
     for wave in iter(lambda: list(islice(parts, 4 * workers if length is None else None)), []):
@@ -321,19 +322,16 @@ def _write_shards(
                     return
 
 
-def _write_shard(
-    indexable: Any,
-    length: int | None,
-    folder: Path,
-    write_shard: Callable[[Path, list[Any]], Any],
-    indices: range,
-) -> "int | None | Failure":
+def _write_shard(once: Once, length: int | None, folder: Path, indices: range) -> "int | None | Failure":
     """The number of samples that were there; None where they could not be stored.
 
     They are loaded and stored again in the caller's process then, whose error names the sample and the map.
     """
     worker = os.getpid()
     try:
+        if not folder.is_dir():
+            return 0
+        indexable, write_shard = once.get()
         loaded = _loaded(indexable, length, folder, indices)
         if isinstance(loaded, Failure):
             return loaded
