@@ -439,3 +439,21 @@ def test_samples_never_take_on_a_dtype_that_the_map_gets_while_they_are_made(pat
     with pytest.raises(TypeError, match="float64, not int64"):
         ragged.extend(samples())
     assert [sample.tolist() for sample in RaggedMmap(path)] == [[0.5]]
+
+
+@pytest.mark.parametrize("samples", [[[1], [2, 3]], [[1], [[2, 3]]]], ids=["flat", "nested"])
+def test_members_are_shown_while_an_append_is_under_way(path, samples):
+    def members(ragged):
+        shapes = ragged.shapes
+        nested = [] if isinstance(shapes, np.ndarray) else [shapes.starts, shapes.ends, shapes.shapes]
+        columns = [ragged.starts, ragged.ends, ragged.flattened_shapes, ragged.memmap, *shapes, *nested]
+        return [column.tolist() for column in columns]
+
+    expected = members(RaggedMmap.from_lists(path, [np.array(sample) for sample in samples]))
+    for data in path.rglob("data.ninja"):
+        with data.open("ab") as file:
+            file.write(bytes(16))
+    with pytest.raises(ValueError, match="has 32 bytes"):
+        _ = RaggedMmap(path).starts
+    (path / "append.ninja").touch()
+    assert members(RaggedMmap(path)) == expected
