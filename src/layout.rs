@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 use crate::error::{Error, Result};
+use crate::format::{CHECKSUMS, NEW_CHECKSUMS};
 
 /// Names of the sub-directories.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,9 @@ impl Layout {
         for (place, name) in names.iter().enumerate() {
             let mut parts = Path::new(name).components();
             let is_one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
-            if !is_one || Path::new(name).extension().is_some_and(|end| end == "ninja") || names[..place].contains(name)
-            {
+            let is_file = Path::new(name).extension().is_some_and(|end| end == "ninja")
+                || [CHECKSUMS, NEW_CHECKSUMS].contains(&name.as_str());
+            if !is_one || is_file || names[..place].contains(name) {
                 let what = format!("'{name}' cannot be the name of a sub-directory, or stands for two of them");
                 return Err(Error::Argument { what });
             }

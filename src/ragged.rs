@@ -313,6 +313,11 @@ impl Ragged {
     }
 
     #[cfg(feature = "python")]
+    #[cfg(feature = "python")]
+    pub(crate) fn mode(&self) -> Mode {
+        self.options.mode
+    }
+
     pub(crate) fn layout(&self) -> &Layout {
         &self.options.layout
     }

@@ -49,7 +49,8 @@ impl Wrapper {
 }
 
 impl State {
-    fn new(py: Python<'_>, view: View, mode: Mode, wrapper: Option<Wrapper>, last: Option<&Self>) -> PyResult<Self> {
+    /// What the store holds, without a wrapper.
+    fn new(py: Python<'_>, view: View, mode: Mode, last: Option<&Self>) -> PyResult<Self> {
         let known = last.filter(|last| last.dtype() == view.header.as_ref().map(|header| &header.dtype));
         let descr = match (known.and_then(|last| last.descr.as_ref()), &view.header) {
             (Some(descr), _) => Some(descr.clone_ref(py)),
@@ -60,7 +61,7 @@ impl State {
             Some(last) if last.view.data.is_same_mapping(&view.data) => last.owner.clone_ref(py),
             _ => Py::new(py, Owner::new(view.data.clone()))?,
         };
-        Ok(Self { view, descr, owner, mode, wrapper })
+        Ok(Self { view, descr, owner, mode, wrapper: None })
     }
 
     /// The same without a wrapper.
@@ -120,14 +121,14 @@ impl PyRagged {
         py: Python<'_>,
         change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let ((outcome, view), turn) = py.detach(|| self.store.take(|store| (change(store), store.view().clone())))?;
+        let ((outcome, view, mode), turn) =
+            py.detach(|| self.store.take(|store| (change(store), store.view().clone(), store.mode())))?;
         let outcome = outcome?;
-        let state = {
-            let last = self.state.load(py);
+        let state = State::new(py, view, mode, Some(&*self.state.load(py)))?;
+        self.state.store(py, turn, |last| {
             let wrapper = last.wrapper.as_ref().map(|wrapper| wrapper.clone_ref(py));
-            State::new(py, view, last.mode, wrapper, Some(&*last))?
-        };
-        self.state.store(py, turn, state);
+            State { wrapper, ..state }
+        });
         Ok(outcome)
     }
 
@@ -151,7 +152,7 @@ impl PyRagged {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let store = Ragged::closed();
-        let state = State::new(py, store.view().clone(), Mode::ReadOnly, None, None)?;
+        let state = State::new(py, store.view().clone(), Mode::ReadOnly, None)?;
         Ok(Self { state: Shown::new(state), store: Turns::new(store) })
     }
 
@@ -178,10 +179,10 @@ impl PyRagged {
         let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
-        let state = State::new(py, store.view().clone(), mode, wrapper, None)?;
+        let state = State { wrapper, ..State::new(py, store.view().clone(), mode, None)? };
         // Another thread may hold the store, and need the interpreter to let go of it.
         let ((), turn) = py.detach(|| self.store.take(|current| *current = store))?;
-        self.state.store(py, turn, state);
+        self.state.store(py, turn, |_| state);
         Ok(())
     }
 
@@ -354,20 +355,15 @@ impl PyRagged {
 
     /// Lets go of what `wrapper_fn` holds, once the garbage collector has found that nobody else holds this map.
     fn __clear__(&self, py: Python<'_>) {
-        let state = self.state.load(py).unwrapped(py);
-        self.state.store(py, u64::MAX, state);
+        self.state.store(py, u64::MAX, |last| last.unwrapped(py));
     }
 
     #[setter]
-    fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) -> PyResult<()> {
-        let (view, turn) = py.detach(|| self.store.take(|store| store.view().clone()))?;
-        let state = {
-            let last = self.state.load(py);
+    fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) {
+        self.state.update(py, |last| {
             let copy = last.wrapper.as_ref().is_none_or(|wrapper| wrapper.copy);
-            State::new(py, view, last.mode, function.map(|function| Wrapper { function, copy }), Some(&*last))?
-        };
-        self.state.store(py, turn, state);
-        Ok(())
+            State { wrapper: function.map(|function| Wrapper { function, copy }), ..last.unwrapped(py) }
+        });
     }
 
     /// What each item passes through; None for nothing. It can be set.

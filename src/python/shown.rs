@@ -50,13 +50,19 @@ mod imp {
             look(unsafe { &*self.current.get() })
         }
 
-        /// Shows `value`, unless what is shown was made later.
-        pub fn store(&self, _py: Python<'_>, turn: u64, value: T) {
-            if turn < self.turn.replace(turn.max(self.turn.get())) {
-                return;
+        /// Shows what is made of what is shown, unless that was made later. Making it runs no code of Python's.
+        pub fn store(&self, py: Python<'_>, turn: u64, make: impl FnOnce(&T) -> T) {
+            if turn >= self.turn.get() {
+                self.turn.set(turn);
+                self.update(py, make);
             }
+        }
+
+        /// The same, whenever it was made.
+        pub fn update(&self, py: Python<'_>, make: impl FnOnce(&T) -> T) {
+            let value = Rc::new(make(&self.load(py)));
             // SAFETY: nobody reads or changes `current` at this moment: readers have counts of their own.
-            let last = unsafe { std::mem::replace(&mut *self.current.get(), Rc::new(value)) };
+            let last = unsafe { std::mem::replace(&mut *self.current.get(), value) };
             // Now that `current` is in order, since this may run code of Python's, which may come back.
             drop(last);
         }
@@ -100,13 +106,28 @@ mod imp {
             look(&self.current.load())
         }
 
-        /// Shows `value`, unless what is shown was made later.
-        pub fn store(&self, _py: Python<'_>, turn: u64, value: T) {
+        /// Shows what is made of what is shown, unless that was made later. Making it runs no code of Python's.
+        pub fn store(&self, _py: Python<'_>, turn: u64, make: impl FnOnce(&T) -> T) {
+            self.replace(Some(turn), make);
+        }
+
+        /// The same, whenever it was made.
+        pub fn update(&self, _py: Python<'_>, make: impl FnOnce(&T) -> T) {
+            self.replace(None, make);
+        }
+
+        fn replace(&self, turn: Option<u64>, make: impl FnOnce(&T) -> T) {
             let mut shown = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            if turn >= *shown {
-                *shown = turn;
-                self.current.store(Arc::new(value));
+            let turn = turn.unwrap_or(*shown);
+            if turn < *shown {
+                return;
             }
+            *shown = turn;
+            let value = Arc::new(make(&self.current.load()));
+            let last = self.current.swap(value);
+            drop(shown);
+            // Now that nobody is kept out, since this may run code of Python's, which may come back.
+            drop(last);
         }
     }
 }

@@ -39,7 +39,7 @@ impl PyStrings {
         change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
         let ((outcome, view), turn) = py.detach(|| self.store.take(|store| (change(store), store.view().clone())))?;
-        self.view.store(py, turn, view);
+        self.view.store(py, turn, |_| view);
         Ok(outcome?)
     }
 

@@ -193,6 +193,7 @@ BUILDS = [
         (ValueError, OSError),
     ),
     (lambda at: RaggedMmap.from_lists(at.new, [TOKENS], starts_key="data.ninja"), (ValueError, OSError)),
+    (lambda at: RaggedMmap.from_lists(at.new, [TOKENS], starts_key="checksums.json"), ValueError),
     (lambda at: RaggedMmap.from_lists(at.new, [TOKENS], starts_key="../outside"), (ValueError, OSError)),
     (lambda at: np_ninja._empty(at.new, "float32", (2,), "K"), ValueError, "'C' or 'F'"),
 ]

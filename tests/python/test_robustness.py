@@ -457,3 +457,95 @@ def test_members_are_shown_while_an_append_is_under_way(path, samples):
         _ = RaggedMmap(path).starts
     (path / "append.ninja").touch()
     assert members(RaggedMmap(path)) == expected
+
+
+HANDLING = """
+import os, signal, sys, threading
+from mmap_ninja import RaggedMmap, StringsMmap
+memmap = (RaggedMmap if sys.argv[2] == "ragged" else StringsMmap)(sys.argv[1], timeout=600)
+
+def close(*_):
+    memmap[0]
+    memmap.close()
+
+signal.signal(signal.SIGTERM, close)
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+memmap.append([1] if sys.argv[2] == "ragged" else "a")
+"""
+
+
+@pytest.mark.parametrize("kind", ["ragged", "strings"])
+def test_the_handler_of_a_signal_that_comes_while_an_append_waits_does_not_hang(path, kind):
+    if kind == "ragged":
+        RaggedMmap.from_lists(path, [[1]])
+    else:
+        StringsMmap.from_strings(path, ["a"])
+    command = [sys.executable, "-c", HANDLING, str(path), kind]
+    with held(path):
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert "the handler of a signal cannot change a map" in done.stderr.splitlines()[-1]
+
+
+def beside_refreshes(ragged, work):
+    """Do the work while another thread refreshes the map all the time."""
+    done = threading.Event()
+
+    def refresh():
+        while not done.is_set():
+            ragged.refresh()
+
+    thread = threading.Thread(target=refresh)
+    thread.start()
+    try:
+        work()
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_wrapper_that_is_set_while_another_thread_refreshes_stays(path):
+    ragged = RaggedMmap.from_lists(path, [[1]])
+
+    def set_wrappers():
+        for _ in range(20_000):
+            ragged.wrapper_fn = wrapper = lambda sample: sample
+            assert ragged.wrapper_fn is wrapper
+
+    beside_refreshes(ragged, set_wrappers)
+
+
+def test_a_mode_is_never_that_of_another_opening(path):
+    ragged = RaggedMmap.from_lists(path, [np.arange(10)])
+
+    def open_again():
+        for number in range(300):
+            ragged.__init__(path, mode="r+" if number % 2 else "r")
+            assert ragged[0].flags.writeable == bool(number % 2)
+
+    beside_refreshes(ragged, open_again)
+
+
+def test_a_thread_that_waits_for_another_one_is_interrupted(path):
+    """One thread waits for another writer, and this one for the thread."""
+    ragged = RaggedMmap.from_lists(path, [[1]], timeout=600)
+    code = WAITING_FOR_THREAD.format(path=str(path))
+    with (
+        held(path),
+        subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) as waiting,
+    ):
+        waiting.stdout.readline()
+        time.sleep(0.3)
+        waiting.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in waiting.communicate(timeout=300)[1]
+    assert len(ragged) == 1
+
+
+WAITING_FOR_THREAD = """
+import threading, time
+from mmap_ninja import RaggedMmap
+ragged = RaggedMmap({path!r}, timeout=600)
+threading.Thread(target=ragged.append, args=([1],), daemon=True).start()
+time.sleep(0.3)
+print("waiting", flush=True)
+ragged.append([1])
+"""
