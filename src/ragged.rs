@@ -313,11 +313,11 @@ impl Ragged {
     }
 
     #[cfg(feature = "python")]
-    #[cfg(feature = "python")]
     pub(crate) fn mode(&self) -> Mode {
         self.options.mode
     }
 
+    #[cfg(feature = "python")]
     pub(crate) fn layout(&self) -> &Layout {
         &self.options.layout
     }
