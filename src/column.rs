@@ -8,8 +8,6 @@ use crate::dense::{Header, check_size, new_member, read_dtype, read_shape};
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::format::{DATA, DTYPE, Kind, Order, SHAPE};
-#[cfg(feature = "python")]
-use crate::mapping::Access;
 use crate::mapping::{Mode, Region};
 use crate::storage::{Member, check_directory};
 
@@ -69,12 +67,6 @@ impl Column {
     /// The mapped bytes.
     pub fn region(&self) -> &Region {
         &self.region
-    }
-
-    /// Tells the kernel that few values will be read, far from each other.
-    #[cfg(feature = "python")]
-    pub fn expect_few_reads(&self) {
-        self.region.advise(Access::Random);
     }
 
     /// The same after the file grew to `rows` values.

@@ -66,7 +66,8 @@ impl<T> Turns<T> {
         let here = std::process::id();
         let is_home = self.home.load(Ordering::Relaxed) == here;
         let mut pause = SHORTEST;
-        for attempt in 1_u32.. {
+        let mut attempt = 0_u32;
+        loop {
             match self.store.try_lock() {
                 Ok(guard) => {
                     self.home.store(here, Ordering::Relaxed);
@@ -80,16 +81,16 @@ impl<T> Turns<T> {
                     "the handler of a signal cannot change a map that its thread is changing at this moment",
                 );
             }
+            attempt = attempt.wrapping_add(1);
             if !is_home && attempt == PATIENCE {
                 return refused("this process was forked while another thread changed the map; open the map anew here");
             }
-            if attempt % BETWEEN_SIGNALS == 0 && is_signalled() {
+            if attempt.is_multiple_of(BETWEEN_SIGNALS) && is_signalled() {
                 return Err(Error::Interrupted { path: PathBuf::new() });
             }
             sleep(pause);
             pause = (pause * 2).min(LONGEST);
         }
-        refused("another thread changes the map without end")
     }
 }
 

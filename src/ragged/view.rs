@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::format::{self, Kind, MAX_AXES, is_possible};
 use crate::gather::Plan;
 use crate::layout::Layout;
+#[cfg(feature = "python")]
+use crate::mapping::Access;
 use crate::mapping::{Mode, Region};
 use crate::options::Options;
 use crate::prefetch::{When, announce};
@@ -75,7 +77,7 @@ impl View {
             Shapes::Nested { axes, starts, ends } => vec![axes, starts, ends],
         };
         for column in [&self.starts, &self.ends, &self.elements].into_iter().chain(shapes) {
-            column.expect_few_reads();
+            column.region().advise(Access::Random);
         }
     }
 

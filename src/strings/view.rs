@@ -56,9 +56,9 @@ impl View {
     /// Tells the kernel that few texts will be looked at, far from each other.
     #[cfg(feature = "python")]
     pub fn expect_few_reads(&self) {
-        self.starts.expect_few_reads();
-        self.ends.expect_few_reads();
-        self.data.advise(Access::Random);
+        for region in [self.starts.region(), self.ends.region(), &self.data] {
+            region.advise(Access::Random);
+        }
     }
 
     pub fn open(dir: &Path, options: &Options) -> Result<Self> {
