@@ -131,6 +131,16 @@ def assert_identical(found, expected):
     assert found.tobytes() == expected.tobytes()
 
 
+@pytest.fixture
+def large_files():
+    """Files may be as long as the system lets them: most of what the tests make of those is holes."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_huge_files():
     """A build that does not end must not fill the disk: files end at 64 MiB, here and in child processes."""
@@ -204,6 +214,7 @@ def small_disk(directory, size):
     directory.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        # Nothing else fills up without harm to other programs; CI's runners and containers are root.
         pytest.skip("a file system can only be mounted by root")
     try:
         yield directory
