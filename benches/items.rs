@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mmap_ninja::{Dense, Dtype, Layout, Mode, Order, Ragged, Result, Sample, Side, Strings};
+use mmap_ninja::{Dense, Dtype, Mode, Order, PaddingSide, Ragged, Result, Sample, Strings};
 
 const SEQUENCES: usize = 100_000;
 const IMAGES: usize = 10_000;
@@ -32,7 +32,7 @@ fn batches(criterion: &mut Criterion) {
         bencher.iter(|| sequences.gather(black_box(batches.next().unwrap_or(&[]))));
     });
     criterion.bench_function("Ragged::padded, 256 sequences", |bencher| {
-        bencher.iter(|| sequences.padded(black_box(batches.next().unwrap_or(&[])), &[0; 4], Side::Right, None));
+        bencher.iter(|| sequences.padded(black_box(batches.next().unwrap_or(&[])), &[0; 4], PaddingSide::Right, None));
     });
 }
 
@@ -58,7 +58,7 @@ fn sequences(dir: &Path) -> Result<Ragged> {
     let values: Vec<i32> = (0..500).collect();
     let lengths: Vec<[i64; 1]> = (0..SEQUENCES as i64).map(|i| [10 + i * 37 % 490]).collect();
     let samples: Vec<_> = lengths.iter().map(|shape| sample(&values, shape)).collect();
-    Ragged::create(dir, &Layout::default(), &Dtype::of::<i32>(), &samples)?;
+    Ragged::create(dir, &Dtype::of::<i32>(), &samples)?;
     Ragged::open(dir, Mode::ReadOnly)
 }
 
@@ -67,7 +67,7 @@ fn images(dir: &Path) -> Result<Ragged> {
     let values = vec![7_u8; 60 * 60 * 3];
     let shapes: Vec<[i64; 3]> = (0..IMAGES as i64).map(|i| [35 + i % 10, 35 + i * 7 % 10, 3]).collect();
     let samples: Vec<_> = shapes.iter().map(|shape| sample(&values, shape)).collect();
-    Ragged::create(dir, &Layout::default(), &Dtype::of::<u8>(), &samples)?;
+    Ragged::create(dir, &Dtype::of::<u8>(), &samples)?;
     Ragged::open(dir, Mode::ReadOnly)
 }
 
@@ -81,7 +81,7 @@ fn sample<'a, T: mmap_ninja::Element>(values: &'a [T], shape: &'a [i64]) -> Samp
 fn texts(dir: &Path) -> Result<Strings> {
     let text = "a few words ".repeat(125);
     let texts: Vec<&str> = (0..TEXTS).map(|i| &text[..500 + i * 37 % 1000]).collect();
-    Strings::create(dir, &Layout::default(), None, &texts)?;
+    Strings::create(dir, None, &texts)?;
     Strings::open(dir, Mode::ReadOnly)
 }
 

@@ -14,7 +14,7 @@ const BATCH_SIZE: usize = 64;
 const WAITING: usize = 4;
 
 /// Indices, and their samples one after another.
-type Batch<'a> = Result<(&'a [usize], Gathered)>;
+type EncodedBatch<'a> = Result<(&'a [usize], Gathered)>;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
 }
 
 /// Gathers one batch after another, until there are no more or nobody takes them.
-fn load<'a>(samples: &Ragged, batches: &[&'a [usize]], next: &AtomicUsize, sender: &SyncSender<Batch<'a>>) {
+fn load<'a>(samples: &Ragged, batches: &[&'a [usize]], next: &AtomicUsize, sender: &SyncSender<EncodedBatch<'a>>) {
     while let Some(&indices) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
         let batch = samples.gather(indices).map(|gathered| (indices, gathered));
         if sender.send(batch).is_err() {
@@ -52,7 +52,7 @@ fn load<'a>(samples: &Ragged, batches: &[&'a [usize]], next: &AtomicUsize, sende
 }
 
 /// Compares every sample with what the map holds; returns the bytes of all.
-fn use_all(samples: &Ragged, receiver: Receiver<Batch>) -> Result<usize> {
+fn use_all(samples: &Ragged, receiver: Receiver<EncodedBatch>) -> Result<usize> {
     let (mut seen, mut bytes) = (vec![false; samples.len()], 0);
     for batch in receiver {
         let (indices, gathered) = batch?;

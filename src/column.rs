@@ -1,21 +1,13 @@
-//! A dense member of int64: the starts, ends and shapes of samples.
+//! A member of int64 with one row a sample: starts, ends, shapes.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::commit::{Growth, NewMember};
-use crate::dense::{Header, check_size, new_member, read_dtype, read_shape};
-use crate::dtype::Dtype;
 use crate::error::{Error, Result};
-use crate::format::{DATA, DTYPE, Kind, Order, SHAPE};
-use crate::mapping::{Mode, Region};
-use crate::storage::{Member, check_directory};
-
-/// The header of a column of `rows`; `wide` for the shape (rows, 1) instead of (rows,).
-pub(crate) fn header(rows: u64, wide: bool) -> Header {
-    let shape = if wide { vec![rows, 1] } else { vec![rows] };
-    Header { dtype: Dtype::of::<i64>(), shape, order: Order::C }
-}
+use crate::format::{DATA, DTYPE, SHAPE};
+use crate::io::mapping::{Mode, Region};
+use crate::io::untrusted::{Member, check_directory};
+use crate::schema::{Role, Schema, check_size, read_dtype, read_shape};
 
 /// Mapped int64 values.
 #[derive(Clone, Debug)]
@@ -24,35 +16,39 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// A column of nothing.
+    /// A column without rows.
     pub const fn empty() -> Self {
         Self { region: Region::empty() }
     }
 
-    /// The first `rows` values of the member in `dir`. `at_rest`: it has no others.
-    pub fn open(dir: &Path, rows: u64, wide: bool, at_rest: bool) -> Result<Self> {
-        Self::of(dir, &read_shape(dir)?, rows, wide, at_rest)
+    /// The first `rows` values of a member of the dataset in `dir`. A `quiescent` member has no others.
+    pub fn open(dir: &Path, schema: Schema, role: Role, rows: u64, quiescent: bool) -> Result<Self> {
+        let shape = read_shape(&dir.join(schema.path(role)))?;
+        Self::with_shape(dir, schema, role, &shape, rows, quiescent)
     }
 
-    /// The same for a member whose shape is known, and which counts the rows.
-    pub fn counting(dir: &Path, shape: &[u64], at_rest: bool) -> Result<Self> {
-        Self::of(dir, shape, shape.first().copied().unwrap_or(0), false, at_rest)
+    /// All values of the member that counts the samples, whose `shape` is known.
+    pub fn counting(dir: &Path, schema: Schema, shape: &[u64], quiescent: bool) -> Result<Self> {
+        let rows = shape.first().copied().unwrap_or(0);
+        Self::with_shape(dir, schema, Role::Starts, shape, rows, quiescent)
     }
 
-    fn of(dir: &Path, shape: &[u64], rows: u64, wide: bool, at_rest: bool) -> Result<Self> {
+    fn with_shape(dir: &Path, schema: Schema, role: Role, shape: &[u64], rows: u64, quiescent: bool) -> Result<Self> {
+        let dir = &dir.join(schema.path(role));
         check_directory(dir)?;
-        // The order is not asked for: that of one axis is the same, C or F.
+        // The order is not read: with one axis, C and F are the same.
         let dtype = read_dtype(dir)?;
         if !dtype.is::<i64>() {
-            return Err(Error::corrupt(dir.join(DTYPE), format!("offsets are int64, not {}", dtype.text())));
+            return Err(Error::corrupt(dir.join(DTYPE), format!("the dtype is {}, expected int64", dtype.text())));
         }
-        let (wanted, found) = (header(rows, wide), header(shape.first().copied().unwrap_or(0), wide));
-        if shape != found.shape || found.rows() < rows || (at_rest && found.rows() != rows) {
-            let what = format!("the shape is {shape:?}, {:?} is expected for {rows} samples", wanted.shape);
+        let wanted = schema.column_header(role, rows);
+        let found = schema.column_header(role, shape.first().copied().unwrap_or(0));
+        if shape != found.shape || found.rows() < rows || (quiescent && found.rows() != rows) {
+            let what = format!("the shape is {shape:?}, expected {:?} for {rows} samples", wanted.shape);
             return Err(Error::corrupt(dir.join(SHAPE), what));
         }
         let data = Member::open(&dir.join(DATA), false)?;
-        check_size(&data, &found, at_rest)?;
+        check_size(&data, &found, quiescent)?;
         let len = check_size(&data, &wanted, false)?;
         Ok(Self { region: Region::read(&data, len)? })
     }
@@ -60,8 +56,13 @@ impl Column {
     /// The values.
     #[inline]
     pub fn values(&self) -> &[i64] {
-        // Mappings begin on a page and whole values are mapped, so nothing is cut off here.
+        // Mappings begin on a page and whole values are mapped, so the cast succeeds.
         bytemuck::try_cast_slice(self.region.bytes()).unwrap_or_default()
+    }
+
+    /// The last value; 0 where there is none.
+    pub fn last(&self) -> i64 {
+        self.values().last().copied().unwrap_or(0)
     }
 
     /// The mapped bytes.
@@ -69,30 +70,14 @@ impl Column {
         &self.region
     }
 
-    /// The same after the file grew to `rows` values.
-    pub fn grown(&self, dir: &Path, rows: usize) -> Result<Self> {
-        Ok(Self { region: self.region.grown(&dir.join(DATA), Mode::ReadOnly, rows * 8)? })
+    /// The column after its file grew to `rows` values.
+    pub fn grown(&self, dir: &Path, schema: Schema, role: Role, rows: usize) -> Result<Self> {
+        let path = dir.join(schema.path(role)).join(DATA);
+        Ok(Self { region: self.region.grown(&path, Mode::ReadOnly, rows * 8)? })
     }
 }
 
-/// Where the value of row `index` lies among the bytes of a column.
-pub(crate) fn place(index: usize) -> Range<usize> {
+/// Where the value of a row lies among the bytes of a column.
+pub(crate) fn bytes_of_row(index: usize) -> Range<usize> {
     index * 8..index * 8 + 8
-}
-
-/// What appending `values` after `rows` others adds.
-pub(crate) fn growth(member: PathBuf, rows: u64, values: &[i64]) -> Growth<'_> {
-    let added = values.len() as u64;
-    Growth {
-        member,
-        rows: Some([rows, rows + added]),
-        offset: rows * 8,
-        chunks: vec![bytemuck::cast_slice(values)],
-        source: None,
-    }
-}
-
-/// A new member that holds `values`.
-pub(crate) fn create(member: PathBuf, values: &[i64], wide: bool) -> NewMember<'_> {
-    new_member(member, Kind::Numpy, &header(values.len() as u64, wide), vec![bytemuck::cast_slice(values)])
 }

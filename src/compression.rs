@@ -14,7 +14,7 @@ use zstd::zstd_safe::{CParameter, compress_bound, get_frame_content_size};
 
 use crate::error::{At, Error, Result};
 use crate::format::{ZSTD_DICT, ZSTD_LEVEL};
-use crate::storage::{read_optional, read_text};
+use crate::io::untrusted::{read_optional, read_text};
 
 /// No string is larger: a frame cannot ask for more memory than this.
 const MAX_STRING: usize = 1 << 30;
@@ -29,10 +29,10 @@ const MIN_TRAINED_ON: usize = 256;
 /// Below this many bytes a second thread costs more than it brings.
 const MIN_PER_THREAD: usize = 64 * 1024;
 
-/// More tools than threads that use them at once lie idle for nothing.
-const MOST_IDLE: usize = 64;
-/// How often to try to get at the tools before making one, which takes longer.
-const PATIENCE: u32 = 100;
+/// The most zstd contexts that are kept in a pool.
+const MAX_POOLED: usize = 64;
+/// Attempts to lock a pool before a context is made without it, which takes longer.
+const LOCK_ATTEMPTS: u32 = 100;
 
 /// How to compress strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ pub struct Compression {
 pub(crate) struct Codec {
     level: i32,
     dict: Vec<u8>,
-    /// What has digested the dictionary and is not at work.
-    compressors: Idle<Compressor<'static>>,
-    decompressors: Idle<Decompressor<'static>>,
+    /// Contexts that have digested the dictionary.
+    compressors: ContextPool<Compressor<'static>>,
+    decompressors: ContextPool<Decompressor<'static>>,
 }
 
 /// Frames one after another, and the bytes of each.
@@ -59,25 +59,25 @@ pub(crate) struct Compressed {
     pub lengths: Vec<i64>,
 }
 
-/// Tools that threads take and give back. Nobody waits long for the lock: in a child forked while another thread held
-/// it, nobody ever lets go of it. There a tool is made for each use.
-struct Idle<T>(Mutex<Vec<T>>);
+/// zstd contexts that threads take and give back. No thread waits long for the lock, which is never released in a child that
+/// was forked while another thread held it. Such a child makes a context for each use.
+struct ContextPool<T>(Mutex<Vec<T>>);
 
-impl<T> Idle<T> {
+impl<T> ContextPool<T> {
     fn take(&self) -> Option<T> {
         self.lock()?.pop()
     }
 
-    fn give_back(&self, tool: T) {
-        if let Some(mut idle) = self.lock()
-            && idle.len() < MOST_IDLE
+    fn give_back(&self, context: T) {
+        if let Some(mut pooled) = self.lock()
+            && pooled.len() < MAX_POOLED
         {
-            idle.push(tool);
+            pooled.push(context);
         }
     }
 
     fn lock(&self) -> Option<MutexGuard<'_, Vec<T>>> {
-        (0..PATIENCE).find_map(|_| self.0.try_lock().map_err(|_| spin_loop()).ok())
+        (0..LOCK_ATTEMPTS).find_map(|_| self.0.try_lock().map_err(|_| spin_loop()).ok())
     }
 }
 
@@ -90,7 +90,7 @@ impl Codec {
             other => other?,
         };
         let level = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-        let level = level.ok_or_else(|| Error::corrupt(path, "no zstd level"))?;
+        let level = level.ok_or_else(|| Error::corrupt(path, "this is not a zstd level"))?;
         let dict = read_optional(&dir.join(ZSTD_DICT), MAX_DICT as u64)?.unwrap_or_default();
         Ok(Some(Self::new(level, dict)))
     }
@@ -121,7 +121,7 @@ impl Codec {
     }
 
     fn new(level: i32, dict: Vec<u8>) -> Self {
-        let (compressors, decompressors) = (Idle(Mutex::default()), Idle(Mutex::default()));
+        let (compressors, decompressors) = (ContextPool(Mutex::default()), ContextPool(Mutex::default()));
         Self { level, dict, compressors, decompressors }
     }
 
@@ -148,7 +148,7 @@ impl Codec {
     pub fn check_dict(&self, dir: &Path) -> Result<()> {
         let taken = Compressor::with_dictionary(self.level, &self.dict).map(drop);
         let taken = taken.and_then(|()| Decompressor::with_dictionary(&self.dict).map(drop));
-        taken.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("no zstd dictionary: {error}")))
+        taken.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("this is not a zstd dictionary: {error}")))
     }
 
     /// One frame a string, on as many cores as there are: what each of them made.
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tools_that_nobody_gives_back_are_not_waited_for() -> Result<()> {
+    fn contexts_behind_a_lock_that_is_never_released_are_not_waited_for() -> Result<()> {
         let codec = Codec::new(3, Vec::new());
         let _held = (codec.compressors.0.lock(), codec.decompressors.0.lock());
         let made = codec.compress(Path::new("text"), &[b"some text"])?;
@@ -255,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn idle_tools_do_not_pile_up() {
-        let idle = Idle(Mutex::default());
-        (0..2 * MOST_IDLE).for_each(|tool| idle.give_back(tool));
-        assert_eq!((0..2 * MOST_IDLE).filter_map(|_| idle.take()).count(), MOST_IDLE);
+    fn pooled_contexts_do_not_pile_up() {
+        let pool = ContextPool(Mutex::default());
+        (0..2 * MAX_POOLED).for_each(|context| pool.give_back(context));
+        assert_eq!((0..2 * MAX_POOLED).filter_map(|_| pool.take()).count(), MAX_POOLED);
     }
 }

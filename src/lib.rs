@@ -11,12 +11,12 @@
 //!
 //! # Samples of any shape
 //! ```
-//! use mmap_ninja::{Dtype, Layout, Mode, Ragged, Sample};
+//! use mmap_ninja::{Dtype, Mode, Ragged, Sample};
 //! # let dir = tempfile::tempdir().unwrap();
 //! # let path = dir.path().join("images");
 //! let uint8 = Dtype::of::<u8>();
 //! let first = [Sample::new(&[0_u8; 12], &[2, 2, 3])];
-//! Ragged::create(&path, &Layout::default(), &uint8, &first)?;
+//! Ragged::create(&path, &uint8, &first)?;
 //!
 //! let mut images = Ragged::open(&path, Mode::ReadOnly)?;
 //! images.append(&uint8, &[Sample::new(&[7_u8; 3], &[1, 1, 3])])?;
@@ -28,11 +28,11 @@
 //!
 //! # Texts
 //! ```
-//! use mmap_ninja::{Compression, Layout, Mode, Strings};
+//! use mmap_ninja::{Compression, Mode, Strings};
 //! # let dir = tempfile::tempdir().unwrap();
 //! # let path = dir.path().join("texts");
 //! let zstd = Some(Compression { level: 3, dict_size: None });
-//! Strings::create(&path, &Layout::default(), zstd, &["one", "zwei"])?;
+//! Strings::create(&path, zstd, &["one", "zwei"])?;
 //!
 //! let mut texts = Strings::open(&path, Mode::ReadOnly)?;
 //! texts.append(&["três"])?;
@@ -77,42 +77,45 @@
 compile_error!("the files are little-endian and are read where they lie");
 
 mod batch;
+mod cancel;
 mod column;
-mod commit;
 mod compression;
 mod dense;
-mod dtype;
 mod error;
+mod extents;
+mod fork;
 mod format;
-mod gather;
-mod layout;
-mod mapping;
+mod io;
 mod options;
-mod prefetch;
+mod paths;
 #[cfg(feature = "python")]
 mod python;
 mod ragged;
-mod settle;
-mod storage;
+mod sample;
+mod schema;
 #[cfg(feature = "python")]
 mod stream;
 mod strings;
+mod txn;
 mod verify;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub use commit::{Construction, Durability};
+pub use batch::gather::PaddingSide;
+pub use batch::{Gathered, Padded};
+pub use cancel::Cancellation;
 pub use compression::Compression;
 pub use dense::Dense;
-pub use dtype::{Dtype, Element};
 pub use error::{Error, Result};
+pub use format::dtype::{Dtype, Element};
 pub use format::{Kind, Order};
-pub use gather::Side;
-pub use layout::Layout;
-pub use mapping::{Access, Mode};
-pub use options::Options;
-pub use ragged::{Gathered, Padded, Ragged, Sample};
+pub use io::mapping::{Access, Mode};
+pub use options::{Durability, Options};
+pub use ragged::Ragged;
+pub use sample::Sample;
+pub use schema::MemberNames;
 pub use strings::Strings;
+pub use txn::BuildSession;
 pub use verify::{
     Finding, Progress, Repair, Report, repair, repair_with, verify, verify_with, write_checksums, write_checksums_with,
 };
@@ -122,15 +125,5 @@ pub use verify::{
 /// # Errors
 /// [`Error::Corrupt`] where `type.ninja` names no kind, or is missing beside the data; [`Error::Io`].
 pub fn kind_of(dir: impl AsRef<Path>) -> Result<Option<Kind>> {
-    storage::kind_of(dir.as_ref())
-}
-
-/// The path as seen from the root, without symbolic links: a handle outlives a change of the working directory, and a
-/// data set behind a link is replaced where it is, not the link.
-fn absolute(path: &Path) -> Result<PathBuf> {
-    if path.as_os_str().is_empty() {
-        return Err(Error::Io { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() });
-    }
-    let whole = std::path::absolute(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    Ok(whole.canonicalize().unwrap_or(whole))
+    schema::kind_of(dir.as_ref())
 }

@@ -1,12 +1,22 @@
-//! How a data set is opened.
+//! How a dataset is opened and written.
 
 use std::time::Duration;
 
-use crate::commit::Durability;
-use crate::layout::Layout;
-use crate::mapping::{Access, Mode};
+use crate::cancel::Cancellation;
+use crate::io::mapping::{Access, Mode};
+use crate::schema::MemberNames;
 
-/// How a data set is opened.
+/// What a committed append survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process. A power failure loses what the kernel has not written yet.
+    #[default]
+    Process,
+    /// A power failure as well: every step of a commit waits for the disk.
+    Full,
+}
+
+/// How a dataset is opened and written.
 ///
 /// ```
 /// use mmap_ninja::{Access, Options, Ragged};
@@ -15,28 +25,31 @@ use crate::mapping::{Access, Mode};
 /// let map = Ragged::open_with(dir.path(), options)?;
 /// # Ok::<(), mmap_ninja::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What assignment to a sample does.
     pub mode: Mode,
     /// Names of the sub-directories.
-    pub layout: Layout,
+    pub names: MemberNames,
     /// The order in which samples will be read.
     pub access: Access,
     /// What an append survives.
     pub durability: Durability,
-    /// How long an append waits for another writer.
+    /// How long a write waits for another writer.
     pub timeout: Duration,
+    /// Ends that wait early, with [`Error::Interrupted`](crate::Error::Interrupted). A zero timeout never checks it.
+    pub cancel: Cancellation,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
-            layout: Layout::default(),
+            names: MemberNames::default(),
             access: Access::default(),
             durability: Durability::default(),
             timeout: Duration::from_secs(60),
+            cancel: Cancellation::default(),
         }
     }
 }

@@ -1,50 +1,25 @@
 //! Samples of any shape and one dtype.
 
 mod batches;
+pub(crate) mod encode;
 mod view;
 
-pub use batches::{Gathered, Padded};
-pub(crate) use view::{View, product};
+use std::path::Path;
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use encode::{Append, EncodedBatch};
+pub(crate) use view::View;
 
-use crate::batch::Batch;
-use crate::commit::{self, Build, DirLock, Writer};
-use crate::dense::typed;
-use crate::dtype::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::format::DATA;
-use crate::layout::Layout;
-use crate::mapping::Mode;
+use crate::format::dtype::{Dtype, Element, typed};
+use crate::io::mapping::Mode;
 use crate::options::Options;
-use crate::storage::Identity;
+use crate::paths::absolute;
+use crate::sample::Sample;
+use crate::txn::{self, Writer};
 
-/// Samples whose offsets are in memory at once while maps are joined.
+/// Samples whose offsets are in memory at once while datasets are joined.
 const JOINED_AT_ONCE: usize = 1 << 20;
-
-/// One sample: its elements in C order, and its shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample<'a> {
-    /// The elements.
-    pub bytes: &'a [u8],
-    /// The axes; none for a scalar.
-    pub shape: &'a [i64],
-}
-
-impl<'a> Sample<'a> {
-    /// A 1-D sample of `values`; `shape` holds their number.
-    ///
-    /// ```
-    /// use mmap_ninja::Sample;
-    /// let sample = Sample::new(&[1_i32, 2, 3], &[3]);
-    /// assert_eq!(sample.bytes.len(), 12);
-    /// ```
-    #[must_use]
-    pub fn new<T: Element>(values: &'a [T], shape: &'a [i64]) -> Self {
-        Self { bytes: T::bytes(values), shape }
-    }
-}
 
 /// Samples of any shape and one dtype in a directory.
 ///
@@ -62,65 +37,69 @@ impl<'a> Sample<'a> {
 /// ```
 #[derive(Debug)]
 pub struct Ragged {
-    view: View,
-    options: Options,
-    writer: Option<(Identity, Writer)>,
+    pub(crate) view: View,
+    pub(crate) options: Options,
+    writer: Writer,
+}
+
+/// A closed handle.
+impl Default for Ragged {
+    fn default() -> Self {
+        Self { view: View::closed(Path::new("")), options: Options::default(), writer: Writer::default() }
+    }
 }
 
 impl Ragged {
-    /// Opens the samples in `dir`. A directory that is not there, or is empty, holds no samples and can be
-    /// appended to.
+    /// Opens the samples in `dir`. A directory that does not exist, or is empty, holds no samples and can be appended to.
     ///
     /// # Errors
-    /// [`Error::WrongKind`], [`Error::Corrupt`] where the files contradict each other, [`Error::Io`].
+    /// [`Error::WrongKind`]; [`Error::Corrupt`] where the files contradict each other; [`Error::Io`].
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
         Self::open_with(dir, Options::from(mode))
     }
 
-    /// The same with options.
+    /// As [`Ragged::open`], with options.
     ///
     /// # Errors
     /// As [`Ragged::open`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
-        options.layout.check()?;
-        let view = View::open(&crate::absolute(dir.as_ref())?, &options)?;
-        Ok(Self { view, options, writer: None })
+        options.names.check()?;
+        let view = View::open(&absolute(dir.as_ref())?, &options)?;
+        Ok(Self { view, options, writer: Writer::default() })
     }
 
-    /// Writes new samples in place of whatever data set is in `dir`.
+    /// Writes new samples in place of whatever dataset is in `dir`.
     ///
     /// # Errors
     /// [`Error::Shape`] where a sample's bytes do not fit its shape; [`Error::Io`]. Then nothing has changed.
-    pub fn create(dir: impl AsRef<Path>, layout: &Layout, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
-        let options = Options { layout: layout.clone(), ..Options::default() };
-        Self::create_with(dir, &options, dtype, samples)
+    pub fn create(dir: impl AsRef<Path>, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
+        Self::create_with(dir, &Options::default(), dtype, samples)
     }
 
-    /// The same with options, of which a new data set heeds the layout, the durability and the timeout.
+    /// As [`Ragged::create`], with options, of which creating uses the names, the durability, the timeout and the
+    /// cancellation.
     ///
     /// # Errors
-    /// As [`Ragged::create`]; [`Error::Busy`].
+    /// As [`Ragged::create`]; [`Error::Busy`]; [`Error::Interrupted`].
     pub fn create_with(dir: impl AsRef<Path>, options: &Options, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
-        options.layout.check()?;
-        let dir = crate::absolute(dir.as_ref())?;
-        let batch = Batch::encode(&dir, 0, dtype, samples)?;
-        let build = Build::beside(&dir)?;
-        batch.create(&build, &options.layout, dtype)?;
-        build.publish(&dir, options)
+        options.names.check()?;
+        let dir = absolute(dir.as_ref())?;
+        let batch = EncodedBatch::encode(&dir, 0, dtype, samples)?;
+        txn::create(&dir, options, &batch.new_members(&options.names, dtype))
     }
 
     /// Appends samples, all of them or none.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::Dtype`] where `dtype` is not the data set's, [`Error::Shape`], [`Error::Busy`],
-    /// [`Error::Corrupt`], [`Error::Io`]. Then nothing has changed.
+    /// [`Error::Closed`]; [`Error::Dtype`] where `dtype` is not the dataset's; [`Error::Shape`]; [`Error::Busy`];
+    /// [`Error::Interrupted`]; [`Error::Corrupt`]; [`Error::Io`]. Then nothing has changed.
     pub fn append(&mut self, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
         self.view.check_open()?;
-        let batch = Batch::encode(&self.view.dir, self.view.len, dtype, samples)?;
+        let batch = EncodedBatch::encode(&self.view.dir, self.view.len, dtype, samples)?;
         if samples.is_empty() { Ok(()) } else { self.append_batch(dtype, &batch) }
     }
 
-    /// Appends all samples of `other`, whose elements are copied within the kernel.
+    /// Appends all samples of `other`. Their elements are copied within the kernel.
     ///
     /// # Errors
     /// As [`Ragged::append`]. Samples that were appended before the error stay.
@@ -130,96 +109,19 @@ impl Ragged {
             Self::create_with(&self.view.dir, &self.options, dtype, &[])?;
             self.refresh()?;
         }
-        let data = other.view.data.reopen(&other.view.dir.join(DATA));
+        let data = other.view.extents.data.reopen(&other.view.dir.join(DATA));
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
             let end = other.len().min(start + JOINED_AT_ONCE);
-            self.append_batch(dtype, &Batch::of(&other.view, start..end, data.as_ref())?)?;
+            self.append_batch(dtype, &EncodedBatch::of_view(&other.view, start..end, data.as_ref())?)?;
         }
         Ok(())
     }
 
-    pub(crate) fn append_batch(&mut self, dtype: &Dtype, batch: &Batch) -> Result<()> {
+    pub(crate) fn append_batch(&mut self, dtype: &Dtype, batch: &EncodedBatch) -> Result<()> {
         let dir = self.view.dir.clone();
-        loop {
-            if let Some(lock) = DirLock::acquire(&dir, self.options.timeout)? {
-                return self.append_locked(dtype, batch, &lock);
-            }
-            if self.view.header.is_some() {
-                // Samples that this handle shows are not there any more; beginning anew would hide that.
-                return Err(Error::Io { path: dir.to_path_buf(), source: ErrorKind::NotFound.into() });
-            }
-            let build = Build::beside(&dir)?;
-            batch.create(&build, &self.options.layout, dtype)?;
-            if build.publish_new(&dir, self.options.durability)? {
-                return self.refresh();
-            }
-        }
-    }
-
-    fn append_locked(&mut self, dtype: &Dtype, batch: &Batch, lock: &DirLock) -> Result<()> {
-        let dir = self.view.dir.clone();
-        let last = self.writer.take().filter(|(identity, _)| *identity == lock.identity());
-        if let Some((_, writer)) = last
-            && self.grow(&self.view.clone(), dtype, batch, lock, Some(writer))?
-        {
-            return Ok(());
-        }
-        commit::recover(&dir, lock)?;
-        let view = View::open(&dir, &self.options)?;
-        let Some(header) = &view.header else {
-            let build = Build::beside(&dir)?;
-            batch.create(&build, &self.options.layout, dtype)?;
-            build.replace(&dir, lock, self.options.durability)?;
-            return self.refresh();
-        };
-        check_dtype(&dir, &header.dtype, dtype)?;
-        if self.grow(&view, dtype, batch, lock, None)? {
-            return Ok(());
-        }
-        self.widen(&view, dtype, batch, lock)
-    }
-
-    /// Appends to what `view` shows, with the files that are open already if nobody else has written since; `false`
-    /// if somebody has, or the shapes cannot be stored as they are.
-    fn grow(
-        &mut self,
-        view: &View,
-        dtype: &Dtype,
-        batch: &Batch,
-        lock: &DirLock,
-        writer: Option<Writer>,
-    ) -> Result<bool> {
-        let has_dtype = view.header.as_ref().is_some_and(|header| header.dtype == *dtype);
-        if !has_dtype || (view.is_flat() && !batch.is_flat()) {
-            return Ok(false);
-        }
-        let offsets = batch.offsets(view.elements(), view.axes());
-        let growths = batch.growths(&self.options.layout, view, &offsets);
-        let writer = match writer {
-            Some(writer) if !writer.is_current(&growths) => return Ok(false),
-            Some(writer) => writer,
-            None => Writer::open(&view.dir, &growths)?,
-        };
-        self.view = writer.append(lock, &growths, self.options.durability, || view.grown(&self.options, batch))?;
-        self.writer = writer.kept().map(|writer| (lock.identity(), writer));
-        Ok(true)
-    }
-
-    /// The first N-D sample of a 1-D data set: the directory is exchanged for one with the same files but for the
-    /// shapes, which the build holds locked, and back if the samples cannot be appended there.
-    fn widen(&mut self, view: &View, dtype: &Dtype, batch: &Batch, lock: &DirLock) -> Result<()> {
-        let durability = self.options.durability;
-        let build = Build::beside(&view.dir)?;
-        crate::batch::widen(&build, &view.dir, &self.options.layout, view.flat_shapes())?;
-        build.replace(&view.dir, lock, durability)?;
-        let wide = View::open(&view.dir, &self.options);
-        let grown = wide.and_then(|wide| self.grow(&wide, dtype, batch, lock, None));
-        // The files that are open belong to another directory than the lock.
-        self.writer = None;
-        if grown.is_err() {
-            build.replace(&view.dir, lock, durability)?;
-        }
-        grown.map(drop)
+        let append = Append { dir: &dir, options: &self.options, dtype, batch };
+        self.view = self.writer.append(&append, &self.view, &dir, &self.options)?;
+        Ok(())
     }
 
     /// Reads again what is there, with what others have appended since.
@@ -230,6 +132,12 @@ impl Ragged {
         self.view.check_open()?;
         self.view = View::open(&self.view.dir, &self.options)?;
         Ok(())
+    }
+
+    /// Releases the files. Every later call is [`Error::Closed`].
+    pub fn close(&mut self) {
+        self.view = View::closed(&self.view.dir);
+        self.writer = Writer::default();
     }
 
     /// The number of samples.
@@ -288,55 +196,8 @@ impl Ragged {
             );
             return Err(Error::Shape { what });
         }
-        let offset = sample.bytes.as_ptr() as usize - self.view.data.bytes().as_ptr() as usize;
-        self.view.data.write(self.options.mode, offset, bytes);
+        let offset = self.view.extents.data.range_of(sample.bytes).start;
+        self.view.extents.data.write(self.options.mode, offset, bytes);
         Ok(())
     }
-
-    /// A handle to nothing, until it is opened.
-    #[cfg(feature = "python")]
-    pub(crate) fn closed() -> Self {
-        Self { view: View::closed(Path::new("")), options: Options::default(), writer: None }
-    }
-
-    /// Shows no more than the first `len` samples.
-    #[cfg(feature = "python")]
-    pub(crate) fn limit(&mut self, len: usize) {
-        self.view.len = self.view.len.min(len);
-    }
-
-    /// Lets go of the files.
-    #[cfg(feature = "python")]
-    pub(crate) fn close(&mut self) {
-        self.view = View::closed(&self.view.dir);
-        self.writer = None;
-    }
-
-    #[cfg(feature = "python")]
-    pub(crate) fn mode(&self) -> Mode {
-        self.options.mode
-    }
-
-    #[cfg(feature = "python")]
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.options.layout
-    }
-
-    #[cfg(feature = "python")]
-    pub(crate) fn view(&self) -> &View {
-        &self.view
-    }
-}
-
-fn check_dtype(dir: &Path, expected: &Dtype, found: &Dtype) -> Result<()> {
-    if expected == found {
-        return Ok(());
-    }
-    let what = format!("{}: samples are {}, not {}", dir.display(), expected.text(), found.text());
-    Err(Error::Dtype { what })
-}
-
-/// A member of the nested shapes, relative to the data set's directory.
-pub(crate) fn nested(layout: &Layout, key: &str) -> PathBuf {
-    Path::new(&layout.shapes).join(key)
 }

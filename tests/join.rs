@@ -1,6 +1,6 @@
 //! Data sets that are joined while others replace them.
 
-use mmap_ninja::{Dense, Dtype, Layout, Mode, Order, Ragged, Sample, Strings};
+use mmap_ninja::{Dense, Dtype, Mode, Order, Ragged, Sample, Strings};
 use tempfile::tempdir;
 
 #[test]
@@ -8,7 +8,7 @@ fn samples_that_were_replaced_are_joined_as_they_were_opened() {
     let folder = tempdir().unwrap();
     let (path, out) = (folder.path().join("source"), folder.path().join("out"));
     let dtype = Dtype::of::<u16>();
-    let create = |samples: &[Sample]| Ragged::create(&path, &Layout::default(), &dtype, samples).unwrap();
+    let create = |samples: &[Sample]| Ragged::create(&path, &dtype, samples).unwrap();
     create(&[Sample::new(&[1_u16], &[1]), Sample::new(&[2_u16, 3, 4], &[3])]);
     let source = Ragged::open(&path, Mode::ReadOnly).unwrap();
     create(&[Sample::new(&[5_u16, 6, 7], &[3]), Sample::new(&[8_u16], &[1])]);
@@ -22,9 +22,9 @@ fn samples_that_were_replaced_are_joined_as_they_were_opened() {
 fn strings_that_were_replaced_are_joined_as_they_were_opened() {
     let folder = tempdir().unwrap();
     let (path, out) = (folder.path().join("source"), folder.path().join("out"));
-    Strings::create(&path, &Layout::default(), None, &["one", "zwei"]).unwrap();
+    Strings::create(&path, None, &["one", "zwei"]).unwrap();
     let source = Strings::open(&path, Mode::ReadOnly).unwrap();
-    Strings::create(&path, &Layout::default(), None, &["fünf", "six"]).unwrap();
+    Strings::create(&path, None, &["fünf", "six"]).unwrap();
     let mut joined = Strings::open(&out, Mode::ReadOnly).unwrap();
     joined.join(&source).unwrap();
     assert_eq!([joined.get(0).unwrap(), joined.get(1).unwrap()], ["one", "zwei"]);

@@ -1,6 +1,6 @@
 //! The stores against a model in memory: whatever is appended is read back, by the same handle and by a new one.
 
-use mmap_ninja::{Dtype, Error, Layout, Mode, Ragged, Sample, Strings};
+use mmap_ninja::{Dtype, Error, Mode, Ragged, Sample, Strings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -51,7 +51,7 @@ proptest! {
         let path = folder.path().join("texts");
         let compression = level.map(|level| mmap_ninja::Compression { level, dict_size: None });
         let mut model = vec!["first".to_owned()];
-        Strings::create(&path, &Layout::default(), compression, &model).unwrap();
+        Strings::create(&path, compression, &model).unwrap();
         let mut map = Strings::open(&path, Mode::ReadOnly).unwrap();
         for batch in batches {
             map.append(&batch).unwrap();
@@ -71,7 +71,7 @@ fn a_view_outlives_the_replacement_of_its_map() {
     let path = folder.path().join("map");
     let create = |values: &[u8]| {
         let shape = [values.len() as i64];
-        Ragged::create(&path, &Layout::default(), &Dtype::of::<u8>(), &[Sample::new(values, &shape)]).unwrap();
+        Ragged::create(&path, &Dtype::of::<u8>(), &[Sample::new(values, &shape)]).unwrap();
     };
     create(&[1, 2, 3]);
     let old = Ragged::open(&path, Mode::ReadOnly).unwrap();

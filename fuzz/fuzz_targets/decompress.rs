@@ -4,7 +4,7 @@
 use std::fs;
 
 use libfuzzer_sys::fuzz_target;
-use mmap_ninja::{Compression, Layout, Strings};
+use mmap_ninja::{Compression, Strings};
 use mmap_ninja_fuzz::{folder, use_all};
 
 fuzz_target!(|input: (Vec<u8>, Option<Vec<u8>>)| {
@@ -12,7 +12,7 @@ fuzz_target!(|input: (Vec<u8>, Option<Vec<u8>>)| {
     let folder = folder();
     let dir = folder.path().join("map");
     let compression = Some(Compression { level: 1, dict_size: None });
-    Strings::create(&dir, &Layout::default(), compression, &["a text"]).expect("a data set");
+    Strings::create(&dir, compression, &["a text"]).expect("a data set");
     fs::write(dir.join("data.ninja"), &frame).expect("a frame");
     fs::write(dir.join("ends/data.ninja"), (frame.len() as i64).to_le_bytes()).expect("its end");
     if let Some(dictionary) = dictionary {

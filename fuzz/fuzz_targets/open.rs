@@ -1,4 +1,4 @@
-//! A data set of which some members are a stranger's: opening, reading and appending give a result or an error.
+//! A dataset of which some members are untrusted: opening, reading and appending give a result or an error.
 #![no_main]
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use mmap_ninja::{Compression, Dense, Dtype, Layout, Order, Ragged, Sample, Strings};
+use mmap_ninja::{Compression, Dense, Dtype, Order, Ragged, Sample, Strings};
 use mmap_ninja_fuzz::{folder, use_all};
 
 #[derive(Arbitrary, Debug)]
@@ -22,7 +22,7 @@ enum Base {
 #[derive(Arbitrary, Debug)]
 enum Damage {
     Replace(Vec<u8>),
-    Cut(u16),
+    TruncationPlan(u16),
     Extend(Vec<u8>),
     Overwrite(u16, [u8; 8]),
     Remove,
@@ -35,8 +35,8 @@ type Change = (u8, Damage);
 struct Input {
     base: Base,
     changes: Vec<Change>,
-    /// The JSON of an intent, which gets the CRC that belongs to it.
-    intent: Option<String>,
+    /// The JSON of a journal behind its first entry, which is the CRC that belongs to it.
+    journal: Option<String>,
 }
 
 const FILES: [&str; 9] = [
@@ -63,16 +63,15 @@ const DIRECTORIES: [&str; 9] = [
 ];
 
 fn create(base: &Base, dir: &Path) -> mmap_ninja::Result<()> {
-    let layout = Layout::default();
     let flat = [Sample::new(&[1_u16, 2], &[2]), Sample::new(&[3_u16], &[])];
     let nested = [Sample::new(&[1_u16, 2], &[2, 1]), Sample::new(&[3_u16], &[1])];
     let compression = Some(Compression { level: 1, dict_size: None });
     match base {
         Base::Nothing => fs::create_dir(dir).map_err(|source| mmap_ninja::Error::Io { path: dir.into(), source }),
-        Base::Flat => Ragged::create(dir, &layout, &Dtype::of::<u16>(), &flat),
-        Base::Nested => Ragged::create(dir, &layout, &Dtype::of::<u16>(), &nested),
-        Base::Strings => Strings::create(dir, &layout, None, &["one", "", "zwei"]),
-        Base::Frames => Strings::create(dir, &layout, compression, &["one", "", "zwei"]),
+        Base::Flat => Ragged::create(dir, &Dtype::of::<u16>(), &flat),
+        Base::Nested => Ragged::create(dir, &Dtype::of::<u16>(), &nested),
+        Base::Strings => Strings::create(dir, None, &["one", "", "zwei"]),
+        Base::Frames => Strings::create(dir, compression, &["one", "", "zwei"]),
         Base::Dense => Dense::create(dir, &Dtype::of::<i64>(), &[1, 2], Order::C, &[0; 16]),
     }
 }
@@ -81,7 +80,7 @@ fn damage(path: &Path, damage: Damage) {
     let mut bytes = fs::read(path).unwrap_or_default();
     match damage {
         Damage::Replace(other) => bytes = other,
-        Damage::Cut(len) => bytes.truncate(len.into()),
+        Damage::TruncationPlan(len) => bytes.truncate(len.into()),
         Damage::Extend(more) => bytes.extend(more),
         Damage::Overwrite(at, value) => {
             let at = usize::from(at) % bytes.len().max(1);
@@ -97,14 +96,14 @@ fn damage(path: &Path, damage: Damage) {
 fuzz_target!(|input: Input| {
     let folder = folder();
     let dir = folder.path().join("map");
-    create(&input.base, &dir).expect("a data set to damage");
+    create(&input.base, &dir).expect("a dataset to damage");
     for (member, change) in input.changes {
         let member = usize::from(member) % (FILES.len() * DIRECTORIES.len());
         damage(&dir.join(DIRECTORIES[member / FILES.len()]).join(FILES[member % FILES.len()]), change);
     }
-    if let Some(line) = input.intent {
-        let crc = crc32fast::hash(line.as_bytes());
-        let _ = fs::write(dir.join("append.ninja"), format!("{line}\n{crc:08x}"));
+    if let Some(rest) = input.journal {
+        let crc = crc32fast::hash(rest.as_bytes());
+        let _ = fs::write(dir.join("append.ninja"), format!("{{\"crc32\":\"{crc:08x}\",{rest}"));
     }
     use_all(&dir);
 });

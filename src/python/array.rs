@@ -9,10 +9,10 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::gather::Out;
-use crate::mapping::Region;
+use crate::batch::gather::Out;
+use crate::io::mapping::Region;
+use crate::io::untrusted::FileId;
 use crate::ragged::Sample;
-use crate::storage::Identity;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("shapes are handed to NumPy where they lie, as 64-bit integers");
@@ -35,7 +35,7 @@ impl Owner {
     }
 
     /// Which file is mapped.
-    pub(crate) fn file(&self) -> Option<Identity> {
+    pub(crate) fn file(&self) -> Option<FileId> {
         self.region.file()
     }
 }
@@ -44,7 +44,7 @@ impl Owner {
 impl Owner {
     /// Whether the file at `path` is the mapped one. As long as it is mapped, no other file can be taken for it.
     fn is_at(&self, path: PathBuf) -> bool {
-        self.file().is_none_or(|file| Identity::of(&path) == Some(file))
+        self.file().is_none_or(|file| FileId::of(&path) == Some(file))
     }
 }
 

@@ -12,10 +12,10 @@ use pyo3::prelude::*;
 use super::array::{Owner, empty, out};
 use super::dtype::has_dtype;
 use super::samples::{bytes, cast, to_array};
-use crate::gather::{Out, Padding, Plan, Side, concatenate, offsets, pad, total};
-use crate::prefetch::When;
+use crate::batch::gather::{Out, Padding, PaddingSide, Plan, concatenate, offsets, pad, total};
+use crate::io::advice::PrefetchPolicy;
+use crate::io::untrusted::FileId;
 use crate::ragged::View;
-use crate::storage::Identity;
 
 /// Two arrays.
 pub type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
@@ -54,7 +54,7 @@ pub fn padded<'py>(
     let most = options.max_length.map(usize::try_from).transpose();
     let most = most.map_err(|_| PyValueError::new_err("max_length must not be negative"))?;
     let value = element(&options.value, descr, view)?;
-    let samples = py.detach(|| view.samples(indices, When::IfCold))?;
+    let samples = py.detach(|| view.samples(indices, PrefetchPolicy::IfCold))?;
     let plan = view.plan(indices, &samples, most)?;
     let batch = match &options.out {
         None => empty(py, descr, &with_first(samples.len(), &plan.shape))?,
@@ -75,10 +75,10 @@ pub fn padded<'py>(
     Ok((batch.into_any(), lengths))
 }
 
-fn side(name: &str) -> PyResult<Side> {
+fn side(name: &str) -> PyResult<PaddingSide> {
     match name {
-        "right" => Ok(Side::Right),
-        "left" => Ok(Side::Left),
+        "right" => Ok(PaddingSide::Right),
+        "left" => Ok(PaddingSide::Left),
         _ => Err(PyValueError::new_err(format!("padding_side must be 'right' or 'left', not '{name}'"))),
     }
 }
@@ -132,7 +132,7 @@ fn checked<'py>(
 }
 
 /// Whether an array lies in any mapping of a file. A class may say anything of an array's base, the array itself does not.
-fn shows(array: &Bound<'_, PyUntypedArray>, file: Identity) -> bool {
+fn shows(array: &Bound<'_, PyUntypedArray>, file: FileId) -> bool {
     let mut part = array.as_any().clone();
     loop {
         if let Ok(owner) = part.cast::<Owner>() {
@@ -140,7 +140,7 @@ fn shows(array: &Bound<'_, PyUntypedArray>, file: Identity) -> bool {
         }
         let Ok(array) = part.cast::<PyUntypedArray>() else { return false };
         let name = array.getattr("filename").and_then(|name| name.extract::<PathBuf>());
-        if name.is_ok_and(|name| Identity::of(&name) == Some(file)) {
+        if name.is_ok_and(|name| FileId::of(&name) == Some(file)) {
             return true;
         }
         // SAFETY: the base of a valid array is null or a valid object.

@@ -10,12 +10,12 @@ use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::array::Owner;
 use super::dtype::{from_numpy, has_dtype, stored};
-use super::mode::parse_commit;
+use super::options::parse_commit;
 use super::samples::{bytes, cast, contiguous, to_array};
 use crate::dense::{self, Dense, Header};
 use crate::format::Order;
-use crate::mapping::Mode;
-use crate::storage;
+use crate::io::mapping::Mode;
+use crate::io::untrusted;
 
 /// The kind of data set in `out_dir`: "numpy", "ragged" or "string"; None where there is none.
 #[pyfunction]

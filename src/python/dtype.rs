@@ -8,9 +8,9 @@ use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::dtype::Dtype;
 use crate::error::Error;
 use crate::format::DTYPE;
+use crate::format::dtype::Dtype;
 
 /// The stored form of a dtype.
 ///

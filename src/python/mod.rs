@@ -3,21 +3,21 @@
 
 mod array;
 mod batches;
+mod build;
 mod callback;
-mod construction;
 mod dense;
 mod dtype;
 mod error;
+mod fork_mutex;
 mod index;
 mod iterator;
 mod masks;
-mod mode;
+mod options;
 mod ragged;
 mod samples;
-mod shown;
+mod snapshot_cell;
 mod stream;
 mod strings;
-mod turn;
 mod verify;
 
 use std::path::Path;
@@ -26,7 +26,7 @@ use numpy::prelude::*;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
-use crate::commit;
+use crate::txn;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -49,7 +49,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(dense::kind, m)?)?;
     m.add_function(wrap_pyfunction!(mode::numpy_mode, m)?)?;
     m.add_function(wrap_pyfunction!(mode::check_options, m)?)?;
-    m.add_class::<construction::PyConstruction>()?;
+    m.add_class::<construction::PyBuildSession>()?;
     m.add_class::<stream::PyStream>()?;
     m.add_class::<verify::PyFinding>()?;
     m.add_class::<verify::PyReport>()?;

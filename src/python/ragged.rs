@@ -13,19 +13,19 @@ use super::array::{Owner, view};
 use super::batches::{self, Pair};
 use super::callback;
 use super::dtype::{from_numpy, stored};
+use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::Items;
-use super::mode;
+use super::options;
 use super::samples::{Arrays, fitted};
-use super::shown::Shown;
-use super::turn::Turns;
-use crate::dtype::Dtype;
+use super::snapshot_cell::SnapshotCell;
 use crate::error::Error;
-use crate::layout::Layout;
-use crate::mapping::Mode;
+use crate::format::dtype::Dtype;
+use crate::io::advice::PrefetchPolicy;
+use crate::io::mapping::Mode;
 use crate::options::Options;
-use crate::prefetch::When;
 use crate::ragged::{Ragged, Sample, View, product};
+use crate::schema::MemberNames;
 
 /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
 struct State {
@@ -110,8 +110,8 @@ impl State {
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
 #[pyclass(subclass, frozen, generic, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
-    state: Shown<State>,
-    store: Turns<Ragged>,
+    state: SnapshotCell<State>,
+    store: ForkMutex<Ragged>,
 }
 
 impl PyRagged {
@@ -153,7 +153,7 @@ impl PyRagged {
     fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let store = Ragged::closed();
         let state = State::new(py, store.view().clone(), Mode::ReadOnly, None)?;
-        Ok(Self { state: Shown::new(state), store: Turns::new(store) })
+        Ok(Self { state: SnapshotCell::new(state), store: ForkMutex::new(store) })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the options of RaggedMmap, which Python names one by one")]
@@ -173,10 +173,14 @@ impl PyRagged {
         timeout: f64,
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
-        let layout =
-            Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
+        let names = MemberNames {
+            starts: starts_key,
+            ends: ends_key,
+            shapes: shapes_key,
+            flattened_shapes: flattened_shapes_key,
+        };
         let access = mode::parse_access(access)?;
-        let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
+        let options = Options { mode, names, access, ..mode::parse_commit(durability, timeout)? };
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
         let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
         let state = State { wrapper, ..State::new(py, store.view().clone(), mode, None)? };
@@ -239,7 +243,7 @@ impl PyRagged {
     /// Appends all samples of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
         self.change(py, |store| {
-            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            let options = Options { names: store.names().clone(), ..Options::default() };
             store.join(&Ragged::open_with(source, options)?)
         })
     }
@@ -248,7 +252,7 @@ impl PyRagged {
         let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
-        let samples = py.detach(|| state.view.samples(&indices, When::IfCold))?;
+        let samples = py.detach(|| state.view.samples(&indices, PrefetchPolicy::IfCold))?;
         let pieces: Vec<&[u8]> = samples.iter().map(|sample| sample.bytes).collect();
         batches::gather(py, state.descr()?.bind(py), &pieces)
     }
@@ -273,7 +277,7 @@ impl PyRagged {
         let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.absent(at))?;
-        Ok(py.detach(|| state.view.samples(&indices, When::Always).map(drop))?)
+        Ok(py.detach(|| state.view.samples(&indices, PrefetchPolicy::Always).map(drop))?)
     }
 
     /// Elements of every sample, int64 of shape (n,), as a view of the files that touches no sample.
@@ -318,7 +322,7 @@ impl PyRagged {
         })
     }
 
-    /// Look at the files again, so that what others have appended since is seen from now on.
+    /// Inspector at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Ragged::refresh)
     }
@@ -418,9 +422,9 @@ pub fn create_ragged(
     durability: &str,
     timeout: f64,
 ) -> PyResult<()> {
-    let layout =
-        Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-    let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
+    let names =
+        MemberNames { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
+    let options = Options { names, ..mode::parse_commit(durability, timeout)? };
     let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
     let out_dir = crate::absolute(&out_dir)?;
     let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;

@@ -11,24 +11,24 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::array::Owner;
 use super::batches::{self, Pair};
+use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::Items;
-use super::mode;
+use super::options;
 use super::ragged::check_count;
-use super::shown::Shown;
-use super::turn::Turns;
+use super::snapshot_cell::SnapshotCell;
 use crate::compression::Compression;
-use crate::layout::Layout;
+use crate::io::advice::PrefetchPolicy;
 use crate::options::Options;
-use crate::prefetch::When;
+use crate::schema::MemberNames;
 use crate::strings::{Strings, View};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
 #[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
 pub struct PyStrings {
     /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
-    view: Shown<View>,
-    store: Turns<Strings>,
+    view: SnapshotCell<View>,
+    store: ForkMutex<Strings>,
 }
 
 impl PyStrings {
@@ -59,7 +59,7 @@ impl PyStrings {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         let store = Strings::closed();
-        Self { view: Shown::new(store.view().clone()), store: Turns::new(store) }
+        Self { view: SnapshotCell::new(store.view().clone()), store: ForkMutex::new(store) }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the options of StringsMmap, which Python names one by one")]
@@ -76,8 +76,8 @@ impl PyStrings {
     ) -> PyResult<()> {
         let mode = mode::parse(mode)?;
         let access = mode::parse_access(access)?;
-        let layout = layout(starts_key, ends_key);
-        let options = Options { mode, layout, access, ..mode::parse_commit(durability, timeout)? };
+        let names = names(starts_key, ends_key);
+        let options = Options { mode, names, access, ..mode::parse_commit(durability, timeout)? };
         self.change(py, |store| {
             *store = Strings::open_with(&out_dir, options)?;
             Ok(())
@@ -133,7 +133,7 @@ impl PyStrings {
     /// Appends all strings of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
         self.change(py, |store| {
-            let options = Options { layout: store.layout().clone(), ..Options::default() };
+            let options = Options { names: store.names().clone(), ..Options::default() };
             store.join(&Strings::open_with(source, options)?)
         })
     }
@@ -151,7 +151,7 @@ impl PyStrings {
         let view = &*self.view.load(py);
         view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.absent(at))?;
-        Ok(py.detach(|| view.batch(&indices, When::Always).map(drop))?)
+        Ok(py.detach(|| view.batch(&indices, PrefetchPolicy::Always).map(drop))?)
     }
 
     /// The zstd level of compressed texts; None where they are stored as they are.
@@ -191,7 +191,7 @@ impl PyStrings {
         (Owner::new(view.data.clone()), view.len)
     }
 
-    /// Look at the files again, so that what others have appended since is seen from now on.
+    /// Inspector at the files again, so that what others have appended since is seen from now on.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Strings::refresh)
     }
@@ -252,8 +252,8 @@ fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
     relocate(&error).unwrap_or(error)
 }
 
-pub fn layout(starts: String, ends: String) -> Layout {
-    Layout { starts, ends, ..Layout::default() }
+pub fn names(starts: String, ends: String) -> MemberNames {
+    MemberNames { starts, ends, ..MemberNames::default() }
 }
 
 /// Writes `strings` to `out_dir`, in place of whatever data set is there.
@@ -270,8 +270,8 @@ pub fn create_strings(
     durability: &str,
     timeout: f64,
 ) -> PyResult<()> {
-    let layout = layout(starts_key, ends_key);
-    let options = Options { layout, ..mode::parse_commit(durability, timeout)? };
+    let names = names(starts_key, ends_key);
+    let options = Options { names, ..mode::parse_commit(durability, timeout)? };
     let out_dir = crate::absolute(&out_dir)?;
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
@@ -291,6 +291,6 @@ pub fn create_strings_like(
 ) -> PyResult<()> {
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
-    let options = Options { layout: layout(starts_key, ends_key), ..Options::default() };
+    let options = Options { names: names(starts_key, ends_key), ..Options::default() };
     Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open_with(&like, options)?, &texts))?)
 }

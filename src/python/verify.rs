@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::error::interrupt_with;
-use crate::layout::Layout;
+use crate::schema::MemberNames;
 use crate::verify::{Finding, Repair, Report, repair_with, verify_with, write_checksums_with};
 
 /// A bar is moved no more often than this.
@@ -186,8 +186,8 @@ impl PyRepair {
 /// Names of the sub-directories: starts, ends, shapes, elements of each sample.
 type Keys = (String, String, String, String);
 
-fn layout((starts, ends, shapes, flattened_shapes): Keys) -> Layout {
-    Layout { starts, ends, shapes, flattened_shapes }
+fn names((starts, ends, shapes, flattened_shapes): Keys) -> MemberNames {
+    MemberNames { starts, ends, shapes, flattened_shapes }
 }
 
 /// Now and then, and at the end, runs signal handlers and calls `progress` with the bytes that were read and all there are.
@@ -213,19 +213,19 @@ fn shown(progress: Option<Py<PyAny>>) -> impl FnMut(u64, u64) -> ControlFlow<()>
 #[pyfunction]
 pub fn verify(py: Python<'_>, out_dir: PathBuf, keys: Keys, progress: Option<Py<PyAny>>) -> PyResult<PyReport> {
     let mut shown = shown(progress);
-    Ok(PyReport(py.detach(|| verify_with(&out_dir, &layout(keys), &mut shown))?))
+    Ok(PyReport(py.detach(|| verify_with(&out_dir, &names(keys), &mut shown))?))
 }
 
 /// Tells what a repair would do, or does it.
 #[pyfunction]
 pub fn repair(py: Python<'_>, out_dir: PathBuf, keys: Keys, apply: bool) -> PyResult<PyRepair> {
     let mut shown = shown(None);
-    Ok(PyRepair(py.detach(|| repair_with(&out_dir, &layout(keys), apply, &mut shown))?))
+    Ok(PyRepair(py.detach(|| repair_with(&out_dir, &names(keys), apply, &mut shown))?))
 }
 
 /// Writes the checksums of all members.
 #[pyfunction]
 pub fn write_checksums(py: Python<'_>, out_dir: PathBuf, keys: Keys, progress: Option<Py<PyAny>>) -> PyResult<()> {
     let mut shown = shown(progress);
-    Ok(py.detach(|| write_checksums_with(&out_dir, &layout(keys), &mut shown))?)
+    Ok(py.detach(|| write_checksums_with(&out_dir, &names(keys), &mut shown))?)
 }

@@ -1,31 +1,26 @@
-//! What the mapped files of a ragged data set held at one moment.
+//! What the mapped files of a ragged dataset held at one moment.
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Sample;
-use crate::batch::Batch;
-use crate::column::{self, Column};
-use crate::dense::{Header, check_size};
+use crate::batch::gather::PaddedPlan;
+use crate::column::Column;
 use crate::error::{Error, Result};
+use crate::extents::Extents;
 use crate::format::{self, Kind, MAX_AXES, is_possible};
-use crate::gather::Plan;
-use crate::layout::Layout;
-#[cfg(feature = "python")]
-use crate::mapping::Access;
-use crate::mapping::{Mode, Region};
+use crate::io::advice::PrefetchPolicy;
+use crate::io::mapping::{Mode, Region};
 use crate::options::Options;
-use crate::prefetch::{When, announce};
-use crate::settle::settle;
-use crate::storage::{kind_of, read_text};
+use crate::sample::{Sample, product};
+use crate::schema::{Header, Role, Schema, check_size, kind_of, read_is_flat};
+use crate::txn::read_consistent;
 
 /// The shapes of all samples.
 #[derive(Clone, Debug)]
 enum Shapes {
     /// Every sample is 0-D or 1-D: one entry each.
     Flat(Column),
-    /// The axes of all samples one after another, and where those of each begin and end.
+    /// The axes of all samples one after another, and where those of each start and end.
     Nested { axes: Column, starts: Column, ends: Column },
 }
 
@@ -33,21 +28,20 @@ enum Shapes {
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub dir: Arc<Path>,
+    /// That of the elements; `None` where there is no dataset.
     pub header: Option<Arc<Header>>,
-    /// Bytes of one element; 1 where there is no data set.
+    /// Bytes of one element; 1 where there is no dataset.
     pub item_size: usize,
     pub len: usize,
     is_closed: bool,
-    pub data: Region,
-    starts: Column,
-    ends: Column,
+    pub extents: Extents,
     /// Elements of each sample.
     pub elements: Column,
     shapes: Shapes,
 }
 
 impl View {
-    /// No samples, and no directory.
+    /// Samples of a directory that holds no dataset.
     pub fn empty(dir: &Path) -> Self {
         Self {
             dir: dir.into(),
@@ -55,87 +49,69 @@ impl View {
             item_size: 1,
             len: 0,
             is_closed: false,
-            data: Region::empty(),
-            starts: Column::empty(),
-            ends: Column::empty(),
+            extents: Extents::empty(),
             elements: Column::empty(),
             shapes: Shapes::Flat(Column::empty()),
         }
     }
 
-    /// No samples, and no more to come.
-    #[cfg(feature = "python")]
+    /// What a closed handle shows.
     pub fn closed(dir: &Path) -> Self {
         Self { is_closed: true, ..Self::empty(dir) }
     }
 
-    /// Tells the kernel that few samples will be looked at, far from each other.
-    #[cfg(feature = "python")]
-    pub fn expect_few_reads(&self) {
-        let shapes = match &self.shapes {
-            Shapes::Flat(shapes) => vec![shapes],
-            Shapes::Nested { axes, starts, ends } => vec![axes, starts, ends],
-        };
-        for column in [&self.starts, &self.ends, &self.elements].into_iter().chain(shapes) {
-            column.region().advise(Access::Random);
-        }
-    }
-
+    /// Maps the dataset in `dir`, and reads no sample.
     pub fn open(dir: &Path, options: &Options) -> Result<Self> {
         match kind_of(dir)? {
             None => Ok(Self::empty(dir)),
             Some(Kind::Ragged) => {
-                let view = settle(dir, &dir.join(&options.layout.starts), |shape, rest| {
-                    Self::read(dir, options, shape, rest)
-                })?;
-                view.data.advise(options.access);
+                let commit_point = dir.join(Schema::ragged(&options.names, true).path(Role::Starts));
+                let view =
+                    read_consistent(dir, &commit_point, |shape, quiescent| Self::read(dir, options, shape, quiescent))?;
+                view.extents.data.advise(options.access);
                 Ok(view)
             }
             Some(found) => Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::Ragged, found }),
         }
     }
 
-    /// As many samples as the `shape` of starts counts: whatever is read after it counts at least as many.
-    fn read(dir: &Path, options: &Options, shape: &[u64], at_rest: bool) -> Result<Self> {
-        let layout = &options.layout;
-        let starts = Column::counting(&dir.join(&layout.starts), shape, at_rest)?;
+    /// As many samples as the `shape` of the starts counts. Whatever is read after it counts at least as many.
+    fn read(dir: &Path, options: &Options, shape: &[u64], quiescent: bool) -> Result<Self> {
+        let starts = Column::counting(dir, Schema::ragged(&options.names, true), shape, quiescent)?;
+        let schema = Schema::ragged(&options.names, read_is_flat(dir)?);
         let rows = starts.values().len() as u64;
-        let path = dir.join(format::SHAPES_ARE_FLAT);
-        let is_flat = format::parse_flag(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "neither 0 nor 1"))?;
-        let column = |key: &str| Column::open(&dir.join(key), rows, false, at_rest);
-        let (ends, elements) = (column(&layout.ends)?, column(&layout.flattened_shapes)?);
-        if at_rest && rows > 0 {
-            check_last(dir, layout, &starts, &ends, &elements)?;
+        let column = |role| Column::open(dir, schema, role, rows, quiescent);
+        let (ends, elements) = (column(Role::Ends)?, column(Role::Elements)?);
+        if quiescent && rows > 0 {
+            check_last(dir, schema, &starts, &ends, &elements)?;
         }
-        let shapes = Shapes::read(&dir.join(&layout.shapes), rows, is_flat, at_rest)?;
-        let (header, data) = read_data(dir, ends.values().last().copied(), options.mode, at_rest)?;
+        let shapes = Shapes::read(dir, schema, rows, quiescent)?;
+        let (header, data) = read_data(dir, ends.last(), options.mode, quiescent)?;
         Ok(Self {
             dir: dir.into(),
             item_size: header.dtype.item_size(),
             header: Some(Arc::new(header)),
             len: starts.values().len(),
             is_closed: false,
-            data,
-            starts,
-            ends,
+            extents: Extents { starts, ends, data },
             elements,
             shapes,
         })
     }
 
-    /// The sample at `index`, checked against the mapped bytes: whatever the files hold, nothing outside of them
-    /// is reached.
+    /// The sample at `index`, checked against the mapped bytes: whatever the files hold, nothing outside of them is
+    /// reached.
     #[inline]
     pub fn get(&self, index: usize) -> Result<Sample<'_>> {
         if index >= self.len {
-            return Err(self.absent(index as i64));
+            return Err(self.out_of_range(index as i64));
         }
         self.locate(index).ok_or_else(|| self.damaged(index))
     }
 
     #[inline]
     fn locate(&self, index: usize) -> Option<Sample<'_>> {
-        let (start, end) = (*self.starts.values().get(index)?, *self.ends.values().get(index)?);
+        let (start, end) = self.extents.get(index)?;
         let elements = end.checked_sub(start).filter(|_| start >= 0)?;
         let shape = self.shapes.get(index)?;
         let shape = if shape == [0] && elements == 1 { &[] } else { shape };
@@ -146,27 +122,18 @@ impl View {
             return None;
         }
         let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(self.item_size);
-        let bytes = self.data.bytes().get(byte(start)?..byte(end)?)?;
+        let bytes = self.extents.data.bytes().get(byte(start)?..byte(end)?)?;
         Some(Sample { bytes, shape })
     }
 
-    /// The samples at `indices`, whose pages are announced to the kernel.
-    pub fn samples(&self, indices: &[usize], when: When) -> Result<Vec<Sample<'_>>> {
-        let last = || indices.last().and_then(|&last| self.locate(last));
-        let is_cold = when.is_now(&self.data, || last().map(|sample| self.data.range_of(sample.bytes)));
-        if is_cold {
-            announce(&self.columns(), indices.iter().map(|&index| column::place(index)));
-        }
-        let samples: Vec<_> = indices.iter().map(|&index| self.get(index)).collect::<Result<_>>()?;
-        if is_cold {
-            announce(&[&self.data], samples.iter().map(|sample| self.data.range_of(sample.bytes)));
-        }
-        Ok(samples)
+    /// The samples at `indices`, whose pages are prefetched.
+    pub fn samples(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<Sample<'_>>> {
+        self.extents.fetch(indices, policy, || self.columns(), |index| self.get(index), |sample| sample.bytes)
     }
 
-    /// What is read at the index of a sample, to find it.
-    fn columns(&self) -> Vec<&Region> {
-        let mut columns = vec![&self.starts, &self.ends];
+    /// The columns that are read to find a sample.
+    pub fn columns(&self) -> Vec<&Region> {
+        let mut columns = vec![&self.extents.starts, &self.extents.ends];
         match &self.shapes {
             Shapes::Flat(column) => columns.push(column),
             Shapes::Nested { starts, ends, .. } => columns.extend([starts, ends]),
@@ -174,21 +141,12 @@ impl View {
         columns.into_iter().map(Column::region).collect()
     }
 
-    /// The shape that a padded batch of the samples at `indices` will have. No samples have as many axes as the first
-    /// one of all.
-    pub fn plan(&self, indices: &[usize], samples: &[Sample], max_length: Option<usize>) -> Result<Plan> {
-        let rank =
-            samples.first().map_or_else(|| self.get(0).map_or(1, |first| first.shape.len()), |first| first.shape.len());
-        Plan::new(samples, rank, max_length).map_err(|place| self.mixed(indices[0], indices[place]))
-    }
-
-    /// The bytes of the samples in `range` where they lie one after another, as they should.
-    pub fn contiguous(&self, range: Range<usize>) -> Option<&[u8]> {
-        let (starts, ends) = (self.starts.values().get(range.clone())?, self.ends.values().get(range)?);
-        let follows = ends.iter().zip(starts.iter().skip(1)).all(|(end, start)| end == start);
-        let (start, end) = (usize::try_from(*starts.first()?).ok()?, usize::try_from(*ends.last()?).ok()?);
-        let size = self.item_size;
-        if follows { self.data.bytes().get(start * size..end * size) } else { None }
+    /// The shape that a padded batch of the samples at `indices` will have. A batch of no samples has as many axes as the
+    /// first sample of the dataset.
+    pub fn plan_padded(&self, indices: &[usize], samples: &[Sample], max_len: Option<usize>) -> Result<PaddedPlan> {
+        let first = samples.first().copied().map_or_else(|| self.get(0), Ok);
+        let rank = first.map_or(1, |first| first.shape.len());
+        PaddedPlan::new(samples, rank, max_len).map_err(|place| self.mixed_ranks(indices[0], indices[place]))
     }
 
     /// Whether every sample is 0-D or 1-D.
@@ -206,7 +164,7 @@ impl View {
 
     /// Elements of all samples.
     pub fn elements(&self) -> i64 {
-        let last = self.len.checked_sub(1).and_then(|last| self.ends.values().get(last));
+        let last = self.len.checked_sub(1).and_then(|last| self.extents.ends.values().get(last));
         last.copied().unwrap_or(0)
     }
 
@@ -214,41 +172,33 @@ impl View {
     pub fn axes(&self) -> i64 {
         match &self.shapes {
             Shapes::Flat(column) => column.values().len() as i64,
-            Shapes::Nested { ends, .. } => ends.values().last().copied().unwrap_or(0),
+            Shapes::Nested { ends, .. } => ends.last(),
         }
     }
 
-    /// The same data set after `batch` was appended to it.
-    pub fn grown(&self, options: &Options, batch: &Batch) -> Result<Self> {
-        let layout = &options.layout;
-        let dir = &*self.dir;
-        let len = self.len + batch.len();
-        let column = |key: &str, column: &Column| column.grown(&dir.join(key), len);
-        let elements = usize::try_from(self.elements() + batch.elements()).unwrap_or(usize::MAX);
-        let size = elements.saturating_mul(self.item_size);
-        let data = self.data.grown(&dir.join(format::DATA), options.mode, size)?;
+    /// What readers see after `samples` with so many `elements` and shape entries were appended.
+    pub fn grown(&self, options: &Options, samples: usize, elements: i64, axes: usize) -> Result<Self> {
+        let (dir, schema) = (&*self.dir, Schema::ragged(&options.names, self.is_flat()));
+        let len = self.len + samples;
+        let size = usize::try_from(self.elements() + elements).unwrap_or(usize::MAX).saturating_mul(self.item_size);
+        let data = self.extents.data.grown(&dir.join(format::DATA), options.mode, size)?;
         data.advise(options.access);
+        let total_axes = usize::try_from(self.axes()).unwrap_or(usize::MAX).saturating_add(axes);
         Ok(Self {
             dir: self.dir.clone(),
             header: self.header.clone(),
             item_size: self.item_size,
             len,
             is_closed: false,
-            data,
-            starts: column(&layout.starts, &self.starts)?,
-            ends: column(&layout.ends, &self.ends)?,
-            elements: column(&layout.flattened_shapes, &self.elements)?,
-            shapes: self.shapes.grown(
-                &dir.join(&layout.shapes),
-                len,
-                usize::try_from(self.axes()).unwrap_or(usize::MAX).saturating_add(batch.axes()),
-            )?,
+            extents: self.extents.grown(dir, schema, len, data)?,
+            elements: self.elements.grown(dir, schema, Role::Elements, len)?,
+            shapes: self.shapes.grown(dir, schema, len, total_axes)?,
         })
     }
 
-    /// Why there is no sample at `index`.
+    /// The error for an index without a sample.
     #[cold]
-    pub fn absent(&self, index: i64) -> Error {
+    pub fn out_of_range(&self, index: i64) -> Error {
         match self.check_open() {
             Ok(()) => Error::OutOfRange { path: self.dir.to_path_buf(), index, len: self.len },
             Err(closed) => closed,
@@ -259,12 +209,12 @@ impl View {
         if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
     }
 
-    /// A batch of samples with different numbers of axes.
+    /// The error for a padded batch of samples with different numbers of axes.
     #[cold]
-    fn mixed(&self, one: usize, other: usize) -> Error {
+    fn mixed_ranks(&self, one: usize, other: usize) -> Error {
         let axes = |index| self.get(index).map_or(0, |sample| sample.shape.len());
         let what = format!(
-            "{}: sample {one} has {} axes and sample {other} has {}; a padded batch needs as many of each",
+            "{}: sample {one} has {} axes and sample {other} has {}; a padded batch needs samples of one rank",
             self.dir.display(),
             axes(one),
             axes(other)
@@ -272,12 +222,11 @@ impl View {
         Error::Shape { what }
     }
 
-    /// Sample `index` is not what it should be.
+    /// The error for a sample whose offsets or shape are damaged.
     #[cold]
     fn damaged(&self, index: usize) -> Error {
-        let bounds = (self.starts.values().get(index), self.ends.values().get(index));
-        let what = match (bounds, self.shapes.get(index)) {
-            ((Some(start), Some(end)), Some(shape)) => format!(
+        let what = match (self.extents.get(index), self.shapes.get(index)) {
+            (Some((start, end)), Some(shape)) => format!(
                 "sample {index}: elements {start} to {end} and shape {shape:?} do not fit each other or the data"
             ),
             _ => format!("sample {index}: its shape lies outside the stored shapes"),
@@ -287,18 +236,18 @@ impl View {
 }
 
 impl Shapes {
-    fn read(dir: &Path, rows: u64, is_flat: bool, at_rest: bool) -> Result<Self> {
-        if is_flat {
-            return Ok(Self::Flat(Column::open(dir, rows, true, at_rest)?));
+    fn read(dir: &Path, schema: Schema, rows: u64, quiescent: bool) -> Result<Self> {
+        let column = |role, rows| Column::open(dir, schema, role, rows, quiescent);
+        if schema.is_flat {
+            return Ok(Self::Flat(column(Role::Shapes, rows)?));
         }
-        let layout = Layout::default();
-        let column = |key: &str, wide: bool| Column::open(&dir.join(key), rows, wide, at_rest);
-        let (starts, ends) = (column(&layout.starts, false)?, column(&layout.ends, false)?);
-        column(&layout.flattened_shapes, false)?;
-        column(&layout.shapes, true)?;
-        let total = ends.values().last().copied().unwrap_or(0);
-        let total = u64::try_from(total).map_err(|_| Error::corrupt(dir.join(&layout.ends), "a negative end"))?;
-        Ok(Self::Nested { axes: Column::open(dir, total, false, at_rest)?, starts, ends })
+        let (starts, ends) = (column(Role::AxesStarts, rows)?, column(Role::AxesEnds, rows)?);
+        column(Role::Ranks, rows)?;
+        column(Role::RankShapes, rows)?;
+        let total = u64::try_from(ends.last());
+        let total =
+            total.map_err(|_| Error::corrupt(dir.join(schema.path(Role::AxesEnds)), "the last end is negative"))?;
+        Ok(Self::Nested { axes: column(Role::Axes, total)?, starts, ends })
     }
 
     #[inline]
@@ -313,44 +262,37 @@ impl Shapes {
         }
     }
 
-    fn grown(&self, dir: &Path, len: usize, total: usize) -> Result<Self> {
-        let layout = Layout::default();
+    fn grown(&self, dir: &Path, schema: Schema, len: usize, total_axes: usize) -> Result<Self> {
         match self {
-            Self::Flat(column) => Ok(Self::Flat(column.grown(dir, len)?)),
+            Self::Flat(column) => Ok(Self::Flat(column.grown(dir, schema, Role::Shapes, len)?)),
             Self::Nested { axes, starts, ends } => Ok(Self::Nested {
-                axes: axes.grown(dir, total)?,
-                starts: starts.grown(&dir.join(&layout.starts), len)?,
-                ends: ends.grown(&dir.join(&layout.ends), len)?,
+                axes: axes.grown(dir, schema, Role::Axes, total_axes)?,
+                starts: starts.grown(dir, schema, Role::AxesStarts, len)?,
+                ends: ends.grown(dir, schema, Role::AxesEnds, len)?,
             }),
         }
     }
 }
 
-/// The elements that a shape asks for.
-#[inline]
-pub(crate) fn product(shape: &[i64]) -> Option<i64> {
-    shape.iter().try_fold(1_i64, |product, &axis| if axis < 0 { None } else { product.checked_mul(axis) })
-}
-
-/// The last sample ends where the members say so: what an opening can check without touching every sample.
-fn check_last(dir: &Path, layout: &Layout, starts: &Column, ends: &Column, elements: &Column) -> Result<()> {
-    let last = |column: &Column| column.values().last().copied().unwrap_or(0);
-    if last(ends).checked_sub(last(starts)) == Some(last(elements)) {
+/// Checks that the last sample ends where all members say: what an opening can check without reading every sample.
+fn check_last(dir: &Path, schema: Schema, starts: &Column, ends: &Column, elements: &Column) -> Result<()> {
+    if ends.last().checked_sub(starts.last()) == Some(elements.last()) {
         return Ok(());
     }
-    Err(Error::corrupt(dir.join(&layout.ends), "the last sample's start, end and number of elements disagree"))
+    let path = dir.join(schema.path(Role::Ends));
+    Err(Error::corrupt(path, "the start, the end and the number of elements of the last sample disagree"))
 }
 
-fn read_data(dir: &Path, end: Option<i64>, mode: Mode, at_rest: bool) -> Result<(Header, Region)> {
+/// The header of the elements, and their bytes up to the `end` of the last sample.
+fn read_data(dir: &Path, end: i64, mode: Mode, quiescent: bool) -> Result<(Header, Region)> {
     let header = Header::read(dir)?;
-    let end = end.unwrap_or(0);
-    let committed = u64::try_from(end).map_err(|_| Error::corrupt(dir, "the last sample ends before the first"))?;
-    if header.shape.len() != 1 || header.rows() < committed || (at_rest && header.rows() != committed) {
-        let what = format!("the shape is {:?}, the samples end at element {committed}", header.shape);
+    let committed = u64::try_from(end).map_err(|_| Error::corrupt(dir, "the end of the last sample is negative"))?;
+    if header.shape.len() != 1 || header.rows() < committed || (quiescent && header.rows() != committed) {
+        let what = format!("the shape is {:?}, but the samples end at element {committed}", header.shape);
         return Err(Error::corrupt(dir.join(format::SHAPE), what));
     }
     let data = mode.open(&dir.join(format::DATA))?;
-    check_size(&data, &header, at_rest)?;
+    check_size(&data, &header, quiescent)?;
     let len = check_size(&data, &header.with_rows(committed), false)?;
     Ok((header, Region::open(&data, mode, len)?))
 }

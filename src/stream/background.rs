@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use super::writeback::Writeback;
 use super::{Block, Sink};
-use crate::commit::stop_by;
 use crate::error::{At, Error, Result};
+use crate::txn::stop_by;
 
 /// So many bytes may wait to be written. Their maker waits where there are more.
 const IN_FLIGHT: usize = 16 << 20;
 
 /// A thread that writes blocks while its owner fills others. It takes all that wait at once, and never waits for a lock
 /// of its owner's.
-pub(crate) struct Background {
+pub(crate) struct BackgroundWriter {
     dir: PathBuf,
     thread: Option<Thread>,
     /// Blocks that were sent and have not come back, and their bytes.
@@ -45,7 +45,7 @@ struct Thread {
     handle: JoinHandle<()>,
 }
 
-impl Background {
+impl BackgroundWriter {
     /// Starts the thread, which writes to the data set in `dir` for the process `home`.
     pub fn start(dir: &Path, sink: Box<dyn Sink>, home: u32) -> Result<Self> {
         if home != std::process::id() {
@@ -71,7 +71,7 @@ impl Background {
     }
 
     /// Whether so much waits to be written that no more should be sent.
-    pub fn is_behind(&self) -> bool {
+    pub fn is_backlogged(&self) -> bool {
         self.bytes > IN_FLIGHT
     }
 
@@ -133,7 +133,7 @@ impl Background {
     }
 }
 
-impl Drop for Background {
+impl Drop for BackgroundWriter {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         if self.home == std::process::id() {

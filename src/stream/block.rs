@@ -2,7 +2,7 @@
 
 use std::collections::TryReserveError;
 
-use crate::batch::Shapes;
+use crate::encode::Shapes;
 
 /// A block of so many bytes is full. A few of them fit into the processor's cache.
 const FULL: usize = 4 << 20;

@@ -5,6 +5,6 @@ mod block;
 mod sinks;
 mod writeback;
 
-pub(crate) use background::Background;
+pub(crate) use background::BackgroundWriter;
 pub(crate) use block::Block;
 pub(crate) use sinks::{Arrays, Rows, Sink, Texts};

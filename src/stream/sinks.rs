@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::Block;
-use crate::batch::Batch;
 use crate::compression::Compression;
 use crate::dense::{self, Header};
-use crate::dtype::Dtype;
+use crate::encode::EncodedBatch;
 use crate::error::{Error, Result};
 use crate::format::Order;
+use crate::format::dtype::Dtype;
 use crate::options::Options;
 use crate::ragged::Ragged;
 use crate::strings::{Packed, Strings};
@@ -27,7 +27,7 @@ pub(crate) struct Arrays {
 
 impl Sink for Arrays {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
-        let batch = Batch::packed(bytes_of(blocks), blocks.iter().map(Block::shapes));
+        let batch = EncodedBatch::packed(bytes_of(blocks), blocks.iter().map(Block::shapes));
         let expected = self.store.len() + batch.len();
         self.store.append_batch(&self.dtype, &batch)?;
         check_alone(&self.store.view().dir, self.store.len(), expected)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::format::DATA;
 #[cfg(target_os = "linux")]
-use crate::storage::open_member;
+use crate::io::untrusted::open_member;
 
 /// The file that most bytes of a data set go to.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can be asked to begin"))]

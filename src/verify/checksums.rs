@@ -14,19 +14,18 @@ use std::sync::LazyLock;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::input::BLOCK;
-use super::survey::{Member, Role, Survey};
+use super::block_reader::BLOCK;
+use super::inspect::{Inspection, Member};
 use crate::error::{At, Error, Result};
-use crate::format::{self, CHECKSUMS, DATA, Kind, SHAPE};
-use crate::storage::{open_member, read_at, read_optional, skip_hole};
+use crate::format::{CHECKSUMS, framed};
+use crate::io::untrusted::{open_member, read_at, read_optional, skip_hole};
+use crate::schema::{Content, Schema};
 
 const VERSION: u32 = 1;
 /// Enough for 8 TiB.
 const MAX_BYTES: u64 = 256 << 20;
 /// No data set has so many files.
 const MAX_FILES: usize = 64;
-const HEAD: &str = "{\"crc32\":\"";
-const TAIL: &str = "\",";
 
 /// What is covered of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,36 +86,30 @@ impl Checksums {
     pub fn read(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(CHECKSUMS);
         let Some(text) = read_optional(&path, MAX_BYTES)? else { return Ok(None) };
-        let found = Self::parse(&text).ok_or_else(|| Error::corrupt(&path, "the checksums are themselves damaged"))?;
+        let found = framed::parse::<Self>(&text)
+            .ok_or_else(|| Error::corrupt(&path, "the checksums are themselves damaged"))?;
         if (found.version, found.block) == (VERSION, BLOCK as u64) {
             return Ok(Some(found));
         }
         Err(Error::corrupt(path, format!("checksums of version {} are not known", found.version)))
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
-        let rest = text.strip_prefix(HEAD.as_bytes())?;
-        let (digits, rest) = rest.split_at_checked(8)?;
-        let rest = rest.strip_prefix(TAIL.as_bytes())?;
-        if digits != format!("{:08x}", crc32fast::hash(rest)).as_bytes() {
-            return None;
-        }
-        serde_json::from_slice(text).ok()
-    }
-
     pub fn encode(&self) -> Vec<u8> {
-        let body = serde_json::to_string(self).unwrap_or_default();
-        let rest = body.strip_prefix('{').unwrap_or_default();
-        format!("{HEAD}{:08x}{TAIL}{rest}", crc32fast::hash(rest.as_bytes())).into_bytes()
+        framed::encode(self)
     }
 
     /// Checksums of all that is committed. `pass` is told of bytes that were read.
     ///
     /// # Errors
     /// [`Error::Io`]; what `pass` returns.
-    pub fn compute(dir: &Path, survey: &Survey, mut pass: impl FnMut(u64) -> Result<()>) -> Result<Self> {
+    pub fn compute(
+        dir: &Path,
+        schema: Schema,
+        inspection: &Inspection,
+        mut pass: impl FnMut(u64) -> Result<()>,
+    ) -> Result<Self> {
         let mut files = BTreeMap::new();
-        for place in files_of(dir, survey) {
+        for place in files_of(dir, schema, inspection) {
             let path = dir.join(&place.file);
             let file = open_member(&path, false)?;
             let range = place.range(file.metadata().at(&path)?.len());
@@ -129,7 +122,7 @@ impl Checksums {
             let crc32 = sums.collect::<Result<String>>()?;
             files.insert(name_of(&place.file), Entry { start, end, rows, crc32 });
         }
-        Ok(Self { version: VERSION, block: BLOCK as u64, samples: survey.samples, files })
+        Ok(Self { version: VERSION, block: BLOCK as u64, samples: inspection.samples, files })
     }
 }
 
@@ -146,17 +139,6 @@ pub(super) struct Place<'a> {
     pub file: PathBuf,
     pub member: &'a Member,
     pub content: Content,
-}
-
-/// What grows when samples are appended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// Nothing.
-    Text,
-    /// The count at its beginning.
-    Shape,
-    /// The end.
-    Data,
 }
 
 impl Place<'_> {
@@ -179,35 +161,17 @@ impl Place<'_> {
     }
 }
 
-/// Every file of a data set.
-pub(super) fn files_of<'a>(dir: &Path, survey: &'a Survey) -> Vec<Place<'a>> {
+/// Every file of a dataset.
+pub(super) fn files_of<'a>(dir: &Path, schema: Schema, inspection: &'a Inspection) -> Vec<Place<'a>> {
     let mut places = Vec::new();
-    for member in &survey.members {
-        let is_bytes = survey.kind == Kind::String && member.role == Role::Data;
-        let names = if is_bytes { &NAMES[..2] } else { &NAMES[..] };
-        let mut names = names.to_vec();
-        if matches!(member.role, Role::Data | Role::Axes) && survey.kind == Kind::Ragged {
-            names.push((format::SHAPES_ARE_FLAT, Content::Text));
-        }
-        if is_bytes {
-            let optional = [format::ZSTD_LEVEL, format::ZSTD_DICT];
-            let present = optional.into_iter().filter(|name| dir.join(name).symlink_metadata().is_ok());
-            names.extend(present.map(|name| (name, Content::Text)));
-        }
-        let place = |(name, content): (&str, Content)| Place { file: member.file(name), member, content };
-        places.extend(names.into_iter().map(place));
+    for member in &inspection.members {
+        let optional = schema.optional_files(member.role).iter();
+        let optional = optional.filter(|name| dir.join(member.file(name)).symlink_metadata().is_ok());
+        let files = schema.files(member.role).into_iter().chain(optional.map(|&name| (name, Content::Text)));
+        places.extend(files.map(|(name, content)| Place { file: member.file(name), member, content }));
     }
     places
 }
-
-/// The files of a member; the first two are those of strings, too.
-const NAMES: [(&str, Content); 5] = [
-    (DATA, Content::Data),
-    (format::TYPE, Content::Text),
-    (format::DTYPE, Content::Text),
-    (SHAPE, Content::Shape),
-    (format::ORDER, Content::Text),
-];
 
 /// How `checksums.json` names a file, on every system.
 pub(super) fn name_of(file: &Path) -> String {

@@ -4,28 +4,29 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::input::Input;
+use super::block_reader::BlockReader;
+use super::inspect::Inspection;
 use super::report::{Flaw, Runs};
-use super::survey::{Role, Survey};
 use crate::error::Result;
 use crate::format::{DATA, Kind, MAX_AXES, is_possible};
-use crate::ragged::product;
+use crate::sample::product;
+use crate::schema::Role;
 
 /// Rows between two looks at whether only zeros follow.
 const STRIDE: u64 = 4096;
 
 /// A column of 8-byte values.
 struct Column {
-    input: Input,
+    input: BlockReader,
     file: PathBuf,
     rows: u64,
 }
 
 impl Column {
-    fn open(dir: &Path, survey: &Survey, role: Role) -> Result<Option<Self>> {
-        let Some(member) = survey.member(role).filter(|member| member.row_size == Some(8)) else { return Ok(None) };
+    fn open(dir: &Path, inspection: &Inspection, role: Role) -> Result<Option<Self>> {
+        let Some(member) = inspection.member(role).filter(|member| member.row_size == Some(8)) else { return Ok(None) };
         let file = member.file(DATA);
-        Ok(Some(Self { input: Input::open(&dir.join(&file))?, file, rows: member.present() }))
+        Ok(Some(Self { input: BlockReader::open(&dir.join(&file))?, file, rows: member.present() }))
     }
 
     fn value(&mut self, row: u64) -> io::Result<i64> {
@@ -69,15 +70,15 @@ pub(super) struct Walk {
 
 impl Walk {
     /// `limit`: elements, or bytes of strings, that samples may reach to. `None` where a member is not fit to be read.
-    pub fn open(dir: &Path, survey: &Survey, limit: u64) -> Result<Option<Self>> {
-        let column = |role| Column::open(dir, survey, role);
-        let data = survey.member(Role::Data).and_then(|member| member.row_size);
+    pub fn open(dir: &Path, inspection: &Inspection, limit: u64) -> Result<Option<Self>> {
+        let column = |role| Column::open(dir, inspection, role);
+        let data = inspection.member(Role::Data).and_then(|member| member.row_size);
         let (Some(starts), Some(ends), Some(item_size)) = (column(Role::Starts)?, column(Role::Ends)?, data) else {
             return Ok(None);
         };
         let elements = column(Role::Elements)?;
-        let Some(shapes) = Shapes::open(dir, survey)? else { return Ok(None) };
-        if survey.kind == Kind::Ragged && elements.is_none() {
+        let Some(shapes) = Shapes::open(dir, inspection)? else { return Ok(None) };
+        if inspection.kind == Kind::Ragged && elements.is_none() {
             return Ok(None);
         }
         let mut walk = Self { starts, ends, elements, shapes, item_size, limit, len: u64::MAX };
@@ -178,12 +179,12 @@ pub(super) struct Extent {
 }
 
 impl Shapes {
-    fn open(dir: &Path, survey: &Survey) -> Result<Option<Self>> {
-        let column = |role| Column::open(dir, survey, role);
-        if survey.kind == Kind::String {
+    fn open(dir: &Path, inspection: &Inspection) -> Result<Option<Self>> {
+        let column = |role| Column::open(dir, inspection, role);
+        if inspection.kind == Kind::String {
             return Ok(Some(Self::None));
         }
-        if survey.member(Role::Shapes).is_some() {
+        if inspection.member(Role::Shapes).is_some() {
             return Ok(column(Role::Shapes)?.map(Self::Flat));
         }
         let parts = (column(Role::Axes)?, column(Role::AxesStarts)?, column(Role::AxesEnds)?);

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::input::{BLOCK, Input};
+use super::block_reader::{BLOCK, BlockReader};
 use super::report::Flaw;
 use crate::compression::Codec;
 use crate::error::Result;
@@ -20,7 +20,7 @@ const UNREADABLE: &str = "it cannot be read";
 
 /// Reads strings.
 pub(super) struct Contents {
-    input: Input,
+    input: BlockReader,
     codec: Option<Codec>,
     size: u64,
     /// The furthest byte that was read.
@@ -32,7 +32,7 @@ pub(super) struct Contents {
 impl Contents {
     /// `size`: committed bytes.
     pub fn open(dir: &Path, codec: Option<Codec>, size: u64) -> Result<Self> {
-        Ok(Self { input: Input::open(&dir.join(DATA))?, codec, size, end: 0, again: 0 })
+        Ok(Self { input: BlockReader::open(&dir.join(DATA))?, codec, size, end: 0, again: 0 })
     }
 
     /// What is wrong with the string in `range`.

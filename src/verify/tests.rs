@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::commit::fault::{Fault, strike};
-use crate::{Compression, Dtype, Layout, Mode, Ragged, Result, Sample, Strings, repair, verify, write_checksums};
+use crate::txn::testing::fault::{Fault, inject};
+use crate::{Compression, Dtype, MemberNames, Mode, Ragged, Result, Sample, Strings, repair, verify, write_checksums};
 
 const EIO: i32 = 5;
 const MOST: usize = 10_000;
@@ -35,7 +35,7 @@ const SCENARIOS: [Scenario; 3] = [
     Scenario {
         create: |path| {
             let compression = Some(Compression { level: 1, dict_size: None });
-            Strings::create(path, &Layout::default(), compression, &["eins", "", "zwei"])
+            Strings::create(path, compression, &["eins", "", "zwei"])
         },
         append: |path| Strings::open(path, Mode::ReadOnly)?.append(&["drei", "vier"]),
         read: |path| {
@@ -71,7 +71,7 @@ impl Scenario {
     fn survives(&self, n: usize, fault: Fault, tear: impl Fn(&Path), expected: impl Fn(&Samples) -> bool) -> bool {
         let (_folder, path) = self.created();
         tear(&path);
-        let (_, was_struck) = strike(n, fault, || repair(&path, true));
+        let (_, was_struck) = inject(n, fault, || repair(&path, true));
         let done = repair(&path, true).unwrap();
         assert!(done.problems.is_empty(), "{fault:?} at {n}: {done}");
         let report = verify(&path).unwrap();
@@ -111,14 +111,14 @@ fn an_append_that_was_cut_off_anywhere_is_repaired_also_after_a_fault() {
         (scenario.append)(&path).unwrap();
         let new = (scenario.read)(&path).unwrap();
         for n in 0..MOST {
-            let tear = |path: &Path| drop(strike(n, Fault::Torn, || (scenario.append)(path)));
+            let tear = |path: &Path| drop(inject(n, Fault::Torn, || (scenario.append)(path)));
             for m in (0..MOST).step_by(if std::env::var_os("SOAK").is_some() { 1 } else { 7 }) {
                 if !scenario.survives(m, Fault::Torn, tear, |samples| *samples == old || *samples == new) {
                     break;
                 }
             }
             let (_folder, path) = scenario.created();
-            if !strike(n, Fault::Torn, || (scenario.append)(&path)).1 {
+            if !inject(n, Fault::Torn, || (scenario.append)(&path)).1 {
                 break;
             }
             let report = verify(&path).unwrap();
@@ -135,7 +135,7 @@ fn checksums_are_written_whole_or_not_at_all() {
                 let (_folder, path) = scenario.created();
                 write_checksums(&path).unwrap();
                 (scenario.append)(&path).unwrap();
-                let (outcome, was_struck) = strike(n, fault, || write_checksums(&path));
+                let (outcome, was_struck) = inject(n, fault, || write_checksums(&path));
                 let report = verify(&path).unwrap();
                 assert!(report.is_ok(), "{fault:?} at {n}: {report}");
                 assert!(report.checked > 0);

@@ -8,7 +8,7 @@ use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::prelude::*;
 
 use crate::compression::Compression;
-use crate::dtype::Dtype;
+use crate::format::dtype::Dtype;
 use crate::options::Options;
 use crate::python::dtype::{from_numpy, to_numpy};
 use crate::python::samples::{bytes, fitted};

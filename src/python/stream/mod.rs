@@ -14,12 +14,12 @@ use pyo3::prelude::*;
 use self::intake::{ArrayIntake, Intake, TextIntake};
 use self::rows::RowIntake;
 use super::callback;
-use super::mode::parse_commit;
+use super::options::parse_commit;
 use super::strings;
 use crate::compression::Compression;
-use crate::layout::Layout;
 use crate::options::Options;
-use crate::stream::{Background, Block};
+use crate::schema::MemberNames;
+use crate::stream::{BackgroundWriter, Block};
 
 /// Signal handlers run at least so often while a block is being written.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -49,9 +49,13 @@ impl PyStream {
         durability: &str,
         timeout: f64,
     ) -> PyResult<Self> {
-        let layout =
-            Layout { starts: starts_key, ends: ends_key, shapes: shapes_key, flattened_shapes: flattened_shapes_key };
-        let options = Options { layout, ..parse_commit(durability, timeout)? };
+        let names = MemberNames {
+            starts: starts_key,
+            ends: ends_key,
+            shapes: shapes_key,
+            flattened_shapes: flattened_shapes_key,
+        };
+        let options = Options { names, ..parse_commit(durability, timeout)? };
         Ok(Self::of(ArrayIntake::open(py, out_dir, options, dtype)?))
     }
 
@@ -67,8 +71,8 @@ impl PyStream {
         timeout: f64,
     ) -> PyResult<Self> {
         let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });
-        let layout = strings::layout(starts_key, ends_key);
-        let options = Options { layout, ..parse_commit(durability, timeout)? };
+        let names = strings::names(starts_key, ends_key);
+        let options = Options { names, ..parse_commit(durability, timeout)? };
         Ok(Self::of(TextIntake::open(out_dir, options, compression)?))
     }
 
@@ -95,7 +99,7 @@ impl PyStream {
             flow.stop();
         }
         let written = flow.finish(py);
-        self.stored.fetch_add(flow.background.as_ref().map_or(0, Background::stored), Ordering::Relaxed);
+        self.stored.fetch_add(flow.background.as_ref().map_or(0, BackgroundWriter::stored), Ordering::Relaxed);
         taken.and(written)
     }
 }
@@ -115,7 +119,7 @@ struct Flow {
     next: usize,
     /// What is being filled.
     block: Block,
-    background: Option<Background>,
+    background: Option<BackgroundWriter>,
     /// The process that builds.
     home: u32,
 }
@@ -163,7 +167,7 @@ impl Flow {
             background
         } else {
             let sink = self.intake.sink(py, &mut self.block)?;
-            self.background.insert(Background::start(self.intake.dir(), sink, self.home)?)
+            self.background.insert(BackgroundWriter::start(self.intake.dir(), sink, self.home)?)
         };
         self.block = background.send(std::mem::take(&mut self.block))?;
         self.wait(py)
@@ -171,7 +175,7 @@ impl Flow {
 
     /// Waits until there is room for more.
     fn wait(&mut self, py: Python<'_>) -> PyResult<()> {
-        while let Some(background) = self.background.as_mut().filter(|background| background.is_behind()) {
+        while let Some(background) = self.background.as_mut().filter(|background| background.is_backlogged()) {
             py.detach(|| background.wait(PATIENCE))?;
             self.check_signals(py)?;
         }

@@ -10,14 +10,14 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::intake::{Held, Intake};
 use crate::dense::Dense;
-use crate::dtype::Dtype;
 use crate::error::Error;
+use crate::format::dtype::Dtype;
 use crate::format::{MAX_AXES, Order};
-use crate::mapping::Mode;
+use crate::io::mapping::Mode;
+use crate::io::untrusted::kind_of;
 use crate::options::Options;
 use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
 use crate::python::samples::{bytes, fitted, place};
-use crate::storage::kind_of;
 use crate::stream::{Block, Rows, Sink};
 
 /// Rows of one dense array, whose dtype is the one that the first batch has in common.

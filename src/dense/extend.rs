@@ -1,0 +1,109 @@
+//! The append of rows to a dense array.
+
+use std::cell::OnceCell;
+use std::path::Path;
+
+use super::{check_fit, map, new_member, too_large};
+use crate::error::{Error, Result};
+use crate::format::{DATA, Order};
+use crate::io::mapping::Region;
+use crate::options::Options;
+use crate::schema::Header;
+use crate::txn::{Chunk, MemberAppend, NewData, Plan, Planner, Source};
+
+/// Rows to append.
+pub(super) struct Extend<'a> {
+    dir: &'a Path,
+    options: &'a Options,
+    added: &'a Header,
+    chunks: Vec<&'a [u8]>,
+    source: Option<Source<'a>>,
+    /// The rows in one piece, where columns are to be cut out of them.
+    whole: OnceCell<Vec<u8>>,
+}
+
+impl<'a> Extend<'a> {
+    /// Rows with the header `added`, whose bytes lie in `chunks` one after another.
+    pub fn new(
+        dir: &'a Path,
+        options: &'a Options,
+        added: &'a Header,
+        chunks: Vec<&'a [u8]>,
+        source: Option<Source<'a>>,
+    ) -> Result<Self> {
+        check_fit(dir, added, chunks.iter().map(|chunk| chunk.len()).sum())?;
+        Ok(Self { dir, options, added, chunks, source, whole: OnceCell::new() })
+    }
+}
+
+impl Planner for Extend<'_> {
+    type View = (Header, Region);
+
+    fn read(&self) -> Result<Self::View> {
+        map(self.dir, self.options)
+    }
+
+    fn plan<'a>(&'a self, (old, present): &'a Self::View) -> Result<Plan<'a>> {
+        check_same(self.dir, old, self.added)?;
+        let too_large = || too_large(self.dir, &self.added.shape);
+        let rows = old.rows().checked_add(self.added.rows()).ok_or_else(too_large)?;
+        let new = old.with_rows(rows);
+        let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large()) };
+        if old.order == Order::F && old.shape.len() > 1 {
+            let added = self.whole.get_or_init(|| self.chunks.concat());
+            let columns = NewData::Chunks(interleave(old, present.bytes(), &new, added));
+            return Ok(Plan::Create(vec![new_member(&new, columns)]));
+        }
+        Ok(Plan::Append(vec![MemberAppend {
+            member: "".into(),
+            rows: Some([old.rows(), rows]),
+            offset,
+            chunks: self.chunks.iter().map(|&chunk| chunk.into()).collect(),
+            source: self.source,
+        }]))
+    }
+
+    fn grown(&self, (old, present): &Self::View, appends: &[MemberAppend]) -> Result<Self::View> {
+        let header = old.with_rows(old.rows() + self.added.rows());
+        let bytes = appends.first().map_or(0, |append| append.bytes()[1]);
+        let len = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let data = present.grown(&self.dir.join(DATA), self.options.mode, len)?;
+        data.advise(self.options.access);
+        Ok((header, data))
+    }
+}
+
+/// Rows added to an array in F order go between its columns.
+fn interleave<'a>(old: &Header, present: &'a [u8], new: &Header, added: &'a [u8]) -> Vec<Chunk<'a>> {
+    let (old_step, new_step) = (column_bytes(old), column_bytes(new) - column_bytes(old));
+    let columns = pieces(present, old_step).zip(pieces(added, new_step));
+    columns.flat_map(|(left, right)| [left.into(), right.into()]).collect()
+}
+
+/// Bytes of one column, which has an element of every row, in F order.
+fn column_bytes(header: &Header) -> usize {
+    usize::try_from(header.rows()).unwrap_or(usize::MAX).saturating_mul(header.dtype.item_size())
+}
+
+/// Pieces of `step` bytes; without end where they are empty.
+fn pieces(bytes: &[u8], step: usize) -> Box<dyn Iterator<Item = &[u8]> + '_> {
+    if step == 0 { Box::new(std::iter::repeat(&[][..])) } else { Box::new(bytes.chunks_exact(step)) }
+}
+
+fn check_same(dir: &Path, old: &Header, added: &Header) -> Result<()> {
+    let (dir, shape) = (dir.display(), &added.shape);
+    if old.dtype != added.dtype {
+        let (found, expected) = (added.dtype.text(), old.dtype.text());
+        return Err(Error::Dtype { what: format!("{dir}: the rows are {found}, the array is {expected}") });
+    }
+    if old.shape.is_empty() || shape.len() != old.shape.len() || shape[1..] != old.shape[1..] {
+        let what = format!("{dir}: rows of shape {shape:?} do not fit an array of shape {:?}", old.shape);
+        return Err(Error::Shape { what });
+    }
+    if old.order != added.order && shape.len() > 1 {
+        let (ours, theirs) = (old.order.name(), added.order.name());
+        let what = format!("{dir}: rows in {theirs} order cannot be appended to an array in {ours} order");
+        return Err(Error::Shape { what });
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! What a directory holds.
+
+use std::fmt;
+
+/// What a directory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One dense array.
+    Numpy,
+    /// Arrays of any shape and one dtype.
+    Ragged,
+    /// UTF-8 strings.
+    String,
+}
+
+impl Kind {
+    /// The text of `type.ninja`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Numpy => "numpy",
+            Self::Ragged => "ragged",
+            Self::String => "string",
+        }
+    }
+
+    /// The kind that a `type.ninja` states.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        [Self::Numpy, Self::Ragged, Self::String].into_iter().find(|kind| kind.name().as_bytes() == text.trim_ascii())
+    }
+
+    /// How to open a data set of this kind instead, to end an error message with.
+    pub(crate) const fn opener(self) -> &'static str {
+        match self {
+            Self::Numpy => "; open it with mmap_ninja.numpy.open_existing (in Rust, Dense)",
+            Self::Ragged => "; open it with RaggedMmap (in Rust, Ragged)",
+            Self::String => "; open it with StringsMmap (in Rust, Strings)",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,298 @@
+//! Every memory map of the crate. The bytes live as long as their [`Mapping`], whatever becomes of the handle
+//! that made it.
+//!
+//! # The hazard of mapped files
+//! Mapped bytes are the file's bytes: a program that changes the file in place changes them under a reader, and
+//! one that cuts the file short makes the next access of a lost page raise `SIGBUS`. This crate never cuts a
+//! file below what was committed, and changes committed bytes only where a caller assigns to them. Other
+//! programs are asked to keep to that; no library can enforce it.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use super::untrusted::{FileId, Member};
+use crate::error::{At, Error, Result};
+
+/// After a batch that was not all in memory, so many others are announced without looking: of a file that is partly in
+/// memory, a batch may look warm by chance.
+const COLD_BATCHES: u8 = 32;
+
+/// Bytes that are read rather than mapped.
+const FEW: usize = 4096;
+
+/// What assignment to a sample does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is an error.
+    #[default]
+    ReadOnly,
+    /// It reaches the file.
+    ReadWrite,
+    /// It stays in this process.
+    CopyOnWrite,
+}
+
+impl Mode {
+    /// Whether a sample may be assigned to.
+    #[must_use]
+    pub fn is_writable(self) -> bool {
+        self != Self::ReadOnly
+    }
+
+    /// Opens the data of a member to be mapped in this mode.
+    pub(crate) fn open(self, path: &Path) -> Result<Member> {
+        Member::open(path, self == Self::ReadWrite)
+    }
+}
+
+/// Where the bytes of a file lie.
+#[derive(Debug)]
+enum Backing {
+    Mapped {
+        raw: MmapRaw,
+        /// Batches that are still taken for cold.
+        cold: AtomicU8,
+        file: FileId,
+    },
+    /// In memory. To map a file and unmap it again costs twenty times as much as to read a page of it.
+    Read(Box<[u64]>),
+}
+
+impl Backing {
+    fn map(member: &Member, mode: Mode, capacity: usize) -> std::io::Result<Self> {
+        let mut options = MmapOptions::new();
+        options.len(capacity);
+        let raw = match mode {
+            Mode::ReadOnly => options.map_raw_read_only(&member.file)?,
+            Mode::ReadWrite => options.map_raw(&member.file)?,
+            // SAFETY: see "The hazard of mapped files" above; the private copy is never read as anything but bytes.
+            Mode::CopyOnWrite => unsafe { options.map_copy(&member.file)? }.into(),
+        };
+        Ok(Self::Mapped { raw, cold: AtomicU8::new(0), file: member.identity })
+    }
+
+    fn read(member: &Member, len: usize) -> std::io::Result<Self> {
+        let mut words = vec![0; len.div_ceil(8)].into_boxed_slice();
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        (&member.file).read_exact(&mut bytes[..len])?;
+        Ok(Self::Read(words))
+    }
+
+    fn start(&self) -> *mut u8 {
+        match self {
+            Self::Mapped { raw, .. } => raw.as_mut_ptr(),
+            Self::Read(words) => words.as_ptr().cast_mut().cast(),
+        }
+    }
+}
+
+/// The committed bytes of a file, mapped or read.
+#[derive(Clone, Debug)]
+pub(crate) struct Region {
+    backing: Option<Arc<Backing>>,
+    /// The first of the bytes, or where there are none any address.
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: `start` points into `backing`, which any thread may read; see "The hazard of mapped files" for who writes.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Maps the first `len` bytes of a member.
+    pub fn open(member: &Member, mode: Mode, len: usize) -> Result<Self> {
+        Self::map(member, mode, len, len)
+    }
+
+    /// The first `len` bytes of a member that nobody assigns to: read where they are few, else mapped.
+    pub fn read(member: &Member, len: usize) -> Result<Self> {
+        if len > FEW {
+            return Self::open(member, Mode::ReadOnly, len);
+        }
+        Ok(Self::new(Backing::read(member, len).at(&member.path)?, len))
+    }
+
+    fn new(backing: Backing, len: usize) -> Self {
+        let start = NonNull::new(backing.start()).unwrap_or(Self::empty().start);
+        Self { backing: Some(Arc::new(backing)), start, len }
+    }
+
+    /// Nothing, for a data set that is not there yet.
+    pub const fn empty() -> Self {
+        // Aligned for any element, as the pages of a mapping are.
+        Self { backing: None, start: NonNull::<u128>::dangling().cast(), len: 0 }
+    }
+
+    /// The same file after it grew to `len` bytes. Where the mapping does not reach so far, it is made anew with
+    /// room for as much again, so that a long row of appends maps each file a few times only. A private copy is always
+    /// made anew, since a page of it that was assigned to does not show what the file gains.
+    pub fn grown(&self, path: &Path, mode: Mode, len: usize) -> Result<Self> {
+        match self.raw() {
+            Some(raw) if len <= raw.len() && (len == self.len || mode != Mode::CopyOnWrite) => {
+                Ok(Self { len, ..self.clone() })
+            }
+            _ if len == 0 => Ok(Self::empty()),
+            _ if mode == Mode::CopyOnWrite => Self::open(&mode.open(path)?, mode, len),
+            _ => Self::map(&mode.open(path)?, mode, len, capacity_for(len)),
+        }
+    }
+
+    fn map(member: &Member, mode: Mode, len: usize, capacity: usize) -> Result<Self> {
+        let Member { path, size, .. } = member;
+        if *size == 0 && len == 0 {
+            return Ok(Self::empty());
+        }
+        if *size < len as u64 {
+            return Err(Error::corrupt(path, format!("the file has {size} bytes, {len} are needed")));
+        }
+        // An empty array maps its placeholder, so that its file can be told from that of another dataset.
+        Ok(Self::new(Backing::map(member, mode, capacity.max(1)).at(path)?, len))
+    }
+
+    fn raw(&self) -> Option<&MmapRaw> {
+        match self.backing.as_deref() {
+            Some(Backing::Mapped { raw, .. }) => Some(raw),
+            _ => None,
+        }
+    }
+
+    /// The committed bytes.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `map`, `read` and `grown` let `len` be at most the capacity and at most the size of the file when it
+        // was seen; the backing, which begins at `start`, lives as long as `self`. See "The hazard of mapped files".
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    /// Where `part`, a part of these bytes, lies among them.
+    pub fn range_of(&self, part: &[u8]) -> Range<usize> {
+        let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
+        if start <= self.len { start..start + part.len() } else { 0..0 }
+    }
+
+    /// Overwrites the bytes at `offset`.
+    ///
+    /// # Panics
+    /// Where the mapping is not writable or too short, which callers check first.
+    pub fn write(&mut self, mode: Mode, offset: usize, bytes: &[u8]) {
+        assert!(mode.is_writable() && offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len));
+        if let Some(raw) = self.raw() {
+            // SAFETY: the range lies within the committed bytes, which were mapped writable in this mode. A
+            // reader of the same bytes may see old and new ones mixed, as in any shared array.
+            unsafe { std::ptr::copy(bytes.as_ptr(), raw.as_mut_ptr().add(offset), bytes.len()) }
+        }
+    }
+
+    /// Takes the next batches for cold as well.
+    pub fn found_cold(&self) {
+        if let Some(Backing::Mapped { cold, .. }) = self.backing.as_deref() {
+            cold.store(COLD_BATCHES, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the next batch is still to be taken for cold.
+    pub fn was_cold(&self) -> bool {
+        let Some(Backing::Mapped { cold, .. }) = self.backing.as_deref() else { return false };
+        let left = cold.load(Ordering::Relaxed);
+        // Threads may count a batch twice, which changes little.
+        cold.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0
+    }
+
+    /// Which file is mapped.
+    pub fn file(&self) -> Option<FileId> {
+        match self.backing.as_deref() {
+            Some(Backing::Mapped { file, .. }) => Some(*file),
+            _ => None,
+        }
+    }
+
+    /// The file at `path`, if these are its bytes: another may have taken its place since.
+    pub fn reopen(&self, path: &Path) -> Option<File> {
+        let member = Member::open(path, false).ok()?;
+        (self.file()? == member.identity).then_some(member.file)
+    }
+}
+
+/// Equal where both show the same mapping.
+impl PartialEq for Region {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.backing, &other.backing) {
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The order in which samples will be read, for the kernel's read-ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// The kernel's own guess.
+    #[default]
+    Normal,
+    /// Here and there: a page fault reads no page beside its own.
+    Random,
+    /// One after another: a page fault reads far ahead.
+    Sequential,
+}
+
+#[cfg(unix)]
+impl Region {
+    /// Tells the kernel how the bytes will be read. Advice that it does not take is no error.
+    pub fn advise(&self, access: Access) {
+        let advice = match access {
+            Access::Normal => return,
+            Access::Random => memmap2::Advice::Random,
+            Access::Sequential => memmap2::Advice::Sequential,
+        };
+        if let Some(raw) = self.raw() {
+            let _ = raw.advise(advice);
+        }
+    }
+
+    /// Asks the kernel to read a range of the bytes soon, without waiting for it.
+    pub fn will_need(&self, range: Range<usize>) {
+        if let Some(raw) = self.raw() {
+            let _ = raw.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
+        }
+    }
+
+    /// Whether the page of the byte at `offset` is in memory, as far as the kernel tells.
+    pub fn is_resident(&self, offset: usize) -> bool {
+        let Some(raw) = self.raw().filter(|_| offset < self.len) else { return true };
+        let mut page = 0;
+        let first = offset - offset % rustix::param::page_size();
+        // SAFETY: the address is that of a page of the mapping, since mappings begin on one; the answer is one
+        // byte, for one page.
+        let answer = unsafe { libc::mincore(raw.as_mut_ptr().add(first).cast(), 1, &raw mut page) };
+        answer != 0 || page & 1 == 1
+    }
+}
+
+/// Where the system takes no advice, nothing is given, and every page passes for one in memory.
+#[cfg(not(unix))]
+impl Region {
+    pub fn advise(&self, _access: Access) {}
+
+    pub fn will_need(&self, _range: Range<usize>) {}
+
+    pub fn is_resident(&self, _offset: usize) -> bool {
+        true
+    }
+}
+
+/// Address space for a file of `len` bytes that will grow. A mapping may reach beyond the end of its file on
+/// Linux, and, unless it is a private copy, shows what the file gains; elsewhere it is made anew each time.
+fn capacity_for(len: usize) -> usize {
+    if cfg!(target_os = "linux") { len.saturating_mul(2).max(1 << 16) } else { len }
+}

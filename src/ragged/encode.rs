@@ -1,0 +1,254 @@
+//! Samples on their way into the files: checked, and laid out as the members of the schema.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::view::View;
+use crate::error::{Error, Result};
+use crate::extents::{ends_of, starts_of};
+use crate::format::dtype::Dtype;
+use crate::format::{MAX_AXES, Order, element_count};
+use crate::options::Options;
+use crate::sample::Sample;
+use crate::schema::{Header, MemberNames, Role, Rows, Schema};
+use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source};
+
+/// Encoded samples.
+pub(crate) struct EncodedBatch<'a> {
+    data: Vec<&'a [u8]>,
+    source: Option<Source<'a>>,
+    shapes: Cow<'a, ShapeList>,
+}
+
+/// The shapes of samples, one after another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ShapeList {
+    /// Elements of each sample.
+    elements: Vec<i64>,
+    /// The axes of all samples one after another; a scalar has the one entry 0.
+    axes: Vec<i64>,
+    /// Entries of each sample in `axes`.
+    ranks: Vec<i64>,
+}
+
+impl ShapeList {
+    /// Adds a sample.
+    pub fn push(&mut self, elements: i64, shape: &[i64]) {
+        let shape = if shape.is_empty() { &[0] } else { shape };
+        self.elements.push(elements);
+        self.axes.extend_from_slice(shape);
+        self.ranks.push(shape.len() as i64);
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Elements of each sample.
+    pub fn elements(&self) -> &[i64] {
+        &self.elements
+    }
+
+    /// Removes all samples, and keeps the memory for others.
+    pub fn clear(&mut self) {
+        self.elements.clear();
+        self.axes.clear();
+        self.ranks.clear();
+    }
+
+    fn extend(&mut self, others: &Self) {
+        self.elements.extend_from_slice(&others.elements);
+        self.axes.extend_from_slice(&others.axes);
+        self.ranks.extend_from_slice(&others.ranks);
+    }
+
+    fn is_flat(&self) -> bool {
+        self.ranks.iter().all(|&rank| rank == 1)
+    }
+
+    /// The values that a member of int64 gains, after `elements` elements and `axes` entries of other samples.
+    fn column(&self, role: Role, elements: i64, axes: i64) -> Cow<'_, [i64]> {
+        match role {
+            Role::Starts => starts_of(elements, &self.elements).into(),
+            Role::Ends => ends_of(elements, &self.elements).into(),
+            Role::Shapes | Role::Axes => (&self.axes).into(),
+            Role::AxesStarts => starts_of(axes, &self.ranks).into(),
+            Role::AxesEnds => ends_of(axes, &self.ranks).into(),
+            Role::Ranks | Role::RankShapes => (&self.ranks).into(),
+            Role::Elements | Role::Data => (&self.elements).into(),
+        }
+    }
+
+    fn new_column(&self, schema: Schema, role: Role) -> NewMember<'_> {
+        let values = self.column(role, 0, 0);
+        let header = schema.column_header(role, values.len() as u64);
+        NewMember {
+            member: schema.path(role),
+            texts: schema.texts(role, Some(&header)),
+            data: NewData::Chunks(vec![Chunk::Values(values)]),
+            is_counted: true,
+        }
+    }
+}
+
+impl<'a> EncodedBatch<'a> {
+    /// Checks and lays out `samples`, the first of which will have the index `first`.
+    pub fn encode(dir: &Path, first: usize, dtype: &Dtype, samples: &[Sample<'a>]) -> Result<Self> {
+        let (mut data, mut shapes) = (Vec::with_capacity(samples.len()), ShapeList::default());
+        for (i, sample) in samples.iter().enumerate() {
+            let elements = count_elements(sample, dtype).ok_or_else(|| misfit(dir, first + i, sample))?;
+            data.push(sample.bytes);
+            shapes.push(elements, sample.shape);
+        }
+        Ok(Self { data, source: None, shapes: Cow::Owned(shapes) })
+    }
+
+    /// Samples that lie one after another in blocks, with the shapes of those in each.
+    pub fn of_blocks(blocks: impl Iterator<Item = (&'a [u8], &'a ShapeList)>) -> Self {
+        let (data, mut lists): (Vec<_>, Vec<_>) = blocks.unzip();
+        if let [shapes] = lists[..] {
+            return Self { data, source: None, shapes: Cow::Borrowed(shapes) };
+        }
+        let mut shapes = ShapeList::default();
+        lists.drain(..).for_each(|list| shapes.extend(list));
+        Self { data, source: None, shapes: Cow::Owned(shapes) }
+    }
+
+    /// Samples of another dataset, whose `data.ninja` may be open in `file`.
+    pub fn of_view(view: &'a View, range: Range<usize>, file: Option<&'a File>) -> Result<Self> {
+        let (mut data, mut source, mut shapes) = (Vec::with_capacity(range.len()), None, ShapeList::default());
+        let size = view.item_size as i64;
+        for index in range.clone() {
+            let sample = view.get(index)?;
+            data.push(sample.bytes);
+            shapes.push(sample.bytes.len() as i64 / size, sample.shape);
+        }
+        if let Some(bytes) = view.extents.contiguous(range, view.item_size) {
+            source = file.map(|file| Source { file, offset: bytes.start as u64 });
+            data = vec![&view.extents.data.bytes()[bytes]];
+        }
+        Ok(Self { data, source, shapes: Cow::Owned(shapes) })
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    fn elements(&self) -> i64 {
+        self.shapes.elements.iter().sum()
+    }
+
+    fn data_chunks(&self) -> Vec<Chunk<'_>> {
+        self.data.iter().map(|&bytes| bytes.into()).collect()
+    }
+
+    /// The members of a dataset that holds these samples alone.
+    pub fn new_members(&self, names: &MemberNames, dtype: &Dtype) -> Vec<NewMember<'_>> {
+        let schema = Schema::ragged(names, self.shapes.is_flat());
+        let header = Header { dtype: dtype.clone(), shape: vec![self.elements().cast_unsigned()], order: Order::C };
+        let member = |&role: &Role| match role {
+            Role::Data => NewMember {
+                member: schema.path(role),
+                texts: schema.texts(role, Some(&header)),
+                data: NewData::Chunks(self.data_chunks()),
+                is_counted: true,
+            },
+            column => self.shapes.new_column(schema, column),
+        };
+        schema.roles().iter().map(member).collect()
+    }
+
+    /// What the samples add to each member of the dataset that `view` shows.
+    fn appends(&self, names: &MemberNames, view: &View) -> Vec<MemberAppend<'_>> {
+        let schema = Schema::ragged(names, view.is_flat());
+        let (elements, axes) = (view.elements(), view.axes());
+        let rows_before = |role| match schema.rows(role) {
+            Rows::Samples => view.len as u64,
+            Rows::UpTo(Role::AxesEnds) => axes.cast_unsigned(),
+            Rows::UpTo(_) => elements.cast_unsigned(),
+        };
+        let append = |&role: &Role| {
+            let before = rows_before(role);
+            let member = schema.path(role);
+            if role == Role::Data {
+                let rows = Some([before, before + self.elements().cast_unsigned()]);
+                let offset = before * view.item_size as u64;
+                return MemberAppend { member, rows, offset, chunks: self.data_chunks(), source: self.source };
+            }
+            let values = self.shapes.column(role, elements, axes);
+            let rows = Some([before, before + values.len() as u64]);
+            MemberAppend { member, rows, offset: before * 8, chunks: vec![Chunk::Values(values)], source: None }
+        };
+        schema.roles().iter().map(append).collect()
+    }
+}
+
+/// The append of a batch to a ragged dataset.
+pub(super) struct Append<'a> {
+    pub dir: &'a Path,
+    pub options: &'a Options,
+    pub dtype: &'a Dtype,
+    pub batch: &'a EncodedBatch<'a>,
+}
+
+impl Planner for Append<'_> {
+    type View = View;
+
+    fn read(&self) -> Result<View> {
+        View::open(self.dir, self.options)
+    }
+
+    fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
+        let names = &self.options.names;
+        let Some(header) = &view.header else { return Ok(Plan::Create(self.batch.new_members(names, self.dtype))) };
+        if header.dtype != *self.dtype {
+            let (expected, found) = (header.dtype.text(), self.dtype.text());
+            let what = format!("{}: the samples are {found}, the dataset is {expected}", self.dir.display());
+            return Err(Error::Dtype { what });
+        }
+        if view.is_flat() && !self.batch.shapes.is_flat() {
+            return Ok(Plan::Restructure(promote_to_nd(names, view.flat_shapes())));
+        }
+        Ok(Plan::Append(self.batch.appends(names, view)))
+    }
+
+    fn grown(&self, view: &View, _appends: &[MemberAppend]) -> Result<View> {
+        view.grown(self.options, self.batch.len(), self.batch.elements(), self.batch.shapes.axes.len())
+    }
+}
+
+/// The members that change when the first N-D sample comes to a dataset of 1-D samples of these `lengths`.
+fn promote_to_nd(names: &MemberNames, lengths: &[i64]) -> Vec<NewMember<'static>> {
+    let schema = Schema::ragged(names, false);
+    let shapes = ShapeList { elements: Vec::new(), axes: lengths.to_vec(), ranks: vec![1; lengths.len()] };
+    let is_nested = |role: &&Role| schema.path(**role).starts_with(&names.shapes);
+    let nested = schema.roles().iter().filter(is_nested).map(|&role| shapes.new_column(schema, role).into_owned());
+    let flag = NewMember {
+        member: PathBuf::new(),
+        texts: schema.flag_text(Role::Data).into_iter().collect(),
+        data: NewData::Absent,
+        is_counted: true,
+    };
+    std::iter::once(flag).chain(nested).collect()
+}
+
+/// The elements of a sample whose bytes fit its shape.
+fn count_elements(sample: &Sample, dtype: &Dtype) -> Option<i64> {
+    if sample.shape.len() > MAX_AXES {
+        return None;
+    }
+    let shape: Vec<u64> = sample.shape.iter().map(|&axis| u64::try_from(axis).ok()).collect::<Option<_>>()?;
+    let elements = element_count(&shape)?;
+    let bytes = elements.checked_mul(dtype.item_size() as u64)?;
+    if bytes == sample.bytes.len() as u64 { i64::try_from(elements).ok() } else { None }
+}
+
+fn misfit(dir: &Path, index: usize, sample: &Sample) -> Error {
+    let Sample { bytes, shape } = sample;
+    let what = format!("{}: sample {index}: {} bytes do not fill the shape {shape:?}", dir.display(), bytes.len());
+    Error::Shape { what }
+}

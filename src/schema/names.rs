@@ -1,0 +1,61 @@
+//! The names of a dataset's sub-directories, which a caller may choose.
+
+use std::path::{Component, Path};
+
+use crate::error::{Error, Result};
+use crate::format::{CHECKSUMS, NEW_CHECKSUMS};
+
+/// Names of a dataset's sub-directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberNames {
+    /// The first element of each sample, or the first byte of each string.
+    pub starts: String,
+    /// One past the last.
+    pub ends: String,
+    /// Shapes of the samples.
+    pub shapes: String,
+    /// Elements of each sample.
+    pub flattened_shapes: String,
+}
+
+impl Default for MemberNames {
+    fn default() -> Self {
+        Self {
+            starts: Self::STARTS.to_owned(),
+            ends: Self::ENDS.to_owned(),
+            shapes: Self::SHAPES.to_owned(),
+            flattened_shapes: Self::FLATTENED_SHAPES.to_owned(),
+        }
+    }
+}
+
+impl MemberNames {
+    pub(super) const STARTS: &str = "starts";
+    pub(super) const ENDS: &str = "ends";
+    pub(super) const SHAPES: &str = "shapes";
+    pub(super) const FLATTENED_SHAPES: &str = "flattened_shapes";
+
+    /// All names; the first two are those of strings, too.
+    pub(super) fn all(&self) -> [&str; 4] {
+        [&self.starts, &self.ends, &self.shapes, &self.flattened_shapes]
+    }
+
+    /// Refuses names that lead out of the directory, that are a file's, or that stand for two members.
+    ///
+    /// # Errors
+    /// [`Error::Argument`].
+    pub(crate) fn check(&self) -> Result<()> {
+        let names = self.all();
+        for (place, &name) in names.iter().enumerate() {
+            let mut parts = Path::new(name).components();
+            let is_one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+            let is_file = Path::new(name).extension().is_some_and(|end| end == "ninja")
+                || [CHECKSUMS, NEW_CHECKSUMS].contains(&name);
+            if !is_one || is_file || names[..place].contains(&name) {
+                let what = format!("'{name}' cannot be the name of a sub-directory, or is the name of two of them");
+                return Err(Error::Argument { what });
+            }
+        }
+        Ok(())
+    }
+}

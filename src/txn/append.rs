@@ -1,0 +1,192 @@
+//! The steps of a commit, and the way back.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::fs::{
+    copy_range, create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks,
+};
+use super::journal::{Entry, Journal, has_journal};
+use super::lock::DirLock;
+use super::plan::MemberAppend;
+use crate::error::{Error, Result};
+use crate::format::{DATA, JOURNAL, SHAPE};
+use crate::io::untrusted::open_member;
+use crate::options::Durability;
+use crate::schema::placeholder::{PLACEHOLDER, is_exact, size_on_disk};
+
+/// Handles that keep their files open at once: each has up to 18 open files, and a process may have a few hundred.
+const MAX_KEPT_OPEN: usize = 16;
+static KEPT_OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// The open files of all members that an append changes.
+#[derive(Debug)]
+pub(super) struct MemberFiles {
+    dir: PathBuf,
+    members: Vec<OpenMember>,
+}
+
+/// The open files of one member.
+#[derive(Debug)]
+struct OpenMember {
+    path: PathBuf,
+    data: File,
+    shape: Option<File>,
+}
+
+impl MemberFiles {
+    /// Opens the members of the dataset in `dir` that `appends` name.
+    pub fn open(dir: &Path, appends: &[MemberAppend]) -> Result<Self> {
+        let member = |append: &MemberAppend| {
+            let path = dir.join(&append.member);
+            let data = open_member(&path.join(DATA), true)?;
+            let shape = append.rows.map(|_| open_member(&path.join(SHAPE), true)).transpose()?;
+            Ok(OpenMember { path, data, shape })
+        };
+        let members = appends.iter().map(member).collect::<Result<_>>()?;
+        KEPT_OPEN.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { dir: dir.to_owned(), members })
+    }
+
+    /// The files for the next append, unless too many others are open.
+    pub fn kept(self) -> Option<Self> {
+        (KEPT_OPEN.load(Ordering::Relaxed) <= MAX_KEPT_OPEN).then_some(self)
+    }
+
+    /// Whether the commit point and all sizes are what `appends` start from, and no append is unfinished.
+    pub fn is_current(&self, appends: &[MemberAppend]) -> bool {
+        let mut pairs = self.members.iter().zip(appends);
+        self.members.len() == appends.len()
+            && self.committed_rows() == appends.last().and_then(|append| append.rows).map(|[old, _]| old)
+            && pairs.all(|(member, append)| member.has_size(append))
+            && !has_journal(&self.dir)
+    }
+
+    fn committed_rows(&self) -> Option<u64> {
+        read_rows(self.members.last()?.shape.as_ref()?)
+    }
+
+    /// Adds `appends`, whole or not at all. The last one is the commit point. `ready` is called when the new bytes are
+    /// there and before they count.
+    pub fn append<T>(
+        &self,
+        _lock: &DirLock,
+        appends: &[MemberAppend],
+        durability: Durability,
+        ready: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let journal = Journal::of(appends).ok_or_else(|| Error::Argument {
+            what: format!("{}: the name of a member is not UTF-8", self.dir.display()),
+        })?;
+        let done = self
+            .write_journal(&journal, durability)
+            .and_then(|()| self.write_data(appends, durability))
+            .and_then(|()| ready())
+            .and_then(|made| self.publish_counts(appends, durability).map(|()| made));
+        // Where one of these fails too, the journal stays, and the next writer finishes the append or rolls it back.
+        let _ = match done {
+            Ok(_) => remove_journal(&self.dir, durability),
+            Err(_) => roll_back(&self.dir, &journal, durability),
+        };
+        done
+    }
+
+    fn write_journal(&self, journal: &Journal, durability: Durability) -> Result<()> {
+        let path = self.dir.join(JOURNAL);
+        let file = create_new(&path)?;
+        write_at(&file, &path, 0, &journal.encode())?;
+        if durability == Durability::Full {
+            sync(&file, &path)?;
+            sync_directory(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn write_data(&self, appends: &[MemberAppend], durability: Durability) -> Result<()> {
+        for (member, append) in self.members.iter().zip(appends) {
+            member.write(append)?;
+            if durability == Durability::Full {
+                sync(&member.data, &member.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish_counts(&self, appends: &[MemberAppend], durability: Durability) -> Result<()> {
+        for (member, append) in self.members.iter().zip(appends) {
+            if let (Some(shape), Some([_, new])) = (&member.shape, append.rows) {
+                write_rows(shape, &member.path, new, durability)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for MemberFiles {
+    fn drop(&mut self) {
+        KEPT_OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl OpenMember {
+    /// Writes the new bytes at the committed end.
+    fn write(&self, append: &MemberAppend) -> Result<()> {
+        let [start, end] = append.bytes();
+        if let Some(source) = append.source
+            && copy_range(source, &self.data, start, end - start)
+        {
+            return Ok(());
+        }
+        write_chunks(&self.data, &self.path.join(DATA), start, &append.chunks)
+    }
+
+    fn has_size(&self, append: &MemberAppend) -> bool {
+        self.data.metadata().is_ok_and(|found| is_exact(found.len(), append.offset))
+    }
+}
+
+/// Restores what an append has changed, and removes its journal.
+pub(super) fn roll_back(dir: &Path, journal: &Journal, durability: Durability) -> Result<()> {
+    restore(dir, &journal.entries, durability)?;
+    remove_journal(dir, durability)
+}
+
+/// Removes the journal of an append that is finished or rolled back.
+pub(super) fn remove_journal(dir: &Path, durability: Durability) -> Result<()> {
+    remove_file(&dir.join(JOURNAL))?;
+    if durability == Durability::Full { sync_directory(dir) } else { Ok(()) }
+}
+
+/// Sets row counts, the commit point first, and then sizes to what they were before.
+pub(super) fn restore(dir: &Path, entries: &[Entry], durability: Durability) -> Result<()> {
+    for entry in entries.iter().rev() {
+        if let Some([old, _]) = entry.rows {
+            let path = dir.join(&entry.member);
+            write_rows(&open_member(&path.join(SHAPE), true)?, &path, old, durability)?;
+        }
+    }
+    for entry in entries {
+        let path = entry.data_path(dir);
+        let file = open_member(&path, true)?;
+        restore_size(&file, &path, entry)?;
+        if durability == Durability::Full {
+            sync(&file, &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn restore_size(file: &File, path: &Path, entry: &Entry) -> Result<()> {
+    let size = size_on_disk(entry.bytes[0], entry.rows.is_some());
+    if size > entry.bytes[0] {
+        write_at(file, path, 0, &PLACEHOLDER)?;
+    }
+    truncate(file, path, size)
+}
+
+fn write_rows(shape: &File, member: &Path, rows: u64, durability: Durability) -> Result<()> {
+    let path = member.join(SHAPE);
+    write_at(shape, &path, 0, &rows.to_le_bytes())?;
+    if durability == Durability::Full { sync(shape, &path) } else { Ok(()) }
+}

@@ -1,0 +1,294 @@
+//! The seam through which every change to the file system passes, so that tests can let any of them fail, write half, or be
+//! the last one of its process.
+
+#[cfg(unix)]
+use std::fs::Permissions;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::plan::{Chunk, Source};
+use crate::error::{At, Error, Result};
+use crate::io::untrusted::{open_member, read_at};
+
+/// Pieces below this size are gathered into one write.
+const BUFFER: usize = 1 << 20;
+
+/// A change to the file system.
+#[cfg_attr(not(test), expect(dead_code, reason = "tests of faults and power failures look at what is changed"))]
+pub(super) enum Change<'a> {
+    Write {
+        file: &'a File,
+        offset: u64,
+        bytes: &'a [u8],
+    },
+    /// Bytes are copied in the kernel.
+    Copy {
+        file: &'a File,
+        offset: u64,
+        len: u64,
+    },
+    SetLen {
+        file: &'a File,
+        len: u64,
+    },
+    Sync {
+        file: &'a File,
+    },
+    SyncDirectory {
+        path: &'a Path,
+    },
+    /// A new file, or another name of one.
+    Create {
+        path: &'a Path,
+    },
+    CreateDirectories {
+        path: &'a Path,
+    },
+    Remove {
+        path: &'a Path,
+    },
+    RemoveTree {
+        path: &'a Path,
+    },
+    Rename {
+        from: &'a Path,
+        to: &'a Path,
+    },
+    Exchange {
+        left: &'a Path,
+        right: &'a Path,
+    },
+    /// Owner or mode.
+    Permissions,
+}
+
+/// Carries out one change.
+#[cfg(not(test))]
+fn perform<T>(_change: &Change, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    act()
+}
+
+#[cfg(test)]
+use super::testing::seam::perform;
+
+/// Writes `chunks` one after another, from `offset` on.
+pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[Chunk]) -> Result<()> {
+    let mut buffer = Vec::new();
+    for chunk in chunks {
+        if buffer.len() + chunk.len() > BUFFER {
+            write_next(file, path, &mut offset, &buffer)?;
+            buffer.clear();
+        }
+        if chunk.len() >= BUFFER / 4 {
+            write_next(file, path, &mut offset, &buffer)?;
+            buffer.clear();
+            write_next(file, path, &mut offset, chunk)?;
+        } else {
+            buffer.extend_from_slice(chunk);
+        }
+    }
+    write_next(file, path, &mut offset, &buffer)
+}
+
+fn write_next(file: &File, path: &Path, offset: &mut u64, bytes: &[u8]) -> Result<()> {
+    write_at(file, path, *offset, bytes)?;
+    *offset += bytes.len() as u64;
+    Ok(())
+}
+
+/// Writes all of `bytes` at `offset`.
+pub(super) fn write_at(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+    perform(&Change::Write { file, offset, bytes }, || write_all_at(file, offset, bytes)).at(path)
+}
+
+pub(super) fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);
+    #[cfg(windows)]
+    {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
+    }
+}
+
+/// Copies bytes from file to file inside the kernel, which shares them where the file system can. Returns false where it
+/// cannot, and some or all of them are still to be written.
+#[cfg(target_os = "linux")]
+pub(super) fn copy_range(source: Source, target: &File, offset: u64, len: u64) -> bool {
+    let (mut from, mut to) = (source.offset, offset);
+    let copied = perform(&Change::Copy { file: target, offset, len }, || {
+        while to < offset + len {
+            let step = usize::try_from(offset + len - to).unwrap_or(usize::MAX).min(1 << 30);
+            if rustix::fs::copy_file_range(source.file, Some(&mut from), target, Some(&mut to), step)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    });
+    copied.is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn copy_range(_source: Source, _target: &File, _offset: u64, _len: u64) -> bool {
+    false
+}
+
+/// The count at the beginning of a `shape.ninja`.
+pub(super) fn read_rows(shape: &File) -> Option<u64> {
+    let mut rows = [0; 8];
+    read_at(shape, 0, &mut rows).ok()?;
+    Some(u64::from_le_bytes(rows))
+}
+
+/// Overwrites committed bytes of a file in place.
+pub(crate) fn overwrite(path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+    write_at(&open_member(path, true)?, path, offset, bytes)
+}
+
+/// Creates a file that does not exist yet.
+pub(super) fn create_new(path: &Path) -> Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).open(path);
+    perform(&Change::Create { path }, create).at(path)
+}
+
+/// Puts a file of `bytes` in the place of `path`, in one step that survives a power failure.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut staged = path.to_owned().into_os_string();
+    staged.push(".new");
+    let staged = PathBuf::from(staged);
+    let _ = fs::remove_file(&staged);
+    let written = create_new(&staged).and_then(|file| {
+        write_at(&file, &staged, 0, bytes)?;
+        sync(&file, &staged)?;
+        rename_over(&staged, path)
+    });
+    if written.is_err() {
+        let _ = remove_file(&staged);
+    }
+    written?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+pub(super) fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
+    perform(&Change::SetLen { file, len }, || file.set_len(len)).at(path)
+}
+
+pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
+    perform(&Change::Sync { file }, || file.sync_data()).at(path)
+}
+
+/// Makes the entries of a directory durable.
+pub(super) fn sync_directory(path: &Path) -> Result<()> {
+    let sync = || if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) };
+    perform(&Change::SyncDirectory { path }, sync).at(path)
+}
+
+pub(super) fn create_directories(path: &Path) -> Result<()> {
+    perform(&Change::CreateDirectories { path }, || fs::create_dir_all(path)).at(path)
+}
+
+pub(super) fn remove_file(path: &Path) -> Result<()> {
+    perform(&Change::Remove { path }, || fs::remove_file(path)).at(path)
+}
+
+/// Removes an empty directory.
+pub(super) fn remove_directory(path: &Path) -> Result<()> {
+    perform(&Change::Remove { path }, || fs::remove_dir(path)).at(path)
+}
+
+/// Removes a directory and all it holds, if it is there.
+pub(super) fn remove_tree(path: &Path) -> Result<()> {
+    match perform(&Change::RemoveTree { path }, || fs::remove_dir_all(path)).at(path) {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
+}
+
+/// Hard-links a file, or copies it where the file system has no hard links. A pipe or device cannot be copied.
+pub(super) fn link_or_copy_file(from: &Path, to: &Path) -> Result<()> {
+    let copy = |error| if from.symlink_metadata()?.is_file() { fs::copy(from, to).map(drop) } else { Err(error) };
+    perform(&Change::Create { path: to }, || fs::hard_link(from, to).or_else(copy)).at(to)
+}
+
+/// Gives a path the mode of another, and its owner where that is allowed. The owner can always read and write.
+#[cfg(unix)]
+pub(super) fn set_permissions(path: &Path, other: &Metadata) -> Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+    let now = path.symlink_metadata().at(path)?;
+    if (now.uid(), now.gid()) != (other.uid(), other.gid()) {
+        let _ = lchown(path, Some(other.uid()), Some(other.gid()));
+    }
+    let mode = other.mode() | now.mode() & 0o700;
+    if now.file_type() != other.file_type() || now.mode() == mode {
+        return Ok(());
+    }
+    perform(&Change::Permissions, || fs::set_permissions(path, Permissions::from_mode(mode))).at(path)
+}
+
+#[cfg(not(unix))]
+pub(super) fn set_permissions(_path: &Path, _other: &Metadata) -> Result<()> {
+    Ok(())
+}
+
+/// Renames `from` to `to` if nothing, or an empty directory, is there. Returns false where something is.
+pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {
+    match perform(&Change::Rename { from, to }, || fs::rename(from, to)).map_err(explain_overlay).at(to) {
+        Ok(()) => Ok(true),
+        Err(Error::Io { source, .. }) if is_occupied(&source) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames a file, replacing one that is there, or a directory.
+pub(super) fn rename_over(from: &Path, to: &Path) -> Result<()> {
+    perform(&Change::Rename { from, to }, || fs::rename(from, to)).at(to)
+}
+
+/// `rename` of a directory succeeds onto nothing and onto an empty directory, and otherwise fails with one of these.
+fn is_occupied(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, PermissionDenied};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty) || (cfg!(windows) && error.kind() == PermissionDenied)
+}
+
+/// Swaps two directories, in one step where the system can.
+pub(super) fn exchange(left: &Path, right: &Path) -> Result<()> {
+    perform(&Change::Exchange { left, right }, || swap(left, right)).map_err(explain_overlay).at(right)
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn swap(left: &Path, right: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => swap_by_renames(left, right),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn swap(left: &Path, right: &Path) -> io::Result<()> {
+    swap_by_renames(left, right)
+}
+
+/// Where the system has no exchange: three renames, of which the first is undone if the second fails.
+fn swap_by_renames(left: &Path, right: &Path) -> io::Result<()> {
+    let aside = left.with_extension("aside");
+    fs::rename(right, &aside)?;
+    if let Err(error) = fs::rename(left, right) {
+        fs::rename(&aside, right)?;
+        return Err(error);
+    }
+    fs::rename(&aside, left)
+}
+
+/// The system reports a link across devices when a directory in a lower layer of an overlay file system is renamed.
+fn explain_overlay(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::CrossesDevices {
+        return error;
+    }
+    let what = "cannot rename a directory in a lower overlayfs layer; copy it, and put the copy in its place";
+    io::Error::new(io::ErrorKind::CrossesDevices, what)
+}

@@ -1,0 +1,114 @@
+//! The journal of an append, `append.ninja`: rows and bytes of every member before and after it.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::MemberAppend;
+use crate::error::Result;
+use crate::format::{DATA, JOURNAL, framed};
+use crate::io::untrusted::read_optional;
+
+/// More than any journal that this crate writes.
+const MAX_JOURNAL: u64 = 1 << 20;
+
+/// What one member had before the append, and has after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The member's directory, relative to the dataset's.
+    pub member: String,
+    /// Rows before and after.
+    pub rows: Option<[u64; 2]>,
+    /// Bytes before and after.
+    pub bytes: [u64; 2],
+}
+
+/// An entry for every member, the commit point last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Journal {
+    pub entries: Vec<Entry>,
+}
+
+/// Whether an append to the dataset in `dir` is under way, or was interrupted.
+pub(crate) fn has_journal(dir: &Path) -> bool {
+    dir.join(JOURNAL).symlink_metadata().is_ok()
+}
+
+/// The text of the journal in `dir`; `None` where there is none.
+pub(super) fn read_journal(dir: &Path) -> Result<Option<Vec<u8>>> {
+    read_optional(&dir.join(JOURNAL), MAX_JOURNAL)
+}
+
+impl Journal {
+    /// The journal of `appends`; `None` where a name is not UTF-8.
+    pub fn of(appends: &[MemberAppend]) -> Option<Self> {
+        let entry = |append: &MemberAppend| {
+            Some(Entry { member: append.member.to_str()?.to_owned(), rows: append.rows, bytes: append.bytes() })
+        };
+        Some(Self { entries: appends.iter().map(entry).collect::<Option<_>>()? })
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        framed::encode(self)
+    }
+
+    /// `None` where the text is torn, or names a place outside the directory.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        framed::parse::<Self>(text).filter(|journal| journal.entries.iter().all(Entry::is_sound))
+    }
+}
+
+impl Entry {
+    /// The member's `data.ninja`.
+    pub fn data_path(&self, dir: &Path) -> PathBuf {
+        dir.join(&self.member).join(DATA)
+    }
+
+    fn is_sound(&self) -> bool {
+        let stays_inside = Path::new(&self.member).components().all(|part| matches!(part, Component::Normal(_)));
+        // Only the bytes of strings, which lie in the dataset's own directory, are not counted.
+        let is_counted = self.rows.is_some() || self.member.is_empty();
+        let grows = self.bytes[0] <= self.bytes[1] && self.rows.is_none_or(|[old, new]| old <= new);
+        stays_inside && is_counted && grows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(member: &str) -> Journal {
+        Journal { entries: vec![Entry { member: member.to_owned(), rows: Some([1, 2]), bytes: [8, 16] }] }
+    }
+
+    #[test]
+    fn a_journal_reads_back() {
+        assert_eq!(Journal::parse(&journal("starts").encode()), Some(journal("starts")));
+    }
+
+    #[test]
+    fn a_journal_cut_at_any_length_is_torn() {
+        let whole = journal("starts").encode();
+        for len in 0..whole.len() {
+            assert_eq!(Journal::parse(&whole[..len]), None, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_journal_may_leave_only_the_bytes_of_strings_uncounted() {
+        let uncounted = |member: &str| {
+            let mut journal = journal(member);
+            journal.entries[0].rows = None;
+            Journal::parse(&journal.encode())
+        };
+        assert_eq!(uncounted("starts"), None);
+        assert!(uncounted("").is_some());
+    }
+
+    #[test]
+    fn a_journal_that_leads_out_of_the_directory_is_refused() {
+        for member in ["..", "/etc", "starts/../.."] {
+            assert_eq!(Journal::parse(&journal(member).encode()), None, "{member}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Everything that changes files. Stores make plans; this layer carries them out. The published files alone are the truth,
+//! and at rest nothing else lies in a directory.
+//!
+//! **Append**, under an exclusive lock on the directory:
+//! 1. `append.ninja`, the journal, states rows and bytes of every member before and after, with a CRC;
+//! 2. the new bytes go to the committed end of every `data.ninja`;
+//! 3. the row counts in every `shape.ninja` but the last are overwritten in place;
+//! 4. the last one is overwritten: the commit point, from which every reader takes its length;
+//! 5. the journal is removed.
+//!
+//! An error in 1 to 4 restores counts and sizes. A process that dies leaves the journal, and the next writer finishes the
+//! append where the commit point was reached, or rolls it back where it was not.
+//!
+//! **Create and replace**: a staging directory is written beside the place of the dataset, and renamed onto nothing, or
+//! exchanged with what was there. Readers that have the old dataset open keep it.
+
+mod append;
+mod build;
+mod cleanup;
+mod fs;
+mod journal;
+mod lock;
+mod plan;
+mod publish;
+mod recover;
+mod replaceable;
+mod snapshot;
+mod staging;
+#[cfg(test)]
+pub(crate) mod testing;
+mod transaction;
+mod tree;
+mod truncate;
+
+pub use build::BuildSession;
+pub(crate) use fs::{overwrite, replace_file};
+pub(crate) use journal::{Entry, has_journal};
+pub(crate) use lock::DirLock;
+pub(crate) use plan::{Chunk, MemberAppend, NewData, NewMember, Plan, Source};
+pub(crate) use recover::check_journal;
+pub(crate) use snapshot::{Attempt, read_consistent, retry};
+pub(crate) use transaction::{Planner, Writer, create};
+pub(crate) use truncate::{TruncationPlan, plan_recovery, truncate_dataset};

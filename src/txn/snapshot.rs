@@ -1,0 +1,182 @@
+//! Consistent reads beside a writer, without its lock: a reader sees one committed state, and never waits.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::journal::has_journal;
+use crate::error::{Error, Result};
+use crate::io::untrusted::FileId;
+use crate::schema::read_shape;
+
+/// Attempts to read a state that looks damaged before it is called damaged. Fuzzing has no writers to wait for.
+const MAX_ATTEMPTS: u32 = if cfg!(fuzzing) { 1 } else { 4 };
+
+/// A dataset, the shapes of its N-D samples, and one of their members.
+const MEMBER_DEPTH: usize = 3;
+
+/// Reads the dataset in `dir`, whose commit point is the count of `member`.
+///
+/// `read` gets the member's shape. Told that the dataset is `quiescent`, it accepts only a state that no writer is
+/// changing; otherwise it takes the committed count and ignores the surplus that an unfinished append has written. The second
+/// is tried only where there is a writer, alive or dead: its journal lies there, or in the dataset that this one is a member
+/// of, or the count has moved on. A directory that was exchanged for another while it was read is read again.
+pub(crate) fn read_consistent<T>(dir: &Path, member: &Path, read: impl Fn(&[u64], bool) -> Result<T>) -> Result<T> {
+    retry(MAX_ATTEMPTS, || {
+        let before = FileId::of(dir);
+        let seen = read_shape(member).and_then(|shape| {
+            let is_journaled = || dir.ancestors().take(MEMBER_DEPTH).any(has_journal);
+            let has_writer = || is_journaled() || read_shape(member).is_ok_and(|found| found != shape);
+            match read(&shape, true) {
+                Err(Error::Corrupt { .. }) if has_writer() => read(&read_shape(member)?, false),
+                other => other,
+            }
+        });
+        match seen {
+            _ if FileId::of(dir) != before => Attempt::Replaced,
+            seen if is_transient(&seen) => Attempt::Transient(seen),
+            seen => Attempt::Stable(seen),
+        }
+    })
+    .map_err(missing_is_damage)
+}
+
+/// What reading a state that a writer may be changing has brought.
+pub(crate) enum Attempt<T> {
+    /// This is what there is.
+    Stable(T),
+    /// This may be an unfinished change.
+    Transient(T),
+    /// Parts of one dataset and of another that took its place.
+    Replaced,
+}
+
+/// Reads until a state is stable. A transient one is accepted after `max_attempts`, with growing pauses between them.
+pub(crate) fn retry<T>(max_attempts: u32, mut read: impl FnMut() -> Attempt<T>) -> T {
+    let mut attempts = 0;
+    loop {
+        match read() {
+            Attempt::Stable(seen) => return seen,
+            Attempt::Transient(seen) => {
+                attempts += 1;
+                if attempts >= max_attempts {
+                    return seen;
+                }
+                sleep(Duration::from_millis(1 << attempts));
+            }
+            Attempt::Replaced => {}
+        }
+    }
+}
+
+/// Damage, and a missing member, may be the unfinished work of a writer.
+fn is_transient<T>(seen: &Result<T>) -> bool {
+    match seen {
+        Err(Error::Corrupt { .. }) => true,
+        Err(error) => error.is_not_found(),
+        Ok(_) => false,
+    }
+}
+
+/// A member that is missing is damage, since the dataset itself is there.
+fn missing_is_damage(error: Error) -> Error {
+    match error {
+        Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+            Error::corrupt(path, "the file is missing")
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::*;
+    use crate::format::{JOURNAL, SHAPE, encode_shape};
+
+    fn member(rows: u64) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(SHAPE), encode_shape(&[rows])).unwrap();
+        dir
+    }
+
+    fn damage() -> Error {
+        Error::corrupt("data.ninja", "damaged")
+    }
+
+    #[test]
+    fn damage_without_a_writer_is_reported_after_the_last_attempt() {
+        let (dir, reads) = (member(3), Cell::new(0));
+        let seen = read_consistent(dir.path(), dir.path(), |_, quiescent| {
+            assert!(quiescent);
+            reads.set(reads.get() + 1);
+            Err::<(), _>(damage())
+        });
+        assert!(matches!(seen, Err(Error::Corrupt { .. })));
+        assert_eq!(reads.get(), MAX_ATTEMPTS);
+    }
+
+    #[test]
+    fn the_surplus_of_a_writer_is_ignored() {
+        let dir = member(3);
+        fs::write(dir.path().join(JOURNAL), "").unwrap();
+        let seen = read_consistent(
+            dir.path(),
+            dir.path(),
+            |shape, quiescent| {
+                if quiescent { Err(damage()) } else { Ok(shape[0]) }
+            },
+        );
+        assert_eq!(seen.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_count_that_moves_on_while_it_is_read_is_read_again() {
+        let dir = member(3);
+        let seen = read_consistent(dir.path(), dir.path(), |shape, quiescent| {
+            fs::write(dir.path().join(SHAPE), encode_shape(&[4])).unwrap();
+            if quiescent { Err(damage()) } else { Ok(shape[0]) }
+        });
+        assert_eq!(seen.unwrap(), 4);
+    }
+
+    #[test]
+    fn a_dataset_that_was_replaced_while_it_was_read_is_read_again() {
+        let (place, old) = (tempfile::tempdir().unwrap(), Cell::new(true));
+        let dir = place.path().join("map");
+        let create = |rows| {
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join(SHAPE), encode_shape(&[rows])).unwrap();
+        };
+        create(3);
+        let seen = read_consistent(&dir, &dir, |shape, _| {
+            if old.replace(false) {
+                fs::rename(&dir, place.path().join("old")).unwrap();
+                create(5);
+            }
+            Ok(shape[0])
+        });
+        assert_eq!(seen.unwrap(), 5);
+    }
+
+    #[test]
+    fn a_missing_member_of_a_dataset_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let seen = read_consistent(dir.path(), dir.path(), |_, _| Ok(()));
+        assert!(matches!(seen, Err(Error::Corrupt { .. })));
+    }
+
+    #[test]
+    fn errors_of_the_system_are_not_tried_again() {
+        let (dir, reads) = (member(3), Cell::new(0));
+        let seen = read_consistent(dir.path(), dir.path(), |_, _| {
+            reads.set(reads.get() + 1);
+            Err::<(), _>(Error::Io { path: "data.ninja".into(), source: ErrorKind::PermissionDenied.into() })
+        });
+        assert!(matches!(seen, Err(Error::Io { .. })));
+        assert_eq!(reads.get(), 1);
+    }
+}

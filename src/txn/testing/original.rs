@@ -1,0 +1,96 @@
+//! What the original sees where a writer of ours has died: the old or the new state, or it refuses; never anything
+//! else without a word.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::disk::Disk;
+use super::scenario::scenarios;
+use super::store::State;
+use super::{Expected, folder, is_soak, place};
+use crate::Durability;
+use crate::txn::testing::fault::{Fault, count, inject};
+
+/// The interpreter that has the original installed; `make test` sets it up.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/build/original/bin/python");
+const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commit/tests/original_reader.py");
+
+/// Asks for what each of the maps holds; `Err` is the original's own error.
+fn ask(questions: &[(String, String)]) -> Vec<Result<State, String>> {
+    let mut reader = Command::new(PYTHON)
+        .args(["-W", "ignore", READER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (reader.stdin.take().unwrap(), BufReader::new(reader.stdout.take().unwrap()));
+    let mut lines = output.lines();
+    let answers = questions.iter().map(|(kind, path)| {
+        writeln!(input, "{kind} {path}").unwrap();
+        parse(&lines.next().expect("the original has died").unwrap())
+    });
+    let answers = answers.collect();
+    drop(input);
+    reader.wait().unwrap();
+    answers
+}
+
+fn parse(line: &str) -> Result<State, String> {
+    let bytes =
+        |hex: &str| (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+    match serde_json::from_str::<Vec<(Vec<i64>, String)>>(line) {
+        Ok(samples) => Ok(samples.into_iter().map(|(shape, hex)| (shape, bytes(&hex))).collect()),
+        Err(_) => Err(line.to_owned()),
+    }
+}
+
+fn kind(store: &str) -> String {
+    ["ragged", "rows"].into_iter().find(|kind| store.starts_with(kind)).unwrap_or("strings").to_owned()
+}
+
+/// The samples alone.
+fn without_notes(path: &Path, state: &State) -> State {
+    let has_notes = fs::exists(path.join("notes.txt")).unwrap();
+    state[usize::from(has_notes).min(state.len())..].to_vec()
+}
+
+#[test]
+fn the_original_sees_the_old_or_the_new_state_or_refuses() {
+    if !Path::new(PYTHON).exists() {
+        return println!("the original is not installed: `make test` does that");
+    }
+    let (mut points, mut refused) = (0, 0);
+    for scenario in scenarios(Durability::Process) {
+        let expected = Expected::of(&scenario);
+        let before = folder();
+        scenario.prepare(&place(&before)).unwrap();
+        let before = Disk::read(before.path());
+        let whole = folder();
+        before.write_to(whole.path());
+        let operations = count(|| scenario.act(&place(&whole)).unwrap());
+        for fault in [Fault::Kill, Fault::Torn] {
+            let crashes = (0..=operations).step_by(if is_soak() { 1 } else { 13 });
+            let folders: Vec<_> = crashes
+                .map(|n| {
+                    let folder = folder();
+                    before.write_to(folder.path());
+                    let _ = inject(n, fault, || scenario.act(&place(&folder)));
+                    folder
+                })
+                .collect();
+            let question = |folder| (kind(scenario.store.name), place(folder).display().to_string());
+            for (folder, answer) in folders.iter().zip(ask(&folders.iter().map(question).collect::<Vec<_>>())) {
+                let states = [&expected.old, &expected.new].map(|state| without_notes(&place(folder), state));
+                points += 1;
+                match answer {
+                    Ok(seen) => assert!(states.contains(&seen), "{}: {fault:?}: {seen:?}", scenario.name()),
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+    }
+    println!("the original: {points} points, old or new at {}, refused at {refused}", points - refused);
+    assert!(points > 200 && refused < points / 2, "{points} points, {refused} refused");
+}
