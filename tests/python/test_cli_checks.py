@@ -114,7 +114,7 @@ def test_concat_warns_if_it_cannot_join_file_names(run, tmp_path):
         status, _, err = run("concat", "--overwrite", out, named, other)
         assert (status, err) == (
             0,
-            f"mmap-ninja: file names not joined: {other} does not have one for every sample\n",
+            f"mmap-ninja: file names not joined: not every sample of {other} has one\n",
         )
         assert not (out / "names").exists()
         names_of(out, "old")

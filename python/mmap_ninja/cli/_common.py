@@ -1,7 +1,6 @@
 """What several commands share: arguments, opening datasets, and what is printed of them."""
 
 import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -56,11 +55,6 @@ def open_dataset(directory: str | Path) -> Dataset:
 def num_samples(dataset: Dataset) -> int:
     """The number of samples; a 0-D array has one."""
     return 1 if isinstance(dataset, np.memmap) and not dataset.ndim else len(dataset)
-
-
-def shows_progress() -> bool:
-    """Whether progress bars are shown: only on a terminal."""
-    return sys.stderr.isatty()
 
 
 def print_created(directory: Path) -> None:

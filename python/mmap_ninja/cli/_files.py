@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap, _core
 
 
-def find_files(folder: Path, patterns: Iterable[str], exclude: Path) -> list[Path]:
+def find_files(folder: Path, patterns: Sequence[str], exclude: Path) -> list[Path]:
     """Find files in a folder and its subfolders, in natural order: `2.png` before `10.png`.
 
     Hidden files and folders are skipped, and links to folders are not followed.
@@ -23,18 +23,13 @@ def find_files(folder: Path, patterns: Iterable[str], exclude: Path) -> list[Pat
         patterns: globs, of which a file's name must match one.
         exclude: a directory to skip.
     """
-    files = (
-        file for file in _walk(folder, exclude) if any(fnmatch(file.name, pattern) for pattern in patterns)
-    )
-    return sorted(files, key=lambda file: (natural_key(file.relative_to(folder)), str(file)))
-
-
-def _walk(folder: Path, exclude: Path) -> Iterator[Path]:
-    excluded = os.path.realpath(exclude)
-    for parent, folders, files in os.walk(folder, onerror=_raise):
+    files, excluded = [], os.path.realpath(exclude)
+    for parent, folders, names in os.walk(folder, onerror=_raise):
         visible = [name for name in folders if not name.startswith(".")]
         folders[:] = [name for name in visible if os.path.realpath(os.path.join(parent, name)) != excluded]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
+        matching = (name for name in names if any(fnmatch(name, pattern) for pattern in patterns))
+        files += [Path(parent, name) for name in matching if not name.startswith(".")]
+    return sorted(files, key=lambda file: (natural_key(file.relative_to(folder)), str(file)))
 
 
 def _raise(error: OSError) -> None:

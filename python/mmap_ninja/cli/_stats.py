@@ -1,6 +1,6 @@
 """Summary statistics of the lengths and shapes of samples."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,15 +48,14 @@ def _powers_of_two(low: int, high: int) -> list[int]:
 
 def shape_ranges(shapes: Iterable[tuple[int, ...]]) -> list[dict[str, Any]]:
     """Compute the minimum and maximum length of each axis, separately for each number of axes."""
-    counts_by_ndim: dict[int, dict[tuple[int, ...], int]] = defaultdict(dict)
-    for shape, count in Counter(shapes).items():
-        counts_by_ndim[len(shape)][shape] = count
+    counts = Counter(shapes)
+    groups = [[shape for shape in counts if len(shape) == ndim] for ndim in sorted(set(map(len, counts)))]
     return [
         {
-            "ndim": ndim,
-            "samples": sum(counts.values()),
-            "min": [min(axis) for axis in zip(*counts, strict=True)],
-            "max": [max(axis) for axis in zip(*counts, strict=True)],
+            "ndim": len(group[0]),
+            "samples": sum(counts[shape] for shape in group),
+            "min": [min(axis) for axis in zip(*group, strict=True)],
+            "max": [max(axis) for axis in zip(*group, strict=True)],
         }
-        for ndim, counts in sorted(counts_by_ndim.items())
+        for group in groups
     ]

@@ -17,6 +17,11 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def shows_progress() -> bool:
+    """Whether to show progress bars: only on a terminal."""
+    return sys.stderr.isatty()
+
+
 def truncate(line: str, columns: int | None) -> str:
     """Shorten a line to at most `columns` columns, with an ellipsis at the end."""
     if columns is None:

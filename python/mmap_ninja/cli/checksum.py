@@ -7,17 +7,17 @@ covered until you run this command again.
 import argparse
 
 from mmap_ninja import write_checksums
-from mmap_ninja.cli._common import add_dir, shows_progress
+from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._common import add_dir
 
 EXAMPLES = """\
   mmap-ninja checksum images
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_dir(parser)
+add_arguments = add_dir
 
 
 def run(arguments: argparse.Namespace) -> int:
-    write_checksums(arguments.dir, verbose=shows_progress())
+    write_checksums(arguments.dir, verbose=_terminal.shows_progress())
     return 0

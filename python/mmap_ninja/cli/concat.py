@@ -12,14 +12,8 @@ from pathlib import Path
 
 from mmap_ninja import StringsMmap, _build, _core, concatenate
 from mmap_ninja._display.format import escape
-from mmap_ninja.cli._common import (
-    NAMES,
-    add_overwrite,
-    num_samples,
-    open_dataset,
-    print_created,
-    shows_progress,
-)
+from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._common import NAMES, add_overwrite, num_samples, open_dataset, print_created
 from mmap_ninja.generic import joining
 
 EXAMPLES = """\
@@ -37,26 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
     out, dirs = arguments.out, arguments.dirs
     nameless = [directory for directory in dirs if not _names_every_sample(directory)]
     is_any_named = any(_has_names(directory) for directory in dirs)
-    with joining(out, dirs, shows_progress(), arguments.overwrite) as (_, partial):
+    with joining(out, dirs, _terminal.shows_progress(), arguments.overwrite) as (_, partial):
         if not nameless:
             concatenate(partial / NAMES, [directory / NAMES for directory in dirs])
     if nameless and arguments.overwrite and _has_names(out):
         _build.discard(out / NAMES)  # They belong to the dataset that was replaced.
     if nameless and is_any_named:
         where = escape(str(nameless[0]))
-        print(
-            f"mmap-ninja: file names not joined: {where} does not have one for every sample", file=sys.stderr
-        )
+        print(f"mmap-ninja: file names not joined: not every sample of {where} has one", file=sys.stderr)
     print_created(out)
     return 0
 
 
-def _has_names(directory: Path) -> bool:
-    names = directory / NAMES
-    return names.is_dir() and _core.kind(names) == "string"
+def _has_names(path: Path) -> bool:
+    return (path / NAMES).is_dir() and _core.kind(path / NAMES) == "string"
 
 
-def _names_every_sample(directory: Path) -> bool:
-    return _has_names(directory) and len(StringsMmap(directory / NAMES)) == num_samples(
-        open_dataset(directory)
-    )
+def _names_every_sample(path: Path) -> bool:
+    return _has_names(path) and len(StringsMmap(path / NAMES)) == num_samples(open_dataset(path))

@@ -28,7 +28,8 @@ from typing import Any
 
 from mmap_ninja import StringsMmap, _build
 from mmap_ninja._display.format import pluralize
-from mmap_ninja.cli._common import NAMES, add_overwrite, positive, print_created, shows_progress
+from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._common import NAMES, add_overwrite, positive, print_created
 from mmap_ninja.cli._files import KINDS, Kind, find_files
 
 EXAMPLES = """\
@@ -87,7 +88,7 @@ def _build_dataset(kind: Kind, files: Sequence[Path], arguments: argparse.Namesp
     """Store samples and file names, and publish them when they are complete."""
     names = [_name(file, arguments.folder) for file in files]
     work = _build.construction(arguments.out, kind.stream, None, overwrite=arguments.overwrite, keep=False)
-    bar = _build.Counter(shows_progress(), len(files))
+    bar = _build.Counter(_terminal.shows_progress(), len(files))
     with bar, work as built, closing(_load_all(kind.load, files, arguments.j)) as samples:
         built.extend(bar.over(samples, built.partial), _BATCH_SIZE)
         bar.show_written(built.partial)

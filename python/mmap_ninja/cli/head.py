@@ -50,9 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.images:
         return _write_thumbnails(arguments, dataset, indices)
     columns, index_width = _terminal.width(), len(str(len(indices) - 1))
+    limit = None if columns is None else _terminal.MAX_CHARACTERS_PER_COLUMN * columns
     for index in indices:
         if isinstance(dataset, StringsMmap):
-            text = _text(dataset[index], columns)
+            text = escape(dataset[index][:limit])
         else:
             text = _array(arguments.dir, dataset, index)
         print(_terminal.truncate(f"{index:>{index_width}}  {text}", columns))
@@ -61,10 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sample(dataset: RaggedMmap | np.memmap, index: int) -> np.ndarray:
     return np.asarray(dataset[index] if isinstance(dataset, RaggedMmap) or dataset.ndim else dataset)
-
-
-def _text(text: str, columns: int | None) -> str:
-    return escape(text if columns is None else text[: _terminal.MAX_CHARACTERS_PER_COLUMN * columns])
 
 
 def _array(directory: str, dataset: RaggedMmap | np.memmap, index: int) -> str:

@@ -42,49 +42,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
-    if isinstance(dataset, RaggedMmap):
-        return _ragged_facts(dataset)
     if isinstance(dataset, StringsMmap):
         return _string_facts(dataset)
-    return {
-        "kind": "numpy",
-        "samples": num_samples(dataset),
-        "dtype": str(dataset.dtype),
-        "bytes": dataset.nbytes,
-        "shape": dataset.shape,
-        "order": "C" if dataset.flags.c_contiguous else "F",
-    }
-
-
-def _ragged_facts(ragged: RaggedMmap) -> dict[str, Any]:
-    indices = _examined(ragged)
+    samples, dtype, n_bytes = num_samples(dataset), str(dataset.dtype), dataset.nbytes
+    if isinstance(dataset, np.memmap):
+        order = "C" if dataset.flags.c_contiguous else "F"
+        facts = {"kind": "numpy", "samples": samples, "dtype": dtype, "bytes": n_bytes}
+        return {**facts, "shape": dataset.shape, "order": order}
+    facts = {"kind": "ragged", "samples": samples, "dtype": dtype, "bytes": n_bytes}
+    indices = _examined(dataset)
     # Scalars have no shape.
-    shapes = [getattr(ragged._stored(index), "shape", ()) for index in indices]
-    return {
-        "kind": "ragged",
-        "samples": len(ragged),
-        "dtype": str(ragged.dtype),
-        "bytes": ragged.nbytes,
-        **_subset(ragged, indices),
-        "shapes": shape_ranges(shapes),
-        **_lengths(np.array([prod(shape) for shape in shapes]), "elements"),
-    }
+    shapes = [getattr(dataset._stored(index), "shape", ()) for index in indices]
+    lengths = np.array([prod(shape) for shape in shapes])
+    return {**facts, **_subset(indices), "shapes": shape_ranges(shapes), **_lengths(lengths, "elements")}
 
 
 def _string_facts(texts: StringsMmap) -> dict[str, Any]:
-    indices = _examined(texts)
-    is_whole = len(indices) == len(texts)
-    lengths = texts.lengths if is_whole else np.array([texts._length(index) for index in indices])
+    facts = {"kind": "string", "samples": len(texts), "bytes": texts.nbytes, "zstd_level": texts.zstd_level}
     dictionary = texts.out_dir / "zstd_dict.ninja"
-    return {
-        "kind": "string",
-        "samples": len(texts),
-        "bytes": texts.nbytes,
-        "zstd_level": texts.zstd_level,
-        "zstd_dictionary_bytes": dictionary.stat().st_size if dictionary.exists() else 0,
-        **_subset(texts, indices),
-        **_lengths(lengths, "bytes"),
-    }
+    facts["zstd_dictionary_bytes"] = dictionary.stat().st_size if dictionary.exists() else 0
+    indices = _examined(texts)
+    lengths = texts.lengths if indices.step == 1 else np.array([texts._length(index) for index in indices])
+    return {**facts, **_subset(indices), **_lengths(lengths, "bytes")}
 
 
 def _examined(dataset: RaggedMmap | StringsMmap) -> range:
@@ -95,8 +74,8 @@ def _examined(dataset: RaggedMmap | StringsMmap) -> range:
     return range(0, len(dataset), -(-len(dataset) // _SUBSET))
 
 
-def _subset(dataset: RaggedMmap | StringsMmap, indices: range) -> dict[str, int]:
-    return {} if len(indices) == len(dataset) else {"examined": len(indices)}
+def _subset(indices: range) -> dict[str, int]:
+    return {} if indices.step == 1 else {"examined": len(indices)}
 
 
 def _lengths(lengths: np.ndarray, unit: str) -> dict[str, Any]:

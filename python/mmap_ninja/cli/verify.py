@@ -8,7 +8,8 @@ exit status is 1 if it finds damage.
 import argparse
 
 from mmap_ninja import verify
-from mmap_ninja.cli._common import add_dir, print_outcome, shows_progress
+from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._common import add_dir, print_outcome
 
 EXAMPLES = """\
   mmap-ninja verify images && echo sound
@@ -16,11 +17,10 @@ EXAMPLES = """\
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_dir(parser)
+add_arguments = add_dir
 
 
 def run(arguments: argparse.Namespace) -> int:
-    report = verify(arguments.dir, verbose=shows_progress())
+    report = verify(arguments.dir, verbose=_terminal.shows_progress())
     print_outcome(report, report.findings + report.notes)
     return 0 if report.ok else 1
