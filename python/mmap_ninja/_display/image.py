@@ -98,9 +98,8 @@ def _blend_with_white(pixels: np.ndarray) -> np.ndarray:
 def png(pixels: np.ndarray) -> bytes:
     """Encode uint8 pixels of shape (height, width, channels) as a PNG file."""
     height, width, channels = pixels.shape
-    lines = np.zeros(
-        (height, 1 + width * channels), np.uint8
-    )  # Each line begins with its filter type: 0, none.
+    # Each line begins with its filter type, 0 for none.
+    lines = np.zeros((height, 1 + width * channels), np.uint8)
     lines[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
     chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines.tobytes()), b"IEND": b""}

@@ -47,7 +47,7 @@ def build_parser() -> Parser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = import_module(f"mmap_ninja.cli.{name}")
-        description = (command.__doc__ or name).rstrip()  # `python -OO` strips docstrings.
+        description = (command.__doc__ or name).rstrip()  # `python -OO` removes docstrings.
         summary = description.partition("\n")[0]
         subparser = subparsers.add_parser(
             name,
