@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from mmap_ninja import _core
-from mmap_ninja._show import count
 
 
 def progress(samples: Iterable[Any], verbose: bool, total: int | None = None, unit: str = "sample") -> Any:
@@ -214,9 +213,11 @@ def construction(
 def note_safe(error: BaseException, built: Build) -> None:
     """Say what an interrupted build has left, if that is its own."""
     with suppress(Exception):
+        from mmap_ninja._display.format import pluralize
+
         built.check_alone()
         if built.stored:
-            what = f"{count(built.stored, 'sample')} {'is' if built.stored == 1 else 'are'} safe"
+            what = f"{pluralize(built.stored, 'sample')} {'is' if built.stored == 1 else 'are'} safe"
             note(error, f"{what} in {built.partial}; resume=True goes on from there")
 
 

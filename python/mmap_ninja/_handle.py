@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from mmap_ninja import _build, _core, parallel
-from mmap_ninja._show import count
 from mmap_ninja._typing import Mode
 from mmap_ninja.numpy import open_existing
 
@@ -97,14 +96,16 @@ class Handle:
         """What is said of the map, in a few words each."""
         if self._is_closed:
             return ["closed"]
-        return [count(len(self), self._ITEM, separator), *self._facts()]
+        from mmap_ninja._display.format import pluralize
+
+        return [pluralize(len(self), self._ITEM, separator), *self._facts()]
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the text."""
-        from mmap_ninja import _html
+        from mmap_ninja._display import html
 
         with suppress(Exception):  # A look at the data must not stop a notebook, whatever the files hold.
-            return _html.html(self)
+            return html.render(self)
         return None
 
     @classmethod

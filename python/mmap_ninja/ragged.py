@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from mmap_ninja import _build, _core, _handle, _show
+from mmap_ninja import _build, _core, _handle
 from mmap_ninja._typing import Access, Durability, ItemT, Mode, ScalarT, Side
 
 if TYPE_CHECKING:
@@ -237,8 +237,10 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         self._extend(arrays)
 
     def _facts(self) -> list[str]:
+        from mmap_ninja._display.format import human_size
+
         dtype = [] if self.dtype is None else [str(self.dtype)]
-        return [*dtype, _show.size(self.nbytes)]
+        return [*dtype, human_size(self.nbytes)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {

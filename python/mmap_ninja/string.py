@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmap_ninja import _build, _core, _handle, _show
+from mmap_ninja import _build, _core, _handle
 from mmap_ninja._typing import Access, Durability, Mode
 from mmap_ninja.base import BytesSlices
 
@@ -147,8 +147,10 @@ class StringsMmap(_handle.Handle, _core.Strings):
         self._extend(_build.progress(list_of_strings, verbose))
 
     def _facts(self) -> list[str]:
+        from mmap_ninja._display.format import human_size
+
         zstd = [] if self.zstd_level is None else [f"zstd level {self.zstd_level}"]
-        return [*zstd, _show.size(self.nbytes)]
+        return [*zstd, human_size(self.nbytes)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {

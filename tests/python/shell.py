@@ -18,7 +18,7 @@ PROGRAM = [sys.executable, "-m", "mmap_ninja"]
 
 @pytest.fixture
 def run(capsys):
-    """Runs a command here; returns its status, output and errors."""
+    """Run a command in this process; return its status, output and errors."""
 
     def run(*argv):
         status = main([str(argument) for argument in argv])
@@ -29,7 +29,7 @@ def run(capsys):
 
 @pytest.fixture
 def fails(run):
-    """Runs a command that prints nothing but one line of error; returns it."""
+    """Run a command that must fail with one line on standard error; return the line."""
 
     def fails(*argv, status=1):
         found, out, err = run(*argv)
@@ -41,8 +41,8 @@ def fails(run):
 
 
 def at_terminal(*argv, columns, **environment):
-    """Runs a command at a terminal of so many columns; returns its status and what is seen."""
-    # Not on Windows, which loads this module as well.
+    """Run a command on a terminal with `columns` columns; return its status and what the terminal shows."""
+    # Imported here, since the module also loads on Windows, which lacks them.
     import fcntl
     import pty
     import termios
@@ -62,7 +62,7 @@ def at_terminal(*argv, columns, **environment):
 
 
 def read(descriptor):
-    """What a terminal shows next; nothing when the program has ended."""
+    """Read what the terminal shows next; nothing after the program has ended."""
     try:
         return os.read(descriptor, 1 << 16)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What all commands have in common, and what none may do."""
+"""Help, exit statuses, errors and streams of all commands."""
 
 import io
 import os
@@ -19,7 +19,7 @@ from mmap_ninja.cli import main
 from shell import COMMANDS, PROGRAM, image, write
 
 
-def test_the_version_is_that_of_the_package(run):
+def test_version_is_that_of_the_package(run):
     assert run("--version") == (0, f"mmap-ninja {mmap_ninja.__version__}\n", "")
 
 
@@ -64,7 +64,7 @@ def test_wrong_usage_is_one_line_and_status_2(fails, argv):
 @pytest.mark.parametrize(
     "argv", [("info",), ("head",), ("verify",), ("repair",), ("checksum",), ("concat", "out")]
 )
-def test_a_missing_data_set_is_one_line_that_names_it(fails, tmp_path, argv):
+def test_a_missing_dataset_is_one_line_that_names_it(fails, tmp_path, argv):
     (tmp_path / "empty").mkdir()
     assert "no\\nwhere: No such file or directory\n" in fails(*argv, tmp_path / "no\nwhere")
     assert "empty: No data set in this directory\n" in fails(*argv, tmp_path / "empty")
@@ -77,7 +77,7 @@ def test_damage_is_one_line_that_names_the_file(fails, tmp_path, command):
     assert "data.ninja" in fails(command, tmp_path)
 
 
-def test_damage_in_the_middle_is_one_line(run, tmp_path):
+def test_damage_found_while_printing_is_one_line(run, tmp_path):
     StringsMmap.from_strings(tmp_path, ["one", "two"])
     (tmp_path / "data.ninja").write_bytes(b"one\xff\xff\xff")
     status, out, err = run("head", tmp_path)
@@ -85,7 +85,7 @@ def test_damage_in_the_middle_is_one_line(run, tmp_path):
     assert "UTF-8" in err
 
 
-def test_nobody_has_to_read_all(tmp_path):
+def test_a_closed_pipe_ends_the_command_quietly(tmp_path):
     StringsMmap.from_strings(tmp_path, ["a" * 1000] * 1000)
     command = [*PROGRAM, "head", "-n", "1000", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -110,19 +110,19 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path, argv):
 SLOW = """
 import sys, time
 from dataclasses import replace
-from mmap_ninja.cli import _kinds, main
+from mmap_ninja.cli import _files, main
 
 def read(file):
     print("reading", flush=True)
     time.sleep(0.3)
     return ""
 
-_kinds.KINDS["texts"] = replace(_kinds.KINDS["texts"], read=read)
+_files.KINDS["texts"] = replace(_files.KINDS["texts"], read=read)
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_ctrl_c_leaves_nothing(tmp_path):
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
     for number in range(100):
         write("", tmp_path / "files" / f"{number}.txt")
     command = [sys.executable, "-c", SLOW, "convert", tmp_path / "files", tmp_path / "out"]
@@ -135,7 +135,7 @@ def test_ctrl_c_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_terminals_that_know_few_characters_get_what_they_know(tmp_path, encoding):
+def test_output_is_escaped_for_encodings_with_few_characters(tmp_path, encoding):
     StringsMmap.from_strings(tmp_path / "é日", ["日本", "a" * 50])
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     for command in "info", "head":
@@ -151,7 +151,7 @@ def test_terminals_that_know_few_characters_get_what_they_know(tmp_path, encodin
     assert b"(1-2,), 2 samples" in done.stdout
 
 
-def test_ctrl_c_while_the_commands_are_loaded_ends_quietly(tmp_path):
+def test_ctrl_c_during_imports_ends_the_command_quietly(tmp_path):
     code = """if True:
         import sys
         from mmap_ninja.cli import main
@@ -176,7 +176,7 @@ def test_ctrl_c_while_the_commands_are_loaded_ends_quietly(tmp_path):
         (">&- 2>&-", ("info",), 0),
     ],
 )
-def test_closed_streams_are_no_traceback(tmp_path, closed, argv, status):
+def test_closed_streams_cause_no_traceback(tmp_path, closed, argv, status):
     StringsMmap.from_strings(tmp_path, ["a"])
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh"]
     done = subprocess.run([*shell, *PROGRAM, *argv, tmp_path], check=False, capture_output=True)
@@ -184,7 +184,7 @@ def test_closed_streams_are_no_traceback(tmp_path, closed, argv, status):
     assert done.stdout == b"" or "2" not in closed
 
 
-# Whatever the files hold
+# Damaged files
 
 
 MAKERS = {
@@ -199,7 +199,7 @@ MAKERS = {
 @pytest.mark.parametrize("kind", MAKERS)
 @settings(max_examples=20)
 @given(data=st.data())
-def test_damaged_files_are_an_answer_and_no_traceback(fresh, kind, data):
+def test_damaged_files_cause_no_traceback(fresh, kind, data):
     path = fresh()
     MAKERS[kind](path)
     file = data.draw(st.sampled_from(sorted(path.rglob("*.ninja"))))

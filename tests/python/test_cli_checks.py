@@ -12,7 +12,7 @@ from shell import write
 # verify, repair and checksums
 
 
-def test_a_sound_data_set_is_said_to_be(run, path):
+def test_verify_and_repair_report_a_sound_dataset(run, path):
     StringsMmap.from_strings(path, ["one", "two"])
     status, out, err = run("verify", path)
     assert (status, err) == (0, "")
@@ -24,7 +24,7 @@ def test_a_sound_data_set_is_said_to_be(run, path):
     assert run("repair", "--apply", path) == (0, "nothing to repair\n", "")
 
 
-def test_damage_is_found_and_repaired_only_if_asked_to(run, path):
+def test_damage_is_repaired_only_with_apply(run, path):
     StringsMmap.from_strings(path, ["one", "two"])
     os.truncate(path / "data.ninja", 4)
     torn = tree(path)
@@ -41,7 +41,7 @@ def test_damage_is_found_and_repaired_only_if_asked_to(run, path):
     assert run("verify", path)[0] == 0
 
 
-def test_damage_that_stays_is_status_1(run, path):
+def test_damage_that_remains_is_status_1(run, path):
     StringsMmap.from_strings(path, ["one", "two"])
     (path / "data.ninja").write_bytes(b"one\xff\xff\xff")
     assert "UTF-8" in run("verify", path)[1]
@@ -50,7 +50,7 @@ def test_damage_that_stays_is_status_1(run, path):
     assert run("repair", "--apply", path)[0] == 1
 
 
-def test_checksums_let_any_changed_bit_be_found(run, path):
+def test_checksums_detect_a_changed_bit(run, path):
     RaggedMmap.from_lists(path, [np.zeros(100, np.uint8)])
     assert run("checksum", path) == (0, "", "")
     assert run("verify", path)[0] == 0
@@ -61,7 +61,7 @@ def test_checksums_let_any_changed_bit_be_found(run, path):
 
 
 @pytest.mark.parametrize("command", ["verify", "repair"])
-def test_file_names_cannot_speak_for_the_program(run, path, command):
+def test_file_names_cannot_forge_output(run, path, command):
     StringsMmap.from_strings(path, ["one", "two"])
     os.truncate(path / "data.ninja", 4)
     (path / "x\nsound: \x1b[2J").touch()
@@ -69,7 +69,7 @@ def test_file_names_cannot_speak_for_the_program(run, path, command):
     assert not re.search("^sound|\x1b", out, re.MULTILINE)
 
 
-def test_checksums_need_a_sound_data_set(fails, path):
+def test_checksum_refuses_a_damaged_dataset(fails, path):
     StringsMmap.from_strings(path, ["one", "two"])
     os.truncate(path / "data.ninja", 4)
     assert "data.ninja" in fails("checksum", path)
@@ -78,7 +78,7 @@ def test_checksums_need_a_sound_data_set(fails, path):
 # concat
 
 
-def test_concat_joins(run, fails, tmp_path):
+def test_concat_joins_datasets(run, fails, tmp_path):
     for name, samples in ("a", [[1], [2, 3]]), ("b", [[4]]):
         RaggedMmap.from_lists(tmp_path / name, samples)
     out = tmp_path / "out"
@@ -89,14 +89,14 @@ def test_concat_joins(run, fails, tmp_path):
 
 
 def names_of(path, *names, samples=None):
-    """A map with the names of its samples."""
+    """Write a dataset and the names of its samples."""
     RaggedMmap.from_lists(path, samples or [[1]] * len(names))
     if names:
         StringsMmap.from_strings(path / "names", names)
     return path
 
 
-def test_concat_joins_the_names_of_files(run, tmp_path):
+def test_concat_joins_file_names(run, tmp_path):
     out, parts = tmp_path / "out", [names_of(tmp_path / "a", "1", "2"), names_of(tmp_path / "b", "3")]
     assert run("concat", out, *parts)[::2] == (0, "")
     assert StringsMmap(out / "names")[:] == ["1", "2", "3"]
@@ -104,7 +104,7 @@ def test_concat_joins_the_names_of_files(run, tmp_path):
     assert StringsMmap(out / "names")[:] == ["3", "1", "2", "3"]
 
 
-def test_concat_says_where_names_cannot_be_joined(run, tmp_path):
+def test_concat_warns_if_it_cannot_join_file_names(run, tmp_path):
     out, named = tmp_path / "out", names_of(tmp_path / "named", "1", "2")
     names_of(out, "old")
     for other in (
@@ -114,13 +114,13 @@ def test_concat_says_where_names_cannot_be_joined(run, tmp_path):
         status, _, err = run("concat", "--overwrite", out, named, other)
         assert (status, err) == (
             0,
-            f"mmap-ninja: names are not joined: {other} has none for every sample\n",
+            f"mmap-ninja: file names not joined: not every sample of {other} has one\n",
         )
         assert not (out / "names").exists()
         names_of(out, "old")
 
 
-def test_concat_of_maps_without_names_says_nothing_of_them(run, tmp_path):
+def test_concat_of_datasets_without_file_names_does_not_warn(run, tmp_path):
     bare, out = names_of(tmp_path / "bare", samples=[[1], [2]]), names_of(tmp_path / "out", "old")
     assert run("concat", "--overwrite", out, bare)[::2] == (0, "")
     assert not (out / "names").exists()
@@ -128,7 +128,7 @@ def test_concat_of_maps_without_names_says_nothing_of_them(run, tmp_path):
     assert run("concat", "--overwrite", out, bare)[::2] == (0, "")
 
 
-def test_concat_refuses_what_does_not_fit(fails, tmp_path):
+def test_concat_refuses_other_kinds_and_dtypes(fails, tmp_path):
     RaggedMmap.from_lists(tmp_path / "ints", [[1]])
     RaggedMmap.from_lists(tmp_path / "floats", [[1.0]])
     StringsMmap.from_strings(tmp_path / "texts", ["a"])

@@ -42,7 +42,7 @@ def test_convert_stores_images_in_natural_order(run, folder, out, jobs):
         ["1", "2", "02", "10", "a", "B", "b", "a1", "a2b", "a10", "a/1", "a/10", "b/2", "é", "9" * 200]
     )
 )
-def test_natural_order_does_not_depend_on_the_order_before(names):
+def test_natural_order_does_not_depend_on_the_input_order(names):
     from pathlib import Path
 
     def key(name):
@@ -59,7 +59,7 @@ def test_natural_order_does_not_depend_on_the_order_before(names):
     ("mode", "stored"),
     [("1", "L"), ("L", "L"), ("LA", "RGBA"), ("P", "RGB"), ("RGB", "RGB"), ("RGBA", "RGBA"), ("CMYK", "RGB")],
 )
-def test_convert_understands_every_mode(run, folder, out, mode, stored):
+def test_convert_reads_every_mode(run, folder, out, mode, stored):
     pixels = Image.fromarray(image(8, 6, 3)).convert(mode)
     folder.mkdir()
     pixels.save(folder / ("x.tif" if mode == "CMYK" else "x.png"))
@@ -74,9 +74,9 @@ def test_convert_keeps_the_transparency_of_palettes(run, folder, out):
     assert RaggedMmap(out)[0].shape == (8, 6, 4)
 
 
-def test_convert_turns_photographs_upright(run, folder, out):
+def test_convert_applies_the_exif_orientation(run, folder, out):
     exif = Image.Exif()
-    exif[0x0112] = 6  # To be turned clockwise by a quarter.
+    exif[0x0112] = 6  # Rotate by 90 degrees clockwise.
     save(image(8, 6, 3), folder / "x.png", exif=exif)
     assert run("convert", folder, out)[0] == 0
     assert np.array_equal(RaggedMmap(out)[0], np.rot90(image(8, 6, 3), -1))
@@ -90,7 +90,7 @@ def test_convert_takes_the_first_frame(run, folder, out):
     assert np.array_equal(RaggedMmap(out)[0], image(8, 6))
 
 
-def test_convert_stores_texts_as_they_are(run, folder, out):
+def test_convert_stores_texts_unchanged(run, folder, out):
     texts = {"1.txt": "one\r\ntwo\n", "2.md": "", "3.TXT": "\ufeffBOM 日本"}
     for name, text in texts.items():
         write("", folder / name)
@@ -100,16 +100,16 @@ def test_convert_stores_texts_as_they_are(run, folder, out):
     assert StringsMmap(out / "names")[:] == list(texts)
 
 
-def test_convert_leaves_out_what_is_hidden_or_has_another_extension(run, folder, out):
+def test_convert_skips_hidden_files_and_other_extensions(run, folder, out):
     save(image(4, 4), folder / "1.png")
     for name in "Thumbs.db", ".hidden.png", ".git/2.png", "notes":
         write("", folder / name)
     status, _, err = run("convert", folder, out)
-    assert (status, err) == (0, "mmap-ninja: 2 files left out, no images by extension\n")
+    assert (status, err) == (0, "mmap-ninja: converted only images, by extension; skipped 2 other files\n")
     assert len(RaggedMmap(out)) == 1
 
 
-def test_convert_chooses_by_kind_and_glob(run, fails, folder, out):
+def test_kind_and_glob_choose_files(run, fails, folder, out):
     save(image(4, 4), folder / "1.png")
     write("text", folder / "1.txt")
     write("code", folder / "1.py")
@@ -126,11 +126,11 @@ def test_convert_chooses_by_kind_and_glob(run, fails, folder, out):
     assert StringsMmap(out / "names")[:] == ["1.png", "2.gif"]
 
 
-def test_a_kind_alone_leaves_out_other_extensions(run, fails, folder, out):
+def test_kind_alone_skips_other_extensions(run, fails, folder, out):
     save(image(4, 4), folder / "1.png")
     write("text", folder / "readme.txt")
     status, _, err = run("convert", "--kind", "images", folder, out)
-    assert (status, err) == (0, "mmap-ninja: 1 file left out, no images by extension\n")
+    assert (status, err) == (0, "mmap-ninja: converted only images, by extension; skipped 1 other file\n")
     assert StringsMmap(out / "names")[:] == ["1.png"]
     assert "readme.txt" in fails("convert", "--kind", "images", "--glob", "*.txt", "--overwrite", folder, out)
 
@@ -146,7 +146,7 @@ def test_a_kind_alone_leaves_out_other_extensions(run, fails, folder, out):
         ("deep", "do not fit uint8"),
     ],
 )
-def test_an_image_that_is_none_is_named_and_nothing_made(fails, folder, out, jobs, content, reason):
+def test_an_unreadable_image_is_named_and_nothing_is_created(fails, folder, out, jobs, content, reason):
     for number in range(40):
         save(image(4, 4), folder / f"{number}.png")
     bad = folder / "31.png"
@@ -163,20 +163,20 @@ def test_an_image_that_is_none_is_named_and_nothing_made(fails, folder, out, job
     else:
         bad.write_bytes(content)
     error = fails("convert", "-j", jobs, folder, out)
-    assert "31.png: this image cannot be read (" in error
+    assert "31.png: cannot read this image (" in error
     assert reason in error
     assert error.count("31.png") == 1
     assert os.listdir(folder.parent) == ["folder"]
 
 
-def test_a_text_that_is_no_utf8_is_named(fails, folder, out):
+def test_a_text_that_is_not_utf8_is_named(fails, folder, out):
     write("good", folder / "1.txt")
     (folder / "2.txt").write_bytes(b"caf\xe9")
-    assert "2.txt: this is no UTF-8 (unexpected end of data at byte 3)" in fails("convert", folder, out)
+    assert "2.txt: not valid UTF-8 (unexpected end of data at byte 3)" in fails("convert", folder, out)
     assert os.listdir(folder.parent) == ["folder"]
 
 
-def test_convert_replaces_only_if_asked_to(run, fails, folder, out):
+def test_convert_replaces_a_dataset_only_with_overwrite(run, fails, folder, out):
     write("new", folder / "1.txt")
     RaggedMmap.from_lists(out, [[1]])
     assert "A data set is there already" in fails("convert", folder, out)
@@ -189,18 +189,18 @@ def test_convert_replaces_only_if_asked_to(run, fails, folder, out):
     assert StringsMmap(out / "names")[:] == ["1.txt"]
 
 
-def test_convert_into_the_folder_does_not_read_what_it_writes(run, folder):
+def test_convert_into_a_subfolder_does_not_read_its_output(run, folder):
     write("text", folder / "1.txt")
     for _ in range(2):
         assert run("convert", "--kind", "texts", "--overwrite", folder, folder / "map")[0] == 0
         assert StringsMmap(folder / "map" / "names")[:] == ["1.txt"]
 
 
-def test_convert_does_not_write_among_the_files(fails, folder):
+def test_convert_refuses_the_source_folder_as_its_output(fails, folder):
     write("text", folder / "1.txt")
     (folder.parent / "link").symlink_to(folder)
     for out in folder, folder.parent / "link":
-        assert "give the data set one of its own" in fails("convert", "--overwrite", folder, out)
+        assert "choose another one for the dataset" in fails("convert", "--overwrite", folder, out)
     assert os.listdir(folder) == ["1.txt"]
 
 
@@ -214,32 +214,32 @@ def test_convert_needs_files(fails, folder, out):
     assert "x.txt: No such file or directory" in fails("convert", folder, out)
 
 
-def test_convert_does_not_wait_for_what_is_no_file(fails, folder, out):
+def test_convert_does_not_wait_for_a_fifo(fails, folder, out):
     folder.mkdir()
     os.mkfifo(folder / "1.txt")
-    assert "1.txt: this is no regular file" in fails("convert", folder, out)
+    assert "1.txt: not a regular file" in fails("convert", folder, out)
 
 
-def test_convert_does_not_write_where_it_may_not(fails, folder):
+def test_convert_reports_a_directory_that_cannot_be_created(fails, folder):
     write("text", folder / "1.txt")
     assert "/proc" in fails("convert", folder, "/proc/map")
     write("", folder.parent / "file")
     assert "Not a directory" in fails("convert", folder, folder.parent / "file" / "map")
 
 
-def test_a_name_that_is_no_text_is_refused(fails, folder, out):
+def test_a_file_name_that_is_not_utf8_is_refused(fails, folder, out):
     folder.mkdir()
     (folder / os.fsdecode(b"\xff.txt")).write_text("text")
-    assert "rename it" in fails("convert", folder, out)
+    assert "rename the file" in fails("convert", folder, out)
 
 
-def test_images_need_pillow_and_say_so(fails, folder, out, monkeypatch):
+def test_images_without_pillow_are_an_error_that_names_it(fails, folder, out, monkeypatch):
     save(image(4, 4), folder / "1.png")
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert 'pip install "mmap_ninja[images]>=1"' in fails("convert", folder, out)
 
 
-def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):
+def test_a_progress_bar_is_shown_on_a_terminal_only(run, folder, out):
     write("text", folder / "1.txt")
     assert run("convert", folder, out)[2] == ""
     status, seen = at_terminal("convert", "--overwrite", folder, out, columns=60)
@@ -249,7 +249,7 @@ def test_a_bar_is_shown_at_a_terminal_only(run, folder, out):
     assert "\x1b[3" not in seen
 
 
-def test_an_interrupted_conversion_is_forgotten(run, folder, out):
+def test_convert_discards_an_interrupted_build(run, folder, out):
     write("text", folder / "1.txt")
     with pytest.raises(KeyboardInterrupt):
         StringsMmap.from_generator(out, interrupted(), 1)

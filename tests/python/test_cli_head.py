@@ -13,7 +13,7 @@ from PIL import Image
 from shell import at_terminal, image
 
 
-def test_head_shows_texts_in_a_line_each(run, path):
+def test_head_shows_each_text_on_one_line(run, path):
     StringsMmap.from_strings(
         path, ["one\ntwo\t3", "\x1b[31mred\x07", "\u202egnp.exe", "日本語 ünï 🎉", "", "last"]
     )
@@ -42,7 +42,7 @@ def test_head_shows_every_dtype(run, path, dtype):
     assert (status, err, out.count("\n")) == (0, "", 2)
 
 
-def test_head_shows_ten_or_as_many_as_asked_for(run, path):
+def test_head_shows_ten_samples_or_n(run, path):
     StringsMmap.from_strings(path, [f"text {number}" for number in range(12)])
     assert run("head", path)[1].splitlines()[-1] == "9  text 9"
     assert run("head", "-n", 11, path)[1].splitlines()[-2:] == [" 9  text 9", "10  text 10"]
@@ -50,7 +50,7 @@ def test_head_shows_ten_or_as_many_as_asked_for(run, path):
     assert run("head", "-n", 0, path) == (0, "", "")
 
 
-def test_head_cuts_lines_to_the_terminal_and_nowhere_else(run, path):
+def test_head_cuts_lines_on_a_terminal_only(run, path):
     accented = "e\u0301"
     texts = ["a" * 500, "日" * 500, accented * 500, "a" * 27, "日" * 13 + "a"]
     StringsMmap.from_strings(path, texts)
@@ -67,8 +67,8 @@ def test_head_cuts_lines_to_the_terminal_and_nowhere_else(run, path):
 
 
 @given(st.text(), st.integers(1, 20))
-def test_a_cut_line_fits_and_begins_like_the_whole(line, columns):
-    cut = _terminal.cut(line, columns)
+def test_a_truncated_line_fits_and_is_a_prefix(line, columns):
+    cut = _terminal.truncate(line, columns)
     assert cut == line or (cut.endswith("…") and line.startswith(cut[:-1]))
     assert sum(map(_terminal._columns_of, cut)) <= columns
 
@@ -82,12 +82,12 @@ def test_head_writes_thumbnails(run, tmp_path):
     assert (status, out, err) == (0, f"{sheet}: 3 images of 4 samples\n", "")
     pixels = np.asarray(Image.open(sheet))
     assert pixels.shape == (2 * 132 + 4, 2 * 132 + 4, 3)
-    # The first one stands in the middle of the first cell.
+    # The first image is centered in the first cell.
     assert np.array_equal(pixels[4 + 44 : 4 + 84, 4 + 49 : 4 + 79], image(40, 30, 3))
     assert sorted(os.listdir(tmp_path)) == ["r", "sheet.PNG"]
 
 
-def test_head_writes_no_thumbnails_of_what_is_no_image(fails, tmp_path):
+def test_head_refuses_thumbnails_without_images(fails, tmp_path):
     RaggedMmap.from_lists(tmp_path / "r", [np.zeros((4, 4)), np.zeros((4, 4, 2))])
     StringsMmap.from_strings(tmp_path / "s", ["a"])
     for kind in "r", "s":
@@ -99,7 +99,7 @@ def test_head_writes_no_thumbnails_of_what_is_no_image(fails, tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
-def test_thumbnails_that_cannot_be_written_leave_what_was_there(fails, tmp_path):
+def test_a_failed_write_of_thumbnails_leaves_no_file(fails, tmp_path):
     RaggedMmap.from_lists(tmp_path / "r", [image(4, 4)])
     (tmp_path / "folder.png").mkdir()
     assert "x.png: No such file" in fails("head", "--images", tmp_path / "no" / "x.png", tmp_path / "r")
@@ -107,7 +107,7 @@ def test_thumbnails_that_cannot_be_written_leave_what_was_there(fails, tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["folder.png", "r"]
 
 
-def test_times_that_have_no_text_are_named_by_their_file(fails, path):
+def test_times_that_cannot_be_formatted_are_an_error_that_names_the_dataset(fails, path):
     np_ninja.from_ndarray(path, np.arange(3))
     (path / "dtype.ninja").write_text("datetime64")
     assert fails("head", path).startswith(f"mmap-ninja: {path}: sample 0: ")

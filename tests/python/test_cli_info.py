@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
-from mmap_ninja.cli import _lengths, _terminal
+from mmap_ninja.cli import _stats, _terminal
 from mmap_ninja.cli import info as cli_info
 from shell import at_terminal, image
 
@@ -53,7 +53,7 @@ def test_info_of_ragged_data(run, tmp_path):
 
 
 @pytest.mark.parametrize("others", [[], [np.ones((2, 2))]])
-def test_info_tells_scalars_from_empty_samples(run, path, others):
+def test_info_distinguishes_scalars_from_empty_samples(run, path, others):
     RaggedMmap.from_lists(path, [np.float64(3), np.zeros(0), np.zeros(2), *others])
     shapes = info(run, path)["shapes"]
     assert [(shape["ndim"], shape["samples"]) for shape in shapes[:2]] == [(0, 1), (1, 2)]
@@ -89,7 +89,7 @@ def test_info_of_dense_data(run, path, array, samples):
 
 
 @pytest.mark.parametrize("make", [RaggedMmap.from_lists, StringsMmap.from_strings])
-def test_data_without_samples_is_no_error(run, path, make):
+def test_info_and_head_accept_datasets_without_samples(run, path, make):
     make(path, ["a"] if make == StringsMmap.from_strings else [[1]])
     empty(path)
     assert info(run, path)["samples"] == 0
@@ -98,7 +98,7 @@ def test_data_without_samples_is_no_error(run, path, make):
 
 
 def empty(path):
-    """Takes away all samples."""
+    """Remove all samples."""
     for shape in path.rglob("shape.ninja"):
         shape.write_bytes(bytes(8) + shape.read_bytes()[8:])
         (shape.parent / "data.ninja").write_bytes(b"\0")
@@ -115,13 +115,13 @@ def test_info_fits_the_terminal(tmp_path, columns):
 
 
 @pytest.mark.parametrize("claim", [-5, -(2**63), 2**63 - 1])
-def test_info_of_shapes_that_cannot_be_true(fails, path, claim):
+def test_info_refuses_impossible_shapes(fails, path, claim):
     RaggedMmap.from_lists(path, [[1], [2], [3]])
     np.array([claim, 1, 1]).tofile(path / "shapes" / "data.ninja")
     assert "sample 0" in fails("info", path)
 
 
-def test_info_counts_the_elements_that_are_there(run, path):
+def test_info_counts_stored_elements(run, path):
     RaggedMmap.from_lists(path, [[1], [2], [3]])
     np.array([2**63 - 1, -5, 1]).tofile(path / "flattened_shapes" / "data.ninja")
     assert info(run, path)["lengths"]["max"] == 1
@@ -129,7 +129,7 @@ def test_info_counts_the_elements_that_are_there(run, path):
 
 @given(st.lists(st.one_of(st.integers(0, 60), st.integers(0, 2**62)), min_size=1))
 def test_a_histogram_counts_every_length_once(lengths):
-    parts = _lengths.histogram(np.array(lengths))
+    parts = _stats.histogram(np.array(lengths))
     assert len(parts) <= 64
     assert [part["from"] for part in parts[1:]] == [part["to"] + 1 for part in parts[:-1]]
     for part in parts:
@@ -138,8 +138,8 @@ def test_a_histogram_counts_every_length_once(lengths):
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20), st.integers(1, 120))
-def test_bars_are_as_long_as_their_numbers_say(numbers, columns):
-    lines = list(_terminal.bars([str(place) for place in range(len(numbers))], numbers, columns))
+def test_bars_are_as_long_as_their_values(numbers, columns):
+    lines = list(_terminal.bar_chart([str(place) for place in range(len(numbers))], numbers, columns))
     assert len(set(map(len, lines))) == 1
     lengths = [len(re.findall("[▏▎▍▌▋▊▉█]", line)) for line in lines]
     for number, length in zip(numbers, lengths, strict=True):
@@ -148,7 +148,7 @@ def test_bars_are_as_long_as_their_numbers_say(numbers, columns):
 
 
 def claim(path, rows):
-    """Lets the files say that there are so many samples of nothing, which take no space."""
+    """Make the files claim `rows` empty samples, as sparse files that take no space."""
     for shape in [path / "shape.ninja", *path.glob("*/shape.ninja")]:
         if shape.parent != path:
             shape.write_bytes(rows.to_bytes(8, "little") + shape.read_bytes()[8:])
@@ -156,9 +156,9 @@ def claim(path, rows):
 
 
 @pytest.mark.parametrize("make", [RaggedMmap.from_lists, StringsMmap.from_strings])
-def test_info_looks_at_a_part_of_very_many_samples(run, path, make, monkeypatch):
-    monkeypatch.setattr(cli_info, "_MANY", 100)
-    monkeypatch.setattr(cli_info, "_PART", 100)
+def test_info_examines_a_subset_of_very_many_samples(run, path, make, monkeypatch):
+    monkeypatch.setattr(cli_info, "_MAX_EXAMINED", 100)
+    monkeypatch.setattr(cli_info, "_SUBSET", 100)
     make(
         path,
         [["one", "two"][n % 2] if make == StringsMmap.from_strings else [n] * (n % 2) for n in range(1001)],
@@ -173,7 +173,7 @@ def test_info_looks_at_a_part_of_very_many_samples(run, path, make, monkeypatch)
 
 
 def pages_in_memory(path):
-    """How many pages of a file the kernel holds."""
+    """The number of pages of a file in the page cache."""
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
         address = ctypes.c_char.from_buffer(mapping)
         pages = np.zeros(-(-len(mapping) // mmap.PAGESIZE), np.uint8)
@@ -190,10 +190,10 @@ def test_info_of_a_sparse_giant_reads_few_pages(run, tmp_path, large_files):
     try:
         claim(tmp_path, 1 << 33)
     except OSError:
-        # 64 GiB without a byte in them: ext4, xfs, btrfs and tmpfs have such files, others may not.
-        pytest.skip("the file system has no files of that size")
+        # Sparse files of 64 GiB: ext4, xfs, btrfs and tmpfs support them, others may not.
+        pytest.skip("the file system does not support files of that size")
     shown = info(run, tmp_path)
     assert (shown["samples"], shown["examined"]) == (1 << 33, 1024)
     for data in tmp_path.glob("*/data.ninja"):
-        # Reading ahead would bring 32 times as many or more; at opening, the last values are read with those around them.
+        # Read-ahead would load at least 32 times as many pages. Opening reads the last values and their neighbours.
         assert pages_in_memory(data) < 16 * 1024

@@ -16,10 +16,10 @@ from mmap_ninja import numpy as np_ninja
 
 MODULES = [
     "",
-    "._show",
+    "._display.format",
     "._verify",
     ".base",
-    ".cli._lengths",
+    ".cli._stats",
     ".generic",
     ".numpy",
     ".parallel",

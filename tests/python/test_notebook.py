@@ -1,4 +1,4 @@
-"""What a map says of itself, in a line and in a notebook."""
+"""The representation of a map, as a line of text and in a notebook."""
 
 import io
 import re
@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap, _html, _image, _show
+from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja._display.format import escape, human_size
+from mmap_ninja._display.html import _figure
+from mmap_ninja._display.image import thumbnail
 from PIL import Image
 
 VOID = {"br", "img"}
@@ -19,7 +22,7 @@ MARKUP = "<script>alert('1')</script> & \"x\" '>"
 
 
 class Page(HTMLParser):
-    """Tags, which must be closed in order, and the text between them."""
+    """Parses HTML, whose tags must be closed in order, into tags, images and text."""
 
     def __init__(self, html):
         super().__init__()
@@ -57,7 +60,7 @@ def noise(*shape, dtype="uint8"):
     return np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
 
 
-def test_a_representation_is_one_line_that_says_what_it_is(path):
+def test_repr_is_one_line_that_describes_the_map(path):
     ragged = RaggedMmap.from_lists(path, [np.zeros(100, "int32")] * 1000)
     assert repr(ragged) == f"RaggedMmap('{path}', 1000 samples, int32, 400.0 kB, mode='r+')"
     texts = StringsMmap.from_strings(path, ["é"])
@@ -69,7 +72,7 @@ def test_a_representation_is_one_line_that_says_what_it_is(path):
     assert repr(RaggedMmap("no\nwhere")) == "RaggedMmap('no\\nwhere', 0 samples, 0 B, mode='r')"
 
 
-def test_the_size_follows_appends_and_ends_with_close(path):
+def test_nbytes_follows_appends_and_is_0_after_close(path):
     ragged = RaggedMmap.from_lists(path, [np.zeros(3)])
     ragged.append(np.zeros((2, 2)))
     assert ragged.nbytes == 7 * 8 == RaggedMmap(path).nbytes
@@ -97,10 +100,10 @@ def test_large_images_are_shown_small_and_keep_their_proportions(path):
     assert np.array_equal(shown[12::24, 12::24], image[250::500, 250::500])
 
 
-def test_huge_images_are_read_at_some_places():
+def test_huge_images_are_subsampled():
     image = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10_000, 1_000_000, 3))  # 30 GB
-    assert _image.thumbnail(image, 96).shape == (1, 96, 3)
-    assert decode(re.search("src='([^']+)'", _html._figure(0, image))[1]).shape == (1, 96, 3)
+    assert thumbnail(image, 96).shape == (1, 96, 3)
+    assert decode(re.search("src='([^']+)'", _figure(0, image))[1]).shape == (1, 96, 3)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +132,11 @@ def test_images_of_other_dtypes_are_shown(path, array, shown):
         np.ones((2, 2, 2), np.uint8),
     ],
 )
-def test_what_is_no_image_is_shown_as_numbers(path, array):
+def test_other_arrays_are_shown_as_numbers(path, array):
     assert show(RaggedMmap.from_lists(path, [array])).images == []
 
 
-def test_what_a_wrapper_makes_of_samples_does_not_matter(path):
+def test_the_wrapper_is_not_applied(path):
     def fail(sample):
         raise AssertionError
 
@@ -141,7 +144,7 @@ def test_what_a_wrapper_makes_of_samples_does_not_matter(path):
     assert len(show(RaggedMmap(path, wrapper_fn=fail)).images) == 2
 
 
-def test_arrays_are_shown_by_shape_and_first_values(path):
+def test_arrays_are_shown_by_shape_and_first_elements(path):
     page = show(
         RaggedMmap.from_lists(path, [np.arange(6.0).reshape(2, 3), np.arange(100.0), np.float64(0.25)])
     )
@@ -189,7 +192,7 @@ def test_nothing_in_names_becomes_markup(tmp_path, name):
     assert "i" not in show(RaggedMmap.from_lists(tmp_path / "named", named)).tags
 
 
-def test_long_texts_are_cut_and_the_longest_not_read(path):
+def test_long_texts_are_truncated_and_the_longest_not_read(path):
     texts = StringsMmap.from_strings(path, ["é" * 1000, "a" * (65 << 20), "b" * 200], zstd_level=1)
     page = show(texts)
     assert "é" * 200 + "…" in page.text
@@ -198,7 +201,7 @@ def test_long_texts_are_cut_and_the_longest_not_read(path):
     assert len(texts._repr_html_()) < 5000
 
 
-def test_damaged_samples_are_said_to_be_and_others_shown(path):
+def test_damaged_samples_are_reported_and_others_shown(path):
     RaggedMmap.from_lists(path, [noise(4, 4), noise(5, 5), noise(6, 6)])
     shapes = path / "shapes" / "data.ninja"
     shapes.write_bytes(np.array([4, 4, -5, 2**62, 6, 6]).tobytes())
@@ -213,45 +216,43 @@ def test_damaged_samples_are_said_to_be_and_others_shown(path):
     assert "two" in page.text
 
 
-def test_elements_of_kilobytes_are_not_shown(path):
+def test_large_elements_are_not_shown(path):
     page = show(RaggedMmap.from_lists(path, [np.zeros(2, "S100000")]))
     assert "(large elements)" in page.text
 
 
-def test_what_cannot_be_shown_leaves_it_to_the_text(path, monkeypatch):
+def test_an_error_falls_back_to_the_text(path, monkeypatch):
     ragged = RaggedMmap.from_lists(path, [[1]])
-    monkeypatch.setattr("mmap_ninja._html.html", lambda memmap: 1 / 0)
+    monkeypatch.setattr("mmap_ninja._display.html.render", lambda memmap: 1 / 0)
     assert ragged._repr_html_() is None
 
 
-def test_an_import_does_not_load_what_only_people_need():
-    code = "import mmap_ninja, sys; print([m for m in sys.modules if 'mmap_ninja._html' in m or 'mmap_ninja.cli' in m])"
-    command = [
-        sys.executable,
-        "-c",
-        code + "; print('mmap_ninja._image' in sys.modules, 'argparse' in sys.modules)",
-    ]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert shown.startswith("[]\nFalse")
+def test_the_package_does_not_import_display_or_command_line():
+    code = (
+        "import mmap_ninja, sys;"
+        "print([m for m in sys.modules if m.startswith(('mmap_ninja._display', 'mmap_ninja.cli', 'argparse'))])"
+    )
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 @given(st.integers(0, 2**63))
 def test_sizes_have_four_digits_at_most(n_bytes):
-    shown = re.fullmatch(r"(\d{1,3}(?:\.\d)?) ([kMGTPE]?B)", _show.size(n_bytes))
+    shown = re.fullmatch(r"(\d{1,3}(?:\.\d)?) ([kMGTPE]?B)", human_size(n_bytes))
     scale = 1000 ** ["B", "kB", "MB", "GB", "TB", "PB", "EB"].index(shown[2])
     assert float(shown[1]) * scale == pytest.approx(n_bytes, rel=0.051)
 
 
 @given(st.text())
-def test_cleaned_texts_can_be_printed(text):
-    assert _show.clean(text).isprintable()
-    assert not text.isprintable() or _show.clean(text) == text
+def test_escaped_texts_can_be_printed(text):
+    assert escape(text).isprintable()
+    assert not text.isprintable() or escape(text) == text
 
 
 @given(st.integers(1, 600), st.integers(1, 600), st.sampled_from([0, 1, 3, 4]), st.integers(1, 40))
 def test_thumbnails_fit_and_stay_within_the_range_of_the_image(height, width, channels, side):
     image = noise(height, width, channels) if channels else noise(height, width)
-    small = _image.thumbnail(image // 2 + 60, side)
+    small = thumbnail(image // 2 + 60, side)
     assert max(small.shape[:2]) <= side
     assert max(small.shape[:2]) == min(side, max(height, width))
     assert small.shape[2] == max(1, channels)

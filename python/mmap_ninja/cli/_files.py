@@ -1,45 +1,35 @@
-"""Files that are written whole, and folders in an order that people expect."""
+"""Source files of `convert`: finding them in natural order, and reading images and texts."""
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
+import numpy as np
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file in its place when it is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+from mmap_ninja import RaggedMmap, StringsMmap, _core
 
 
-def below(folder: Path, patterns: Iterable[str], without: Path) -> list[Path]:
-    """The files in a folder and its folders whose names match one of the patterns, in natural order: `2.png` before `10.png`.
+def find_files(folder: Path, patterns: Sequence[str], exclude: Path) -> list[Path]:
+    """Find files in a folder and its subfolders, in natural order: `2.png` before `10.png`.
 
-    Hidden ones are left out, and links to folders are not followed.
+    Hidden files and folders are skipped, and links to folders are not followed.
 
     Args:
-        without: a directory that is left out.
+        patterns: globs, of which a file's name must match one.
+        exclude: a directory to skip.
     """
-    found = (
-        path for path in _walk(folder, without) if any(fnmatch(path.name, pattern) for pattern in patterns)
-    )
-    return sorted(found, key=lambda path: (natural_key(path.relative_to(folder)), str(path)))
-
-
-def _walk(folder: Path, without: Path) -> Iterator[Path]:
-    left_out = os.path.realpath(without)
-    for parent, folders, files in os.walk(folder, onerror=_raise):
-        here = [name for name in folders if not name.startswith(".")]
-        folders[:] = [name for name in here if os.path.realpath(os.path.join(parent, name)) != left_out]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
+    files, excluded = [], os.path.realpath(exclude)
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        visible = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in visible if os.path.realpath(os.path.join(parent, name)) != excluded]
+        matching = (name for name in names if any(fnmatch(name, pattern) for pattern in patterns))
+        files += [Path(parent, name) for name in matching if not name.startswith(".")]
+    return sorted(files, key=lambda file: (natural_key(file.relative_to(folder)), str(file)))
 
 
 def _raise(error: OSError) -> None:
@@ -47,8 +37,81 @@ def _raise(error: OSError) -> None:
 
 
 def natural_key(path: Path) -> tuple[Any, ...]:
-    """Compares names part by part: digits as numbers, letters whatever their case."""
+    """The sort key that compares digits as numbers and ignores the case of letters."""
     return tuple(
-        tuple(int(part) if place % 2 else part.casefold() for place, part in enumerate(parts))
+        tuple(int(part) if index % 2 else part.casefold() for index, part in enumerate(parts))
         for parts in (re.split("([0-9]+)", name) for name in path.parts)
     )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How files of one kind become samples.
+
+    Attributes:
+        extensions: extensions of such files, in lower case.
+        read: reads a regular file as a sample.
+        stream: opens a directory to which samples are appended.
+    """
+
+    extensions: frozenset[str]
+    read: Callable[[Path], Any]
+    stream: Callable[[Path], _core.Stream]
+
+    def matches(self, file: Path) -> bool:
+        """Whether the file has an extension of this kind."""
+        return file.suffix.casefold() in self.extensions
+
+    def load(self, file: Path) -> Any:
+        """Read a file as a sample. Every error names the file."""
+        if not S_ISREG(file.stat().st_mode):  # Reading a FIFO would wait for a writer.
+            raise ValueError(f"{file}: not a regular file")
+        return self.read(file)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: not valid UTF-8 ({error.reason} at byte {error.start})") from error
+
+
+def _read_image(file: Path) -> np.ndarray:
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise ImportError('reading images requires Pillow: pip install "mmap_ninja[images]>=1"') from error
+    try:
+        with Image.open(file) as image:
+            return np.asarray(_to_8_bit(ImageOps.exif_transpose(image)))
+    except Exception as error:  # Pillow raises errors of many types for damaged files.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = str(error).removesuffix(f" {str(file)!r}")
+        raise ValueError(f"{file}: cannot read this image ({reason})") from error
+
+
+# Pillow's modes that become arrays as they are, and the target of each mode that is converted.
+_PLAIN_MODES = {"L", "RGB", "RGBA"}
+_CONVERSIONS = {"1": "L", "La": "RGBA", "LA": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB"}
+_CONVERSIONS |= dict.fromkeys(("CMYK", "HSV", "LAB", "YCbCr"), "RGB")
+
+
+def _to_8_bit(image: Any) -> Any:
+    """Convert a Pillow image to one of `_PLAIN_MODES`."""
+    if image.mode in _PLAIN_MODES:
+        return image
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode not in _CONVERSIONS:
+        raise ValueError(f"pixels of mode '{image.mode}' do not fit uint8")
+    return image.convert(_CONVERSIONS[image.mode])
+
+
+_IMAGE_EXTENSIONS = ".bmp .gif .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp"
+_TEXT_EXTENSIONS = ".md .rst .text .txt"
+
+KINDS = {
+    "images": Kind(frozenset(_IMAGE_EXTENSIONS.split()), _read_image, RaggedMmap._stream),
+    "texts": Kind(frozenset(_TEXT_EXTENSIONS.split()), _read_text, StringsMmap._stream),
+}

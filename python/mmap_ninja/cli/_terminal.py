@@ -1,4 +1,4 @@
-"""Lines that fit where they are shown."""
+"""Lines and bars that fit the terminal."""
 
 import shutil
 import sys
@@ -7,37 +7,37 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-# Characters in a column, of which some may combine with others: more are not looked at.
-MOST = 4
+# A bound on the characters that share a column, since some combine: the rest of a longer line is not examined.
+MAX_CHARACTERS_PER_COLUMN = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def width() -> int | None:
-    """Columns of the terminal; None where the output goes elsewhere."""
+    """The number of columns; None if the output does not go to a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def is_watched() -> bool:
-    """Whether somebody watches, whom a progress bar tells something."""
+def shows_progress() -> bool:
+    """Whether to show progress bars: only on a terminal."""
     return sys.stderr.isatty()
 
 
-def cut(line: str, columns: int | None) -> str:
-    """A line of at most so many columns of a terminal; a cut one ends in an ellipsis."""
+def truncate(line: str, columns: int | None) -> str:
+    """Shorten a line to at most `columns` columns, with an ellipsis at the end."""
     if columns is None:
         return line
-    ends = list(accumulate(map(_columns_of, line[: MOST * columns])))
+    ends = list(accumulate(map(_columns_of, line[: MAX_CHARACTERS_PER_COLUMN * columns])))
     if len(ends) == len(line) and (not ends or ends[-1] <= columns):
         return line
-    return line[: bisect_right(ends, columns - 1)] + or_else("…", "~")
+    return line[: bisect_right(ends, columns - 1)] + with_fallback("…", "~")
 
 
-def or_else(text: str, plain: str) -> str:
-    """`text`; `plain` where the output has not its characters."""
+def with_fallback(text: str, fallback: str) -> str:
+    """Return `text`, or `fallback` if the output cannot encode it."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        return plain
+        return fallback
     return text
 
 
@@ -47,19 +47,19 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def bars(labels: Sequence[str], numbers: Sequence[int], columns: int) -> Iterator[str]:
-    """A horizontal bar for every number, between its label and itself."""
-    left = max(map(len, labels))
-    right = max(len(f"{number:,}") for number in numbers)
-    room = max(1, columns - left - right - 4)
-    most = max(1, *numbers)
-    for label, number in zip(labels, numbers, strict=True):
-        bar = _bar(number / most, room)
-        yield f"{label:>{left}}  {bar:<{room}}  {number:>{right},}"
+def bar_chart(labels: Sequence[str], values: Sequence[int], columns: int) -> Iterator[str]:
+    """Draw each value as a horizontal bar between its label and its digits."""
+    label_width = max(map(len, labels))
+    value_width = max(len(f"{value:,}") for value in values)
+    bar_width = max(1, columns - label_width - value_width - 4)
+    largest = max(1, *values)
+    for label, value in zip(labels, values, strict=True):
+        bar = _bar(value / largest, bar_width)
+        yield f"{label:>{label_width}}  {bar:<{bar_width}}  {value:>{value_width},}"
 
 
-def _bar(share: float, room: int) -> str:
-    """A bar of eighths of columns; whatever is more than nothing is seen."""
-    eighths = round(share * room * 8) or (share > 0)
+def _bar(fraction: float, columns: int) -> str:
+    """Draw a bar in eighths of a column; at least one, unless the fraction is 0."""
+    eighths = round(fraction * columns * 8) or (fraction > 0)
     bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-    return or_else(bar, "#" * (-(-eighths // 8)))
+    return with_fallback(bar, "#" * (-(-eighths // 8)))

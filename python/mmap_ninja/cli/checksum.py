@@ -1,23 +1,23 @@
-"""Write checksums, by which `verify` finds any changed bit.
+"""Write checksums, with which `verify` detects any changed bit.
 
-They are in DIR/checksums.json. Samples that are appended later are not covered
-until they are written again.
+They are stored in DIR/checksums.json. Samples that are appended later are not
+covered until you run this command again.
 """
 
 import argparse
 
 from mmap_ninja import write_checksums
 from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._common import add_dir
 
 EXAMPLES = """\
   mmap-ninja checksum images
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dir", metavar="DIR", help="the data set")
+add_arguments = add_dir
 
 
 def run(arguments: argparse.Namespace) -> int:
-    write_checksums(arguments.dir, verbose=_terminal.is_watched())
+    write_checksums(arguments.dir, verbose=_terminal.shows_progress())
     return 0

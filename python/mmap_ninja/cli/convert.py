@@ -1,18 +1,19 @@
-"""Make a data set of a folder of images or of text files.
+"""Create a dataset from a folder of images or text files.
 
-Every file becomes a sample. Images become uint8 arrays of shape (height,
-width) where they are grey, else (height, width, 3), or (height, width, 4) with
-transparency, upright as their EXIF says; of animations, the first frame. This
-needs Pillow. Texts are read as UTF-8 and stored as they are.
+Each file becomes one sample. Images become uint8 arrays of shape (height,
+width) if they are grayscale, (height, width, 4) if they have transparency, and
+(height, width, 3) otherwise, and are rotated according to their EXIF
+orientation. Only the first frame of an animation is stored. Images require
+Pillow. Texts must be UTF-8 and are stored unchanged.
 
-Files are taken from FOLDER and the folders in it, in natural order: 2.png
-comes before 10.png, and a/2.png before b/1.png. Hidden files are left out, and
-links to folders are not followed. The extension tells what a file is, and
-files with others are left out; --kind with --glob takes all that match.
-DIR/names is a data set of texts that tells which file each sample was,
-relative to FOLDER.
+Files are taken from FOLDER and its subfolders in natural order: 2.png comes
+before 10.png, and a/2.png before b/1.png. Hidden files are skipped, and links
+to folders are not followed. Images and texts are recognized by their file
+extensions, and other files are skipped. With both --kind and --glob, every
+file that matches is converted, whatever its extension. DIR/names is a dataset
+of texts that holds the file name of each sample, relative to FOLDER.
 
-If a file cannot be read, nothing is made, and the error names the file.
+If a file cannot be read, no dataset is created, and the error names the file.
 """
 
 import argparse
@@ -26,33 +27,31 @@ from pathlib import Path
 from typing import Any
 
 from mmap_ninja import StringsMmap, _build
-from mmap_ninja._show import count
+from mmap_ninja._display.format import pluralize
 from mmap_ninja.cli import _terminal
-from mmap_ninja.cli._files import below
-from mmap_ninja.cli._kinds import KINDS, Kind
-from mmap_ninja.cli._made import NAMES, add_overwrite, say_made
-from mmap_ninja.cli._parser import positive
+from mmap_ninja.cli._common import NAMES, add_overwrite, positive, print_created
+from mmap_ninja.cli._files import KINDS, Kind, find_files
 
 EXAMPLES = """\
   mmap-ninja convert -j 8 photos images
   mmap-ninja convert --glob '*.jpg' mixed images
   mmap-ninja convert --kind texts --glob '*.py' project sources
 """
-_BATCH = 16
+_BATCH_SIZE = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the files are")
-    parser.add_argument("out", metavar="DIR", type=Path, help="the directory of the new data set")
-    parser.add_argument("--kind", choices=KINDS, help="what the files are, where there are several kinds")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder with the files")
+    parser.add_argument("out", metavar="DIR", type=Path, help="directory of the new dataset")
+    parser.add_argument("--kind", choices=KINDS, help="what to convert, if FOLDER has both")
     parser.add_argument(
         "--glob",
         action="append",
         metavar="PATTERN",
-        help="take files with such names, like '*.jpg'; may be given again for more",
+        help="convert only files with matching names, such as '*.jpg'; can be repeated",
     )
     parser.add_argument(
-        "-j", type=positive, default=1, metavar="N", help="read N files at the same time (default: 1)"
+        "-j", type=positive, default=1, metavar="N", help="number of files to read in parallel (default: 1)"
     )
     add_overwrite(parser, "DIR")
 
@@ -62,35 +61,36 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.overwrite:
         _build.refuse_existing(out)
     if os.path.realpath(folder) == os.path.realpath(out):
-        raise ValueError(f"{out}: the files are in this directory; give the data set one of its own")
-    found = below(folder, arguments.glob or ["*"], without=out)
+        raise ValueError(f"{out}: this directory holds the files; choose another one for the dataset")
+    found = find_files(folder, arguments.glob or ["*"], exclude=out)
     name = arguments.kind or _kind_of(found, folder)
-    is_chosen = arguments.kind and arguments.glob
-    files = found if is_chosen else [file for file in found if KINDS[name].is_likely(file)]
+    takes_all = arguments.kind and arguments.glob
+    files = found if takes_all else [file for file in found if KINDS[name].matches(file)]
     if not files:
         raise ValueError(f"{folder}: no files to convert")
-    _build_map(KINDS[name], files, arguments)
-    if left_out := len(found) - len(files):
-        print(f"mmap-ninja: {count(left_out, 'file')} left out, no {name} by extension", file=sys.stderr)
-    say_made(out)
+    _build_dataset(KINDS[name], files, arguments)
+    if skipped := len(found) - len(files):
+        others = pluralize(skipped, "other file")
+        print(f"mmap-ninja: converted only {name}, by extension; skipped {others}", file=sys.stderr)
+    print_created(out)
     return 0
 
 
 def _kind_of(files: Sequence[Path], folder: Path) -> str:
-    """The one kind that extensions tell of."""
-    kinds = [name for name, kind in KINDS.items() if any(map(kind.is_likely, files))]
+    """Infer the kind from the extensions; an error if there are several."""
+    kinds = [name for name, kind in KINDS.items() if any(map(kind.matches, files))]
     if len(kinds) > 1:
-        raise ValueError(f"{folder}: there are both {' and '.join(kinds)}; choose some with --glob")
+        raise ValueError(f"{folder}: there are both {' and '.join(kinds)}; choose with --kind or --glob")
     return kinds[0] if kinds else next(iter(KINDS))
 
 
-def _build_map(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace) -> None:
-    """Put the map in its place when it is whole, with the names of the files."""
+def _build_dataset(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace) -> None:
+    """Store samples and file names, and publish them when they are complete."""
     names = [_name(file, arguments.folder) for file in files]
     work = _build.construction(arguments.out, kind.stream, None, overwrite=arguments.overwrite, keep=False)
-    bar = _build.Counter(_terminal.is_watched(), len(files))
-    with bar, work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
-        built.extend(bar.over(samples, built.partial), _BATCH)
+    bar = _build.Counter(_terminal.shows_progress(), len(files))
+    with bar, work as built, closing(_load_all(kind.load, files, arguments.j)) as samples:
+        built.extend(bar.over(samples, built.partial), _BATCH_SIZE)
         bar.show_written(built.partial)
         StringsMmap.from_strings(built.partial / NAMES, names)
 
@@ -100,20 +100,20 @@ def _name(file: Path, folder: Path) -> str:
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{file}: the name of this file is no UTF-8; rename it") from error
+        raise ValueError(f"{file}: the file name is not valid UTF-8; rename the file") from error
     return name
 
 
-def _loaded(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Generator[Any, None, None]:
-    """The samples in order, while threads read those to come: Pillow decodes without the interpreter's lock."""
-    waiting: deque[Future[Any]] = deque()
+def _load_all(load: Callable[[Path], Any], files: Iterable[Path], jobs: int) -> Generator[Any, None, None]:
+    """Yield the samples in order while threads read ahead; Pillow decodes images without holding the GIL."""
+    pending: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for file in files:
-                waiting.append(pool.submit(load, file))
-                if len(waiting) > 2 * jobs:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                pending.append(pool.submit(load, file))
+                if len(pending) > 2 * jobs:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -1,9 +1,10 @@
-"""Show the kind, samples, dtype, size, shapes and lengths.
+"""Show the kind, dtype, size, shapes and lengths of a dataset.
 
-Lengths are elements of arrays and UTF-8 bytes of texts. The histogram shows
-them in equal steps, or in powers of two where some are much longer than most.
-The size is that of the samples as they are stored, without the index.
-Of very many samples, shapes and lengths are those of an evenly spaced part.
+Lengths count the elements of arrays and the UTF-8 bytes of texts. The
+histogram has bins of equal width, or powers of two if some samples are much
+longer than most. The size is that of the stored samples, without the index. In
+very large datasets, shapes and lengths come from an evenly spaced subset of
+samples.
 """
 
 import argparse
@@ -15,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from mmap_ninja import RaggedMmap, StringsMmap
-from mmap_ninja._show import clean, count, size
+from mmap_ninja._display.format import escape, human_size, pluralize
 from mmap_ninja.cli import _terminal
-from mmap_ninja.cli._data import Data, opened, samples_in
-from mmap_ninja.cli._lengths import histogram, statistics
-from mmap_ninja.cli._shapes import ranges
+from mmap_ninja.cli._common import Dataset, add_dir, num_samples, open_dataset
+from mmap_ninja.cli._stats import histogram, shape_ranges, statistics
 
-# Of more than so many samples, a part is looked at, which reads a page or more for each.
-_MANY, _PART = 1 << 20, 1 << 10
+# Datasets of more samples than the first are examined in a subset of the second: each sample reads a page or more.
+_MAX_EXAMINED, _SUBSET = 1 << 20, 1 << 10
 
 EXAMPLES = """\
   mmap-ninja info images
@@ -31,53 +31,51 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dir", metavar="DIR", help="the data set")
-    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    add_dir(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    facts = {"path": arguments.dir, **_facts(opened(arguments.dir))}
+    facts = {"path": arguments.dir, **_facts(open_dataset(arguments.dir))}
     print(json.dumps(facts) if arguments.json else "\n".join(_lines(facts)))
     return 0
 
 
-def _facts(data: Data) -> dict[str, Any]:
-    if isinstance(data, RaggedMmap):
-        basics = {"kind": "ragged", "samples": len(data), "dtype": str(data.dtype), "bytes": data.nbytes}
-        step = _step(data)
-        # Scalars have no shape.
-        shapes = [getattr(data._stored(i), "shape", ()) for i in range(0, len(data), step)]
-        lengths = np.array([prod(shape) for shape in shapes])
-        return {**basics, **_part(step, lengths), "shapes": ranges(shapes), **_lengths(lengths, "elements")}
-    if isinstance(data, StringsMmap):
-        basics = {"kind": "string", "samples": len(data), "bytes": data.nbytes, "zstd_level": data.zstd_level}
-        step = _step(data)
-        lengths = (
-            data.lengths if step == 1 else np.array([data._length(i) for i in range(0, len(data), step)])
-        )
-        basics["zstd_dictionary_bytes"] = _dictionary(data)
-        return {**basics, **_part(step, lengths), **_lengths(lengths, "bytes")}
-    order = "C" if data.flags.c_contiguous else "F"
-    basics = {"kind": "numpy", "samples": samples_in(data), "dtype": str(data.dtype), "bytes": data.nbytes}
-    return {**basics, "shape": data.shape, "order": order}
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    if isinstance(dataset, StringsMmap):
+        return _string_facts(dataset)
+    samples, dtype, n_bytes = num_samples(dataset), str(dataset.dtype), dataset.nbytes
+    if isinstance(dataset, np.memmap):
+        order = "C" if dataset.flags.c_contiguous else "F"
+        facts = {"kind": "numpy", "samples": samples, "dtype": dtype, "bytes": n_bytes}
+        return {**facts, "shape": dataset.shape, "order": order}
+    facts = {"kind": "ragged", "samples": samples, "dtype": dtype, "bytes": n_bytes}
+    indices = _examined(dataset)
+    # Scalars have no shape.
+    shapes = [getattr(dataset._stored(index), "shape", ()) for index in indices]
+    lengths = np.array([prod(shape) for shape in shapes])
+    return {**facts, **_subset(indices), "shapes": shape_ranges(shapes), **_lengths(lengths, "elements")}
 
 
-def _step(data: RaggedMmap | StringsMmap) -> int:
-    """Every so many samples, one is looked at."""
-    if len(data) <= _MANY:
-        return 1
-    data._expect_few_reads()
-    return -(-len(data) // _PART)
+def _string_facts(texts: StringsMmap) -> dict[str, Any]:
+    facts = {"kind": "string", "samples": len(texts), "bytes": texts.nbytes, "zstd_level": texts.zstd_level}
+    dictionary = texts.out_dir / "zstd_dict.ninja"
+    facts["zstd_dictionary_bytes"] = dictionary.stat().st_size if dictionary.exists() else 0
+    indices = _examined(texts)
+    lengths = texts.lengths if indices.step == 1 else np.array([texts._length(index) for index in indices])
+    return {**facts, **_subset(indices), **_lengths(lengths, "bytes")}
 
 
-def _part(step: int, lengths: np.ndarray) -> dict[str, int]:
-    """How many samples were looked at, where that is not all of them."""
-    return {} if step == 1 else {"examined": len(lengths)}
+def _examined(dataset: RaggedMmap | StringsMmap) -> range:
+    """The indices of the samples whose shapes and lengths are read."""
+    if len(dataset) <= _MAX_EXAMINED:
+        return range(len(dataset))
+    dataset._expect_few_reads()
+    return range(0, len(dataset), -(-len(dataset) // _SUBSET))
 
 
-def _dictionary(data: StringsMmap) -> int:
-    file = data.out_dir / "zstd_dict.ninja"
-    return file.stat().st_size if file.exists() else 0
+def _subset(indices: range) -> dict[str, int]:
+    return {} if indices.step == 1 else {"examined": len(indices)}
 
 
 def _lengths(lengths: np.ndarray, unit: str) -> dict[str, Any]:
@@ -89,13 +87,13 @@ def _lengths(lengths: np.ndarray, unit: str) -> dict[str, Any]:
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
     columns = _terminal.width()
     for name, text in _rows(facts):
-        yield _terminal.cut(f"{name:<8}  {clean(text)}", columns)
+        yield _terminal.truncate(f"{name:<8}  {escape(text)}", columns)
     if lengths := facts.get("lengths"):
         yield ""
-        parts = lengths["histogram"]
-        labels = [_interval(part["from"], part["to"], ",") for part in parts]
-        for bar in _terminal.bars(labels, [part["samples"] for part in parts], columns or 80):
-            yield _terminal.cut(bar, columns)
+        bins = lengths["histogram"]
+        labels = [_interval(part["from"], part["to"], ",") for part in bins]
+        for bar in _terminal.bar_chart(labels, [part["samples"] for part in bins], columns or 80):
+            yield _terminal.truncate(bar, columns)
 
 
 def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -103,7 +101,7 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "kind", facts["kind"]
     yield "samples", f"{facts['samples']:,}"
     if "examined" in facts:
-        yield "examined", f"{facts['examined']:,}, evenly spaced: shapes and lengths are theirs"
+        yield "examined", f"{facts['examined']:,}, evenly spaced, for shapes and lengths"
     if "dtype" in facts:
         yield "dtype", facts["dtype"]
     if "shape" in facts:
@@ -112,14 +110,15 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if facts.get("zstd_level") is not None:
         yield "zstd", _zstd(facts)
     for group in facts.get("shapes", []):
-        yield "shapes", f"{_range(group)}, {count(group['samples'], 'sample')}"
+        yield "shapes", f"{_axes(group)}, {pluralize(group['samples'], 'sample')}"
     if lengths := facts.get("lengths"):
         parts = (f"{name} {_number(lengths[name])}" for name in ("min", "median", "mean", "max"))
         yield lengths["unit"], ", ".join(parts)
 
 
 def _size(n_bytes: int) -> str:
-    return size(n_bytes) if n_bytes < 1000 else f"{size(n_bytes)} ({n_bytes:,} bytes)"
+    exact = f" ({n_bytes:,} bytes)" if n_bytes >= 1000 else ""
+    return human_size(n_bytes) + exact
 
 
 def _number(number: float) -> str:
@@ -128,11 +127,10 @@ def _number(number: float) -> str:
 
 def _zstd(facts: dict[str, Any]) -> str:
     level, dictionary = facts["zstd_level"], facts["zstd_dictionary_bytes"]
-    return f"level {level}, {f'dictionary of {size(dictionary)}' if dictionary else 'no dictionary'}"
+    return f"level {level}, {f'dictionary of {human_size(dictionary)}' if dictionary else 'no dictionary'}"
 
 
-def _range(group: dict[str, Any]) -> str:
-    """A range for every axis."""
+def _axes(group: dict[str, Any]) -> str:
     if not group["ndim"]:
         return "scalars"
     axes = ", ".join(_interval(low, high) for low, high in zip(group["min"], group["max"], strict=True))
@@ -142,4 +140,4 @@ def _range(group: dict[str, Any]) -> str:
 def _interval(low: int, high: int, separator: str = "") -> str:
     if low == high:
         return f"{low:{separator}}"
-    return f"{low:{separator}}{_terminal.or_else('–', '-')}{high:{separator}}"
+    return f"{low:{separator}}{_terminal.with_fallback('–', '-')}{high:{separator}}"

@@ -1,29 +1,31 @@
-"""Tell what would mend a torn data set, and do it with --apply.
+"""Show how to repair a damaged dataset, or repair it with --apply.
 
-An append that was cut off is finished or undone; else the longest beginning
-whose samples are whole stays. What is cut is kept beside DIR, in DIR.cut-1.
-Close DIR in other programs first. The exit status is 1 where there is
-something to mend, and with --apply where damage is left.
+An interrupted append is finished or undone. Otherwise the committed samples
+are kept or, if some are missing, the longest intact prefix. Bytes that are cut
+or overwritten are saved next to DIR, in DIR.cut-1.
+
+Close the dataset in other programs first. The exit status is 1 if there is
+something to repair or, with --apply, if damage remains.
 """
 
 import argparse
 
 from mmap_ninja import repair
-from mmap_ninja.cli._findings import printable
+from mmap_ninja.cli._common import add_dir, print_outcome
 
 EXAMPLES = """\
-  mmap-ninja repair images       what would be done
+  mmap-ninja repair images       show what would be done
   mmap-ninja repair --apply images
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dir", metavar="DIR", help="the data set")
-    parser.add_argument("--apply", action="store_true", help="do it")
+    add_dir(parser)
+    parser.add_argument("--apply", action="store_true", help="repair the dataset")
 
 
 def run(arguments: argparse.Namespace) -> int:
     outcome = repair(arguments.dir, apply=arguments.apply)
-    print(printable(outcome, [*outcome.actions, *outcome.problems, *outcome.kept]))
+    print_outcome(outcome, [*outcome.actions, *outcome.problems, *outcome.kept])
     is_sound = outcome.ok and (arguments.apply or not outcome.actions)
     return 0 if is_sound else 1

@@ -1,4 +1,4 @@
-"""Samples that look like images, as thumbnails and PNG files, without a package for images."""
+"""Thumbnails and PNG files of samples that look like images, with NumPy alone."""
 
 import math
 import struct
@@ -9,39 +9,40 @@ import numpy as np
 
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 _GAP = 4
-# Of an image of more pixels along a side than this, so many are looked at.
-_LARGE = 512
+# Pixels along a side that are enough to find the range of an image's values.
+_ENOUGH = 512
 
 
 def is_image(array: np.ndarray) -> bool:
-    """Whether this is uint8 or bool of shape (height, width), or of shape (height, width, channels).
+    """Whether an array looks like an image.
 
-    There are 1, 3 or 4 channels then, and they may be uint16, or floats from 0 to 1, as well.
+    That is uint8 or bool of shape (height, width); or uint8, bool, uint16 or floats from 0 to 1 of shape
+    (height, width, channels), with 1, 3 or 4 channels.
     """
     if array.size == 0 or array.ndim not in (2, 3):
         return False
-    is_plain = array.dtype in (np.uint8, np.bool_)
+    is_8_bit = array.dtype in (np.uint8, np.bool_)
     if array.ndim == 2:
-        return is_plain
-    return array.shape[2] in _COLOR_TYPES and (is_plain or _is_light(array))
+        return is_8_bit
+    return array.shape[2] in _COLOR_TYPES and (is_8_bit or _is_uint16_or_unit_float(array))
 
 
-def _is_light(array: np.ndarray) -> bool:
+def _is_uint16_or_unit_float(array: np.ndarray) -> bool:
     """Whether the channels are uint16, or floats from 0 to 1."""
     if array.dtype.kind != "f":
         return array.dtype.newbyteorder("=") == np.uint16
-    seen = _thinned(array, _LARGE)
-    return bool(seen.min() >= 0 and seen.max() <= 1)
+    pixels = _subsample(array, _ENOUGH)
+    return bool(pixels.min() >= 0 and pixels.max() <= 1)
 
 
-def _thinned(image: np.ndarray, most: int) -> np.ndarray:
-    """Every so many pixels, so that a side has `most` to twice as many of them."""
-    step = max(1, max(image.shape[:2]) // most)
+def _subsample(image: np.ndarray, side: int) -> np.ndarray:
+    """Take every k-th pixel, which leaves fewer than `2 * side` along each axis."""
+    step = max(1, max(image.shape[:2]) // side)
     return image[::step, ::step]
 
 
-def _as_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Pixels as uint8. The lightest of uint16 becomes white, since few cameras use all 16 bits."""
+def _to_uint8(pixels: np.ndarray) -> np.ndarray:
+    """Convert pixels to uint8. The largest uint16 value becomes white, since few cameras use all 16 bits."""
     if pixels.dtype == np.uint8:
         return pixels
     white = max(1, int(pixels.max())) if pixels.dtype.kind == "u" else 1
@@ -49,44 +50,45 @@ def _as_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
-    """An image of at most `side` times `side` pixels, uint8 of shape (height, width, channels).
+    """Shrink an image to at most `side` by `side` pixels, uint8 of shape (height, width, channels).
 
-    A large image is read at every so many pixels; these are averaged.
+    A large image is subsampled before it is averaged, so that little of it is read.
     """
     pixels = image if image.ndim == 3 else image[..., np.newaxis]
     longest = max(side, *pixels.shape[:2])
     height, width = (max(1, length * side // longest) for length in pixels.shape[:2])
-    return _averaged(_averaged(_as_bytes(_thinned(pixels, 4 * side)), height, 0), width, 1)
+    pixels = _to_uint8(_subsample(pixels, 4 * side))
+    return _average(_average(pixels, height, 0), width, 1)
 
 
-def _averaged(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:
-    """The means of `length` parts along an axis."""
-    before = pixels.shape[axis]
-    if length >= before:
-        return np.asarray(pixels)
-    starts = np.arange(length) * before // length
-    counts = np.diff(starts, append=before)
+def _average(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Shrink an axis to `length` by averaging neighbours."""
+    old_length = pixels.shape[axis]
+    if length >= old_length:
+        return pixels
+    starts = np.arange(length) * old_length // length
+    counts = np.diff(starts, append=old_length)
     sums = np.add.reduceat(pixels, starts, axis, dtype=np.uint32)
     means = sums / np.expand_dims(counts, tuple({0, 1, 2} - {axis}))
     return np.asarray(means.round(), np.uint8)
 
 
 def sheet(images: Sequence[np.ndarray], side: int) -> np.ndarray:
-    """Thumbnails in rows on white, uint8 of shape (height, width, 3)."""
+    """Arrange thumbnails in rows on white, uint8 of shape (height, width, 3)."""
     columns = math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
     cell = side + _GAP
     page = np.full((rows * cell + _GAP, columns * cell + _GAP, 3), 255, np.uint8)
-    for place, image in enumerate(images):
-        pixels = _on_white(thumbnail(image, side))
+    for index, image in enumerate(images):
+        pixels = _blend_with_white(thumbnail(image, side))
         height, width = pixels.shape[:2]
-        top = place // columns * cell + _GAP + (side - height) // 2
-        left = place % columns * cell + _GAP + (side - width) // 2
+        top = index // columns * cell + _GAP + (side - height) // 2
+        left = index % columns * cell + _GAP + (side - width) // 2
         page[top : top + height, left : left + width] = pixels
     return page
 
 
-def _on_white(pixels: np.ndarray) -> np.ndarray:
+def _blend_with_white(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] < 4:
         return pixels
     opacity = pixels[..., 3:] / 255
@@ -94,9 +96,10 @@ def _on_white(pixels: np.ndarray) -> np.ndarray:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A PNG file of uint8 pixels of shape (height, width, channels)."""
+    """Encode uint8 pixels of shape (height, width, channels) as a PNG file."""
     height, width, channels = pixels.shape
-    lines = np.zeros((height, 1 + width * channels), np.uint8)  # Each line begins with its filter: none.
+    # Each line begins with its filter type, 0 for none.
+    lines = np.zeros((height, 1 + width * channels), np.uint8)
     lines[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
     chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines.tobytes()), b"IEND": b""}
