@@ -54,7 +54,7 @@ def appended(kind: str, count: int, who: str) -> Key:
     return Key(growing.SUITE, growing.what(kind, count), who, "µs")
 
 
-def beside_bare(kind: str, name: str, who: str = OURS) -> Target:
+def relative_to_bare(kind: str, name: str, who: str = OURS) -> Target:
     """A way to read items should cost at most twice as much as the bare C view of `m[i]`."""
     floor = "creating the same `str` in C" if kind == "texts" else "the bare C view"
     subclass = " through a Python subclass" if who == SUBCLASS else ""
@@ -62,7 +62,7 @@ def beside_bare(kind: str, name: str, who: str = OURS) -> Target:
     return at_most_times(text, 2.0, way(kind, name, who), way(kind, "m[i]", BARE))
 
 
-def beside_items(kind: str, name: str) -> Target:
+def relative_to_items(kind: str, name: str) -> Target:
     """Reading many items at once should cost at most as much as reading them one by one."""
     text = f"`{name}` of {kind}: at most the cost of reading the items one by one, `{access.EACH}`"
     return at_most_times(text, 1.0, way(kind, name), way(kind, access.EACH))
@@ -98,11 +98,16 @@ ITEMS = (
         for kind, limit in (("sequences", 50), ("images", 80), ("texts", 5))
     ),
     *(
-        beside_bare(kind, name, who)
+        relative_to_bare(kind, name, who)
         for kind in items.KINDS
         for name, who in (("m[i]", SUBCLASS), ("m[np.int64(i)]", OURS), ("for x in m", OURS))
     ),
-    *(beside_items(kind, name) for kind in items.KINDS for name in access.TOGETHER if name != access.EACH),
+    *(
+        relative_to_items(kind, name)
+        for kind in items.KINDS
+        for name in access.TOGETHER
+        if name != access.EACH
+    ),
 )
 OPENING = (
     at_most(
