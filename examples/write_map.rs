@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mmap_ninja::{Compression, Dense, Dtype, Element, Layout, Mode, Order, Ragged, Result, Sample, Strings};
+use mmap_ninja::{Compression, Dense, Dtype, Element, MemberNames, Mode, Order, Ragged, Result, Sample, Strings};
 
 fn main() -> Result<()> {
     let folder: PathBuf = std::env::args_os().nth(1).expect("usage: write_map FOLDER").into();
@@ -15,7 +15,7 @@ fn main() -> Result<()> {
 
     // Texts, each compressed separately.
     let compression = Some(Compression { level: 3, dict_size: None });
-    Strings::create(folder.join("texts"), &Layout::default(), compression, &["one", "zwei", "três"])?;
+    Strings::create(folder.join("texts"), &MemberNames::default(), compression, &["one", "zwei", "três"])?;
 
     // One dense array.
     let values: Vec<i64> = (0..6).collect();
