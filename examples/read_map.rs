@@ -1,4 +1,4 @@
-//! Describes a data set that `mmap_ninja` for Python wrote: `cargo run --example read_map -- DIRECTORY`.
+//! Prints a dataset that the Python package wrote: `cargo run --example read_map -- DIRECTORY`.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ fn main() -> Result<()> {
         Some(Kind::Ragged) => ragged(&Ragged::open(dir, Mode::ReadOnly)?)?,
         Some(Kind::String) => strings(&Strings::open(dir, Mode::ReadOnly)?)?,
         Some(Kind::Numpy) => dense(&Dense::open(dir, Mode::ReadOnly)?),
-        None => println!("no data set"),
+        None => println!("no dataset"),
     }
     Ok(())
 }

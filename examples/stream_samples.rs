@@ -1,5 +1,5 @@
-//! Streams the samples of a map in random order, a batch at a time, from several threads, as a training loop would take
-//! them: `cargo run --release --example stream_samples -- DIRECTORY [THREADS]`.
+//! Reads the samples of a map in random batches from several threads, as a training loop would:
+//! `cargo run --release --example stream_samples -- DIRECTORY [THREADS]`.
 
 use std::iter::repeat_n;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use std::thread;
 use mmap_ninja::{Gathered, Mode, Ragged, Result};
 
 const BATCH_SIZE: usize = 64;
-/// Batches that may wait to be used: threads that are further ahead pause, so that memory stays bounded.
+/// Capacity of the channel, in batches. Threads that are further ahead block, so memory stays bounded.
 const WAITING: usize = 4;
 
-/// Indices, and their samples one after another.
-type EncodedBatch<'a> = Result<(&'a [usize], Gathered)>;
+/// Indices and their samples, gathered.
+type Batch<'a> = Result<(&'a [usize], Gathered)>;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
@@ -41,8 +41,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Gathers one batch after another, until there are no more or nobody takes them.
-fn load<'a>(samples: &Ragged, batches: &[&'a [usize]], next: &AtomicUsize, sender: &SyncSender<EncodedBatch<'a>>) {
+/// Gathers one batch after another, until no batch is left or the receiver is gone.
+fn load<'a>(samples: &Ragged, batches: &[&'a [usize]], next: &AtomicUsize, sender: &SyncSender<Batch<'a>>) {
     while let Some(&indices) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
         let batch = samples.gather(indices).map(|gathered| (indices, gathered));
         if sender.send(batch).is_err() {
@@ -51,8 +51,8 @@ fn load<'a>(samples: &Ragged, batches: &[&'a [usize]], next: &AtomicUsize, sende
     }
 }
 
-/// Compares every sample with what the map holds; returns the bytes of all.
-fn use_all(samples: &Ragged, receiver: Receiver<EncodedBatch>) -> Result<usize> {
+/// Compares every sample with the stored one, and returns the total number of bytes.
+fn use_all(samples: &Ragged, receiver: Receiver<Batch>) -> Result<usize> {
     let (mut seen, mut bytes) = (vec![false; samples.len()], 0);
     for batch in receiver {
         let (indices, gathered) = batch?;
@@ -70,7 +70,7 @@ fn use_all(samples: &Ragged, receiver: Receiver<EncodedBatch>) -> Result<usize> 
     Ok(bytes)
 }
 
-/// The indices below `len` in an order that is the same at every run.
+/// The indices below `len` in random order, the same in every run.
 fn shuffled(len: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     let mut state = 0x2545_f491_4f6c_dd1d_usize;

@@ -2,8 +2,8 @@
 
     python examples/train_torch.py [folder] [workers]
 
-The sequences have different lengths. A batch of them is one call of `padded`, in this process or in workers; these
-reopen the maps, of which nothing but a path is sent to them.
+The sequences have different lengths. One call of `padded` reads a batch, in this process or in a worker. Workers receive
+only the paths of the maps and reopen them.
 """
 
 import sys
@@ -19,7 +19,7 @@ VOCABULARY, CLASSES, PADDING = 500, 4, 0
 
 
 def write(folder, count=4000):
-    """Sequences of 5 to 79 tokens, a third of them from the part of the vocabulary that belongs to the class."""
+    """Write sequences of 5 to 79 tokens; a third of the tokens come from the class's part of the vocabulary."""
     rng = np.random.default_rng(0)
     labels, part = rng.integers(0, CLASSES, count), (VOCABULARY - 1) // CLASSES
 
@@ -33,7 +33,7 @@ def write(folder, count=4000):
 
 
 class Sequences(Dataset):
-    """Batches by their indices: padded tokens, the true lengths, labels."""
+    """Maps the indices of a batch to padded tokens, their true lengths, and labels."""
 
     def __init__(self, folder):
         self.tokens, self.labels = RaggedMmap(folder / "tokens"), RaggedMmap(folder / "labels")
@@ -48,7 +48,7 @@ class Sequences(Dataset):
 
 
 class Classifier(torch.nn.Module):
-    """The mean of the tokens' embeddings, and a linear layer."""
+    """A linear layer on the mean of the token embeddings."""
 
     def __init__(self, width=32):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The page and its charts, made of the results alone."""
+"""The page and its charts, generated from the results alone."""
 
 from pathlib import Path
 
@@ -11,28 +11,28 @@ from benchmarks.results import Results
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures all of this in one run and writes this page; the values of every round are in
-[results.json](benchmarks/results.json).
+`make bench` takes all measurements in one run and writes this page. [results.json](benchmarks/results.json) holds the
+values of every round. "The original" is the pure-Python mmap_ninja 0.9.0.
 """
 METHOD = """\
 ## How it was measured
 
-- Everything runs in worker processes, each contender with the packages it needs; all have the same Python and, but
-  for PyTorch, the same NumPy.
-- Repeats go round robin through all that is compared, in an order that is shuffled each time. A slow moment of the
-  machine therefore slows all alike. Figures are medians, and ratios are medians of the ratios within one round.
-- What takes less than a second is measured in several processes, since each may be lucky with where its memory lies;
-  the first round in a process warms up and is not counted. What takes longer, and whatever concerns memory or
-  opening, gets a new process for each measurement.
-- The data are synthetic and always the same: int32 sequences of 10 to 499, uint8 images of about 400 x 400 x 3, texts
-  of about 1 kB. The tables on real data say what they use.
-- Absolute times vary from machine to machine, and on a busy one from day to day. Ratios hold better, counts of
-  instructions best.
+- Every contender runs in worker processes, with the packages that it needs. All use the same Python and, except for
+  PyTorch, the same NumPy.
+- Each round runs all contenders once, in a newly shuffled order, so that a slow moment of the machine affects all of
+  them. Figures are medians. Ratios are medians of the ratios within each round.
+- A measurement that takes less than a second is repeated in several processes, because the memory layout of a process
+  affects its speed. The first round in a process is a warm-up and does not count. Longer measurements, and those of
+  memory and of opening, each run in a new process.
+- The data are synthetic and always the same: int32 sequences of 10 to 499 elements, uint8 images of about
+  400 x 400 x 3, and texts of about 1 kB. The tables on real data say what they use.
+- Absolute times vary between machines and, on a busy machine, between days. Ratios vary less, and instruction counts
+  least.
 """
 
 
 def write(results: Results, docs: Path) -> None:
-    """Write `benchmarks.md`, and beside it a folder with the charts."""
+    """Write `benchmarks.md`, and a folder with the charts next to it."""
     pictures = docs / "benchmarks"
     pictures.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION, targets(results), METHOD, machine(results)]
@@ -45,7 +45,7 @@ def write(results: Results, docs: Path) -> None:
 
 
 def targets(results: Results) -> str:
-    """Each target beside what was measured."""
+    """Each target next to the measured value."""
     rows = [["target", "measured", ""], *(outcome(results, target) for target in TARGETS)]
     return f"## Targets\n\n{markdown(rows, right=())}\n"
 

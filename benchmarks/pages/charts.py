@@ -1,4 +1,4 @@
-"""Bars on a logarithmic axis, a panel for each thing that was measured."""
+"""Bars on a logarithmic axis, with one panel for each thing that was measured."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Chart:
     """What to draw.
 
     Attributes:
-        panels: head, what and unit.
+        panels: header, what and unit.
     """
 
     suite: str
@@ -28,7 +28,7 @@ class Chart:
 
 
 def draw(results: Results, chart: Chart, file: Path) -> bool:
-    """Write a picture; False if nothing of it was measured."""
+    """Write a picture; return False if none of its values was measured."""
     panels = [
         (title, unit, values_of(results, chart.suite, what, unit)) for title, what, unit in chart.panels
     ]
@@ -47,7 +47,7 @@ def draw(results: Results, chart: Chart, file: Path) -> bool:
 
 
 def values_of(results: Results, suite: str, what: str, unit: str) -> list[tuple[str, float]]:
-    """Names and medians of all that were measured, the smallest first."""
+    """Names and medians of all contenders that were measured, the smallest first."""
     names = dict.fromkeys(
         each.who for each in results.measurements if (each.suite, each.what) == (suite, what)
     )

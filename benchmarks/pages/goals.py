@@ -1,4 +1,4 @@
-"""Targets, and how they are judged."""
+"""Targets, and how to judge them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Target:
-    """A target in words, and how to judge it; None where it was not measured."""
+    """A target in words, and how to judge it; `evaluate` returns None if it was not measured."""
 
     text: str
     evaluate: Callable[[Results], Outcome | None]
 
 
 def at_most_times(text: str, limit: float, above: Key, below: Key) -> Target:
-    """The ratio of two values is to be small."""
+    """The ratio of two values should be small."""
     return judged(text, lambda results: results.ratio(above, below), "times", lambda ratio: ratio <= limit)
 
 
 def at_least_times(text: str, limit: float, above: Key, below: Key) -> Target:
-    """The ratio of two values is to be large."""
+    """The ratio of two values should be large."""
     return judged(text, lambda results: results.ratio(above, below), "times", lambda ratio: ratio >= limit)
 
 
 def at_most(text: str, limit: float, key: Key, unit: str | None = None) -> Target:
-    """A value is to be small."""
+    """A value should be small."""
     return judged(text, lambda results: results.value(key), unit or key.unit, lambda value: value <= limit)
 
 

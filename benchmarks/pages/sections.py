@@ -1,4 +1,4 @@
-"""What stands on the page, in its order."""
+"""The sections of the page, in order."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ from benchmarks.suites.items import KINDS
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what there is to say, tables, and a chart."""
+    """A heading, an explanation, tables, and a chart."""
 
     name: str
     suite: str
@@ -39,7 +39,7 @@ CYRILLIC = (*KINDS, "Cyrillic texts")
 
 
 def columns(names, unit: str) -> tuple[tuple[str, str, str], ...]:
-    """A column for each name, which says the unit."""
+    """A column for each name, with the unit in its header."""
     return tuple((f"{name} ({unit})", name, unit) for name in names)
 
 
@@ -51,40 +51,41 @@ ITEMS = Section(
     "items",
     items.SUITE,
     "One item by a random index",
-    "Warm; nothing is done with the item. The loop around it is a part of all figures (see the list in memory). Peers "
-    "are used as their manuals recommend, and give the sample as a NumPy array or a `str`. The bare C view does "
-    "nothing but make that object: no check, no life time to care for. In brackets: times the bare C view.",
+    "The data are in the page cache, and the item is read but not used. All figures include the loop itself, whose cost "
+    "the list in memory shows. Other libraries are used as their manuals recommend, and return the sample as a NumPy "
+    "array or a `str`. The bare C view only creates that object, without any check or management of lifetimes. In "
+    "brackets: the ratio to the bare C view.",
     (ByWho(items.SUITE, columns(CYRILLIC, "ns"), relative_to=BARE),),
     Chart(items.SUITE, "One item by a random index", panels(KINDS, "ns")),
 )
 ACCESS = Section(
     "access",
     access.SUITE,
-    "The ways to items",
-    "Nanoseconds an item. Slices, lists and index arrays hold 1,000 items or all there are.",
+    "Ways to read items",
+    "Nanoseconds per item. Slices, lists and index arrays select 1,000 items, or all if there are fewer.",
     (ByWhat(access.SUITE, "ns", (BARE, OURS, SUBCLASS, ORIGINAL)),),
 )
 INSTRUCTIONS = Section(
     "instructions",
     instructions.SUITE,
-    "Instructions of an item",
-    "Counted by callgrind, as the difference between a long and a short run of the same loop; the interpreter's "
-    "own share is in all rows.",
+    "Instructions per item",
+    "Callgrind counts the instructions of a long and a short run of the same loop, and the table shows the difference. "
+    "All rows include the interpreter's share.",
     (ByWho(instructions.SUITE, columns(KINDS, "instructions"), relative_to=BARE),),
 )
 RUST = Section(
     "rust",
     rust.SUITE,
-    "The Rust side",
-    "Medians of criterion (`cargo bench`). `Strings::get` checks that the bytes are UTF-8.",
+    "Rust",
+    "Medians from criterion (`cargo bench`). `Strings::get` includes the check that the bytes are UTF-8.",
     (ByWhat(rust.SUITE, "ns", (rust.WHO,), caption="Nanoseconds:"),),
 )
 OPENING = Section(
     "opening",
     opening.SUITE,
     "Opening",
-    "A small map, again and again; a map of 100 million samples in sparse files, once in a new process; and what an "
-    "open map of all sequences costs a process and its workers.",
+    "The first table opens a small map again and again. The second opens a map of 100 million samples in sparse files "
+    "once, in a new process, and shows the file descriptors and the pickle of an open map of all sequences.",
     (
         ByWho(opening.SUITE, columns([f"{opening.SMALL} {kind}" for kind in KINDS], "µs")),
         ByWho(
@@ -102,9 +103,10 @@ BATCHES = Section(
     "batches",
     batches.SUITE,
     "Batches",
-    "Warm, by random indices. The loops over samples in memory need no file at all: a list of arrays, "
-    "`np.concatenate` or a loop of assignments into `np.zeros`. The row that does not look for cold pages is `gather` "
-    "with that question to the kernel taken out, and so tells what the question costs.",
+    "The data are in the page cache, and the indices are random. The loops over samples in memory use no files: they "
+    "take a list of arrays and call `np.concatenate`, or assign each array into `np.zeros`. The row that does not look "
+    "for cold pages is `gather` without the question to the kernel whether the batch is in memory, and so shows what "
+    "the question costs.",
     tuple(ByWho(batches.SUITE, columns([what], "µs")) for what, *_ in batches.TABLE),
     Chart(
         batches.SUITE,
@@ -116,7 +118,7 @@ TRAINING = Section(
     "training",
     training.SUITE,
     "One shuffled epoch",
-    "All sequences in batches of 256, padded; nothing is done with a batch.",
+    "All sequences are read in padded batches of 256. The batches are not used.",
     (ByWho(training.SUITE, columns((training.LOOP, training.LOADER), "sequences a second")),),
     Chart(
         training.SUITE,
@@ -128,9 +130,10 @@ COLD = Section(
     "cold",
     cold.SUITE,
     "Samples that are not in memory",
-    "The page cache is emptied of the data before each measurement; then random batches, of 256 samples of 2 kB in a "
-    "file larger than what is read of it, or of 32 images. Each way ends with a copy of the samples in the process's "
-    "own memory. In brackets: times the items one by one of a map opened with the default.",
+    "The data are dropped from the page cache before each measurement. Then random batches are read: 256 samples of 2 kB "
+    "from a file larger than the part that is read, or 32 images. Every method ends with a copy of the samples in the "
+    "process's own memory. In brackets: the ratio to reading items one by one from a map opened with the default "
+    "`access`.",
     (
         ByWho(
             cold.SUITE,
@@ -148,9 +151,10 @@ BUILDING = Section(
     "building",
     building.SUITE,
     "Building",
-    "From samples in memory. The first table counts until the call returns, the second until everything is on the "
-    "disk: some sync by themselves, most leave it to the system. The memory is the peak of what the process gained "
-    "during the build, pages of mapped files included. A plain write is the bytes of all samples in one file.",
+    "All builds start from samples in memory. The first table shows the time until the call returns, and the second the "
+    "time until everything is on the disk: some libraries sync themselves, most leave that to the system. The third "
+    "shows the peak of the memory that the process gained during the build, including pages of mapped files. A plain "
+    "write puts the bytes of all samples into one file.",
     (
         ByWho(building.SUITE, columns(KINDS, "s"), caption="Until the call returns:"),
         ByWho(building.SUITE, columns(KINDS, "s with sync"), caption="Until it is on the disk:"),
@@ -171,9 +175,9 @@ CONVERSION = Section(
     "conversion",
     conversion.SUITE,
     "Conversions",
-    "Images from a generator that computes as long as the writing takes; sequences from something indexed that "
-    "computes for 5 ms each, alone and in two processes; and four maps of images joined into one, beside a copy of "
-    "their files.",
+    "The first table builds a map of images from a generator that computes for as long as the writing takes. The second "
+    "builds a map of sequences from an indexable that computes for 5 ms per sample, in one process and in two. The "
+    "third joins four maps of images, and compares that with copying their files.",
     (
         ByWho(
             conversion.SUITE,
@@ -189,8 +193,8 @@ CONVERSION = Section(
 SCALE = Section(
     "scale",
     scale.SUITE,
-    "Large data sets",
-    "From a generator of int32 sequences, 10,000 in a batch: many small ones, and 6 GB.",
+    "Large datasets",
+    "A generator yields int32 sequences, 10,000 per batch: once many short ones, and once 6 GB in total.",
     (
         ByWho(
             scale.SUITE,
@@ -202,17 +206,17 @@ GROWING = Section(
     "growing",
     growing.SUITE,
     "Appending one sample",
-    "Microseconds, on a handle that has appended before.",
+    "Microseconds, for a handle that has appended before.",
     (ByWhat(growing.SUITE, "µs", (OURS, ORIGINAL)),),
 )
 HEADLINE = Section(
     "headline",
     headline.SUITE,
     "Photographs and source files",
-    "The two tables by which the original introduces itself: crops of the photographs that come with scikit-image, "
-    "from JPEG files, and the source files of Python's standard library. An iteration obtains every sample and reads "
-    "all of it. Memory is what the process has gained for itself, mapped what it shares with others and the system "
-    "takes back when it needs it.",
+    "The original introduces itself with these two tables; here they are measured again. The images are JPEG crops of "
+    "the photographs that come with scikit-image, and the texts are the source files of Python's standard library. Each "
+    "iteration reads every byte of every sample. Memory is what the process gained for itself. Mapped memory is shared "
+    "with other processes, and the system reclaims it when needed.",
     tuple(
         ByWho(
             headline.SUITE,

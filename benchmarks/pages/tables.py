@@ -9,7 +9,7 @@ MISSING = "–"
 
 
 def figure(value: float | None) -> str:
-    """Three digits, or as many as there are before the point."""
+    """A number with three significant digits, or with all its digits before the point."""
     if value is None:
         return MISSING
     if value == int(value) or abs(value) >= 100:
@@ -18,7 +18,7 @@ def figure(value: float | None) -> str:
 
 
 def markdown(rows: Rows, right: tuple[int, ...] | None = None) -> str:
-    """An aligned table of which the first row is the head; all columns but the first are flush right by default."""
+    """An aligned table whose first row is the header; by default, all columns but the first are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     right = tuple(range(1, len(widths))) if right is None else right
     rule = ["-" * (width - 1) + ":" if i in right else "-" * width for i, width in enumerate(widths)]
@@ -38,8 +38,8 @@ class ByWho:
     """A row for each contender.
 
     Attributes:
-        columns: head, what and unit.
-        relative_to: the contender whose value stands in brackets as 1x.
+        columns: header, what and unit.
+        relative_to: the contender whose value is 1x in the ratios in brackets.
     """
 
     suite: str

@@ -1,4 +1,4 @@
-"""What the library set out to reach, in the order and the words in which it was asked for."""
+"""The performance targets of the library, in the order in which the page lists them."""
 
 from benchmarks.contenders import BARE, ORIGINAL, OURS, SUBCLASS
 from benchmarks.pages.goals import Outcome, Target, at_least_times, at_most, at_most_times
@@ -54,27 +54,27 @@ def appended(kind: str, count: int, who: str) -> Key:
     return Key(growing.SUITE, growing.what(kind, count), who, "µs")
 
 
-def beside_bare(kind: str, name: str, who: str = OURS) -> Target:
-    """The ways to an item, each to cost at most twice what the bare C view of `m[i]` does."""
+def relative_to_bare(kind: str, name: str, who: str = OURS) -> Target:
+    """A way to read items should cost at most twice as much as the bare C view of `m[i]`."""
     floor = "creating the same `str` in C" if kind == "texts" else "the bare C view"
     subclass = " through a Python subclass" if who == SUBCLASS else ""
     text = f"`{name}`{subclass} of {kind}: at most 2.0 times {floor}"
     return at_most_times(text, 2.0, way(kind, name, who), way(kind, "m[i]", BARE))
 
 
-def beside_items(kind: str, name: str) -> Target:
-    """Many items at once, to cost at most what a list of them costs."""
-    text = f"`{name}` of {kind}: at most the cost of its items, `{access.EACH}`"
+def relative_to_items(kind: str, name: str) -> Target:
+    """Reading many items at once should cost at most as much as reading them one by one."""
+    text = f"`{name}` of {kind}: at most the cost of reading the items one by one, `{access.EACH}`"
     return at_most_times(text, 1.0, way(kind, name), way(kind, access.EACH))
 
 
-def announcing(what: str) -> Target:
+def cost_of_the_prefetch_check(what: str) -> Target:
     def evaluate(results: Results) -> Outcome | None:
         rest = results.ratio(batch(what, batches.UNASKED), batch(what, batches.GATHER))
         return None if rest is None else Outcome(f"{figure(100 * (1 - rest))} %", rest >= 0.9)
 
     return Target(
-        f"batches announce themselves at no more than a tenth of their cost where pages are resident: {what}",
+        f"the check whether to prefetch takes at most a tenth of the time of a batch in memory: {what}",
         evaluate,
     )
 
@@ -85,7 +85,7 @@ ITEMS = (
         for kind, floor in (
             ("sequences", "the bare C view"),
             ("images", "the bare C view"),
-            ("texts", "what creating the same `str` costs in C"),
+            ("texts", "creating the same `str` in C"),
         )
     ),
     *(
@@ -98,18 +98,29 @@ ITEMS = (
         for kind, limit in (("sequences", 50), ("images", 80), ("texts", 5))
     ),
     *(
-        beside_bare(kind, name, who)
+        relative_to_bare(kind, name, who)
         for kind in items.KINDS
         for name, who in (("m[i]", SUBCLASS), ("m[np.int64(i)]", OURS), ("for x in m", OURS))
     ),
-    *(beside_items(kind, name) for kind in items.KINDS for name in access.TOGETHER if name != access.EACH),
+    *(
+        relative_to_items(kind, name)
+        for kind in items.KINDS
+        for name in access.TOGETHER
+        if name != access.EACH
+    ),
 )
 OPENING = (
-    at_most("100 million samples open in at most 5 ms", 5, opened(opening.HUGE_MAP, OURS, "ms")),
-    at_most("and with at most 1 MB of memory", 1, opened(opening.HUGE_MAP, OURS, "MB")),
+    at_most(
+        "opening a map of 100 million samples takes at most 5 ms", 5, opened(opening.HUGE_MAP, OURS, "ms")
+    ),
+    at_most(
+        "opening a map of 100 million samples takes at most 1 MB of memory",
+        1,
+        opened(opening.HUGE_MAP, OURS, "MB"),
+    ),
     *(
         at_least_times(
-            f"small maps open at least 4 times faster than the original: {what}",
+            f"small maps open at least 4 times faster than with the original: {what}",
             4,
             opened(what, ORIGINAL, "µs"),
             opened(what, OURS, "µs"),
@@ -121,19 +132,19 @@ OPENING = (
 )
 BATCHES = (
     at_least_times(
-        "`padded` of 256 sequences at least 3 times faster than the NumPy loop over arrays already in memory",
+        "`padded` of 256 sequences: at least 3 times faster than a NumPy loop over arrays in memory",
         3,
         batch(batches.SEQUENCES_PADDED, batches.IN_MEMORY),
         batch(batches.SEQUENCES_PADDED, batches.PADDED),
     ),
     at_least_times(
-        "`gather` of 256 sequences at least 3 times faster than `np.concatenate` of in-memory arrays",
+        "`gather` of 256 sequences: at least 3 times faster than `np.concatenate` of arrays in memory",
         3,
         batch(batches.SEQUENCES_GATHERED, batches.IN_MEMORY),
         batch(batches.SEQUENCES_GATHERED, batches.GATHER),
     ),
-    announcing(batches.SEQUENCES_GATHERED),
-    announcing(batches.IMAGES_GATHERED),
+    cost_of_the_prefetch_check(batches.SEQUENCES_GATHERED),
+    cost_of_the_prefetch_check(batches.IMAGES_GATHERED),
 )
 COLD = (
     at_least_times(
@@ -144,7 +155,7 @@ COLD = (
     ),
     *(
         at_most_times(
-            f"cold images never slower than the default: {who}",
+            f"cold images: never slower than items with the default `access`: {who}",
             1.0,
             cold_sample(cold.IMAGES, who),
             cold_sample(cold.IMAGES, cold.PLAIN),
@@ -154,67 +165,73 @@ COLD = (
 )
 TRAINING = (
     at_least_times(
-        "one shuffled epoch with batches of 256 padded sequences: at least 10 times the original's throughput",
+        "one shuffled epoch of padded batches of 256 sequences: at least 10 times the original's throughput",
         10,
         epoch(training.LOOP, ORIGINAL),
         epoch(training.LOOP, training.PADDED),
     ),
     at_least_times(
-        "the same through PyTorch's DataLoader, no workers",
+        "the same epoch through PyTorch's DataLoader without workers: at least 10 times the original's throughput",
         10,
         epoch(training.LOADER, ORIGINAL),
         epoch(training.LOADER, training.PADDED),
     ),
 )
 RUST = tuple(
-    at_most(f"`{name.replace(',', '`,')} of an item within 10 ns", 10, Key(rust.SUITE, name, rust.WHO, "ns"))
+    at_most(f"`{name.replace(',', '`,')}: at most 10 ns per item", 10, Key(rust.SUITE, name, rust.WHO, "ns"))
     for name in rust.BENCHES[:2]
 )
 BUILDING = (
     *(
         at_least_times(
-            f"{kind} are built at least {limit} times as fast as by the original: {way_}",
+            f"building {kind}: at least {limit} times as fast as the original, {way_}",
             limit,
             built(kind, theirs),
             built(kind, ours),
         )
         for kind, limit in (("sequences", 5), ("images", 5), ("texts", 3))
         for way_, ours, theirs in (
-            ("at once", OURS, ORIGINAL),
+            ("in one call", OURS, ORIGINAL),
             ("from a generator", building.OURS_STREAMED, building.ORIGINAL_STREAMED),
         )
     ),
     *(
         at_most_times(
-            f"and images within 2 times the plain write: {until}",
+            f"building images: at most 2 times the plain write, {until}",
             2.0,
             built("images", OURS, unit),
             built("images", building.PLAIN, unit),
         )
-        for until, unit in (("until the call returns", "s"), ("until all is on the disk", "s with sync"))
+        for until, unit in (
+            ("until the call returns", "s"),
+            ("until everything is on the disk", "s with sync"),
+        )
     ),
     at_most(
-        "at most one batch and 64 MB are in memory: images from a generator, batches of 31 MB",
+        "building images from a generator: at most one batch of 31 MB and 64 MB more in memory",
         95,
         built("images", building.OURS_STREAMED, "MB"),
     ),
     *(
         at_least_times(
-            f"{what}: at least 1.5 times the original", 1.5, built(what, ORIGINAL), built(what, OURS)
+            f"building {what}: at least 1.5 times as fast as the original",
+            1.5,
+            built(what, ORIGINAL),
+            built(what, OURS),
         )
         for what, _ in building.COMPRESSED
     ),
 )
 CONVERSION = (
     at_most(
-        "a generator that needs as long as the writing loses at most 15 % to it",
+        "a generator that computes for as long as the writing takes: the writing adds at most 15 % to its time",
         15,
         converted(conversion.SLOW, OURS, "% lost"),
         unit="%",
     ),
     *(
         at_least_times(
-            f"`append` of one of the {kind} at least 40 times faster than the original's, {where}",
+            f"appending one of the {kind}: at least 40 times faster than the original, {where}",
             40,
             appended(kind, count, ORIGINAL),
             appended(kind, count, OURS),
@@ -224,7 +241,7 @@ CONVERSION = (
     ),
     *(
         at_most_times(
-            f"and flat, the same after a million of {kind} as after ten (1.1 for the noise)",
+            f"appending one of the {kind}: as fast after a million as after ten (at most 1.1 times, for noise)",
             1.1,
             appended(kind, growing.LARGE, OURS),
             appended(kind, growing.SMALL, OURS),
@@ -232,14 +249,14 @@ CONVERSION = (
         for kind in growing.SAMPLES
     ),
     at_least_times(
-        "with 5 ms of work a sample and 2 workers at least 1.7 times faster than serial",
+        "5 ms of work per sample: at least 1.7 times faster with 2 workers than with one process",
         1.7,
         converted(conversion.JOBS, f"{OURS}, {conversion.SERIAL}"),
         converted(conversion.JOBS, f"{OURS}, {conversion.PARALLEL}"),
     ),
     *(
         at_most_times(
-            f"`concatenate`, which waits for the disk, at least half the speed of `{who}` (at most 2 times its time)",
+            f"`concatenate`, which waits for the disk: at most 2 times the time of `{who}`",
             2.0,
             converted(conversion.JOINED, OURS),
             converted(conversion.JOINED, who),

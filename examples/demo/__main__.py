@@ -1,8 +1,9 @@
-"""Converts images and texts into maps, reads them back, and shows what that brings.
+"""Converts images and texts into maps, reads them back, and compares the maps with the files.
 
     python examples/demo [--images FOLDER] [--texts FOLDER] [--out FOLDER]
 
-The images are crops of the photographs that come with scikit-image, the texts are the standard library's source files.
+By default, the images are crops of the photographs that come with scikit-image, and the texts are the source files of
+Python's standard library.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from report import report
 
 def main() -> int:
     args = arguments()
-    # Names of files may have characters that the console has not.
+    # File names may contain characters that the console cannot encode.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
         demonstrate(args.images, args.texts, args.out)
@@ -35,26 +36,28 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=Path, metavar="FOLDER", help="your own: whatever Pillow opens")
-    parser.add_argument("--texts", type=Path, metavar="FOLDER", help="your own: whatever is UTF-8")
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="your own images, in any format that Pillow opens"
+    )
+    parser.add_argument("--texts", type=Path, metavar="FOLDER", help="your own texts, in UTF-8")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
         default=Path("build/demo"),
-        help="for maps, table and pictures (%(default)s)",
+        help="where to write maps, table and pictures (%(default)s)",
     )
     return parser.parse_args()
 
 
 def demonstrate(images: Path | None, texts: Path | None, out: Path) -> None:
-    """The whole demonstration; the arguments are folders."""
+    """Run the whole demonstration; the arguments are folders."""
     texts = own_files(texts, out) if texts else sources.standard_library()
     images = own_files(images, out) if images else sources.crops(out / "images")
     all_converted = [stored(IMAGES, images, out), stored(TEXTS, texts, out)]
     for converted in all_converted:
         checked(converted)
-    print("Measuring, each way in a process of its own ...", flush=True)
+    print("Measuring each method in a separate process ...", flush=True)
     results = {each.kind.name: measure(each, out / f"{each.kind.name}.json") for each in all_converted}
     counts = {each.kind.name: len(each.sources) for each in all_converted}
     show(report(results), out / "results.md")
@@ -66,7 +69,7 @@ def demonstrate(images: Path | None, texts: Path | None, out: Path) -> None:
 
 
 def own_files(folder: Path, out: Path) -> list[Path]:
-    """The files in a folder of the user, without what the demonstration writes itself."""
+    """The files in one of the user's folders, without those that the demonstration writes."""
     if not folder.is_dir():
         raise NoSamples(f"{folder} is not a folder")
     files = sources.files_in(folder, without=(out,))

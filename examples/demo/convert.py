@@ -1,4 +1,4 @@
-"""From files to a map, and back: is every sample what its source was?"""
+"""Converts files into a map, and checks that every sample equals its source."""
 
 import os
 import random
@@ -15,12 +15,12 @@ class NoSamples(Exception):
 
 
 class Difference(Exception):
-    """A sample is not what its source is."""
+    """A sample differs from its source."""
 
 
 @dataclass
 class Converted:
-    """A map, and the files that its samples came from, in the same order."""
+    """A map, and the source files of its samples in the same order."""
 
     kind: Kind
     map_folder: Path
@@ -32,10 +32,10 @@ class Converted:
 
 
 def convert(kind: Kind, files: list[Path], map_folder: Path) -> Converted:
-    """Store all files that can be read; the others are skipped.
+    """Store all files that can be read, and skip the others.
 
     Raises:
-        NoSamples: none can be read.
+        NoSamples: no file can be read.
     """
     converted = Converted(kind, map_folder)
     store = kind.store.from_generator(
@@ -48,11 +48,11 @@ def convert(kind: Kind, files: list[Path], map_folder: Path) -> Converted:
 
 
 def readable_samples(files: list[Path], converted: Converted) -> Iterator[Any]:
-    """The samples of the files; `converted` takes note of which there were."""
+    """The samples of the files; `converted` records which files were read and which were skipped."""
     for file in files:
         try:
             sample = converted.kind.read(file)
-        except Exception:  # noqa: BLE001 - Pillow has many ways to say that a file is broken
+        except Exception:  # noqa: BLE001 - Pillow raises many types for broken files
             converted.skipped.append(file)
         else:
             converted.sources.append(file)
@@ -60,10 +60,10 @@ def readable_samples(files: list[Path], converted: Converted) -> Iterator[Any]:
 
 
 def check(converted: Converted) -> None:
-    """Compare all samples with their sources, which are read again: once in order and once shuffled.
+    """Read all sources again and compare the samples with them, once in order and once shuffled.
 
     Raises:
-        Difference: one differs; the message names its source.
+        Difference: a sample differs; the message names its source.
     """
     samples, n = converted.open(), len(converted.sources)
     if len(samples) != n:

@@ -1,4 +1,4 @@
-"""The measurements as a chart, and samples of the map as a contact sheet."""
+"""Draws the measurements as a chart, and samples of the map as a contact sheet."""
 
 from pathlib import Path
 
@@ -20,9 +20,9 @@ ROWS, COLUMNS = 6, 8
 
 
 def chart(results: Results, counts: dict[str, int], file: Path) -> None:
-    """Bars for all measurements: a column of plots for each kind, times above and sizes below."""
+    """Draw bars for all measurements: one column of plots for each kind, with times above and sizes below."""
     figure = Figure(figsize=(6.5 * len(results), 8), layout="constrained")
-    figure.suptitle("What samples cost: from files, from memory, from the map", fontsize=15, weight="bold")
+    figure.suptitle("The cost of samples: from files, from memory, from the map", fontsize=15, weight="bold")
     plots = figure.subplots(2, len(results), squeeze=False)
     for (kind, measured), (upper, lower) in zip(results.items(), plots.T, strict=True):
         upper.set_title(f"{counts[kind]:,} {kind}", fontsize=13)
@@ -36,7 +36,7 @@ def chart(results: Results, counts: dict[str, int], file: Path) -> None:
 
 
 def bars(axes: Axes, measured: dict[str, Measurement], groups: dict[str, str], units: Units) -> None:
-    """A group of bars for each attribute of the measurements, and a bar in it for each way."""
+    """Draw a group of bars for each attribute of the measurements, with one bar for each method."""
     for i, way in enumerate(WAYS):
         values = np.array([getattr(measured.get(way), attribute, None) for attribute in groups], float)
         middles = np.arange(len(groups)) + 0.28 * (i - 1)
@@ -51,14 +51,14 @@ def bars(axes: Axes, measured: dict[str, Measurement], groups: dict[str, str], u
 
 
 def quantity(value: float, units: Units) -> str:
-    """A value in the largest unit that fits, or else the smallest."""
+    """The value in the largest unit that is not larger than it, or else in the smallest unit."""
     unit = next((unit for unit, factor in units.items() if value >= factor), list(units)[-1])
     scaled = value / units[unit]
     return f"{scaled:.0f} {unit}" if scaled >= 10 else f"{scaled:.2g} {unit}"
 
 
 def contact_sheet(images: RaggedMmap, file: Path) -> None:
-    """Samples from all over the map."""
+    """Draw samples from all parts of the map."""
     chosen = np.unique(np.linspace(0, len(images) - 1, ROWS * COLUMNS).astype(int))
     rows = -(-len(chosen) // COLUMNS)
     figure = Figure(figsize=(1.5 * COLUMNS, 1.7 * rows), layout="constrained")
@@ -74,6 +74,6 @@ def contact_sheet(images: RaggedMmap, file: Path) -> None:
 
 
 def small(image: np.ndarray) -> np.ndarray:
-    """Every n-th pixel, so that drawing large photographs takes no time."""
+    """Every n-th pixel, so that large photographs are drawn quickly."""
     step = max(1, max(image.shape[:2]) // 256)
     return image[::step, ::step]

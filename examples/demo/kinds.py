@@ -1,4 +1,4 @@
-"""The two kinds of samples: how one is read from its file, how it is stored and used."""
+"""The two kinds of samples: how each is read from a file, stored and used."""
 
 import operator
 from collections.abc import Callable
@@ -16,10 +16,10 @@ class Kind:
     """Images or texts.
 
     Attributes:
-        read: returns the sample in a file; raises where there is none.
-        touch: needs every byte of a sample, and costs little beside obtaining it.
-        work: what `touch` does, in words.
-        batch_size: samples held in memory during the conversion.
+        read: returns the sample in a file; raises if the file cannot be read.
+        touch: reads every byte of a sample, and takes little time compared with obtaining it.
+        work: describes `touch`.
+        batch_size: the number of samples held in memory during the conversion.
     """
 
     name: str
@@ -32,9 +32,9 @@ class Kind:
 
 
 def read_image(file: Path) -> np.ndarray:
-    """The pixels, uint8 of shape (height, width) where they are grey and (height, width, channels) else.
+    """The pixels as uint8, of shape (height, width) for grey images and (height, width, channels) for others.
 
-    Deeper ones are brought to 8 bits, since all samples of a map have one dtype.
+    Images with more bits are reduced to 8, because all samples of a map share one dtype.
     """
     with Image.open(file) as image:
         if image.mode.startswith("I;16"):
@@ -43,7 +43,7 @@ def read_image(file: Path) -> np.ndarray:
 
 
 def read_text(file: Path) -> str:
-    """The text as it is: the line ends are left alone."""
+    """The text, with its line endings unchanged."""
     return file.read_bytes().decode("utf-8")
 
 
@@ -55,7 +55,7 @@ def at_signs(text: str) -> int:
     return text.count("@")
 
 
-# A batch of photographs as a camera takes them, 40 MB each, should fit into memory.
+# A batch of full-size photographs, 40 MB each, should fit into memory.
 IMAGES = Kind(
     "images", RaggedMmap, read_image, np.array_equal, brightest, "finds its brightest value", batch_size=32
 )

@@ -1,6 +1,6 @@
-"""Time and memory of one way to the samples, each in a process of its own so that none profits from another.
+"""Measures the time and memory of each method of reading samples, in a separate process so that none affects another.
 
-Run as a program, this is that process.
+Run as a program, this file is that process.
 """
 
 import json
@@ -21,14 +21,14 @@ MEMORY_LIMIT = 2_000_000_000
 
 @dataclass
 class Measurement:
-    """What one way costs.
+    """The cost of one method.
 
     Attributes:
         load, in_order, shuffled: seconds.
-        memory: bytes that the process has gained for itself; None where the system does not tell.
-        mapped: bytes of files that it has gained in its address space: page cache, which all processes share.
-        disk: bytes of files that this way needs.
-        outcome: of the work on all samples; the same for all ways.
+        memory: bytes of private memory that the process gained; None if the system does not report it.
+        mapped: bytes of file pages that it gained in its address space, in the page cache that all processes share.
+        disk: bytes of the files that this method needs.
+        outcome: the result of the work on all samples, which is the same for all methods.
     """
 
     load: float
@@ -41,7 +41,7 @@ class Measurement:
 
 
 class Files(Sequence):
-    """Samples that are read when they are asked for."""
+    """Samples that are read from their files on access."""
 
     def __init__(self, files: list[Path], kind: Kind):
         self.files, self.kind = files, kind
@@ -54,13 +54,13 @@ class Files(Sequence):
 
 
 def measure(converted: Converted, listing: Path) -> dict[str, Measurement]:
-    """All ways to the samples that are feasible.
+    """Measure all methods that are feasible.
 
     Args:
-        listing: a file to be written, with the paths of the sources.
+        listing: the file to which the paths of the sources are written.
 
     Raises:
-        Difference: the ways do not lead to the same samples.
+        Difference: the methods do not return the same samples.
     """
     listing.write_text(json.dumps([str(file) for file in converted.sources]))
     files_size = total_size(converted.sources)
@@ -72,7 +72,7 @@ def measure(converted: Converted, listing: Path) -> dict[str, Measurement]:
         measured[way] = run(converted.kind.name, way, str(listing), str(converted.map_folder))
         measured[way].disk = map_size if way == "map" else files_size
     if len({measurement.outcome for measurement in measured.values()}) > 1:
-        raise Difference(f"{converted.kind.name}: the map, memory and the files lead to different samples")
+        raise Difference(f"{converted.kind.name}: the map, memory and the files contain different samples")
     return measured
 
 
@@ -86,7 +86,7 @@ def run(*args: str) -> Measurement:
 
 
 def probe(kind: Kind, way: str, listing: Path, map_folder: Path) -> Measurement:
-    """Load, iterate in order, iterate shuffled, and look at the memory."""
+    """Load, iterate in order, iterate shuffled, and measure the memory."""
     memory_before, mapped_before = used_memory()
     start = perf_counter()
     samples = load(kind, way, listing, map_folder)
@@ -106,7 +106,7 @@ def probe(kind: Kind, way: str, listing: Path, map_folder: Path) -> Measurement:
 
 
 def load(kind: Kind, way: str, listing: Path, map_folder: Path) -> Sequence:
-    """All that is needed before the first sample can be had."""
+    """Do everything that is needed before the first sample can be read."""
     if way == "map":
         return kind.store(map_folder)
     files = Files([Path(file) for file in json.loads(listing.read_text())], kind)
@@ -114,14 +114,14 @@ def load(kind: Kind, way: str, listing: Path, map_folder: Path) -> Sequence:
 
 
 def iteration(kind: Kind, samples: Iterable) -> tuple[float, int]:
-    """The seconds it takes, and its outcome."""
+    """Iterate; return the seconds it takes and its outcome."""
     start = perf_counter()
     outcome = sum(map(kind.touch, samples))
     return perf_counter() - start, outcome
 
 
 def used_memory() -> tuple[int | None, int | None]:
-    """The process's own bytes and those of mapped files; the former's peak where the system is not Linux."""
+    """The bytes of private memory, or their peak if the system is not Linux, and the bytes of mapped files."""
     try:
         rollup = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     except OSError:

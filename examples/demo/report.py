@@ -1,4 +1,4 @@
-"""The measurements in a table and in words."""
+"""Reports the measurements in a table and in words."""
 
 from collections.abc import Iterable
 from textwrap import fill
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def report(results: Results) -> str:
-    """The table in aligned Markdown, and what there is to say about it."""
+    """The table in aligned Markdown, with explanations."""
     return "\n".join([table(results), "", *map(wrapped, explanation(results)), "", *speed_ups(results)])
 
 
@@ -57,18 +57,16 @@ def megabytes(size: int | None) -> str:
 def explanation(results: Results) -> list[str]:
     work = ", ".join(f"for {kind} it {KINDS[kind].work}" for kind in results)
     lines = [
-        f"An iteration obtains every sample and reads all of it: {work}. The work is the same for all rows.",
-        "Each row is a process of its own. All files have just been used, so that the system has them in its cache.",
-        "Initial load: reading the list of files; decoding all of them; opening the map.",
+        f"Each iteration reads every byte of every sample: {work}. The work is the same for all rows.",
+        "Each row is measured in a separate process. All files were just used, so they are in the page cache.",
+        "Initial load: reading the list of files, decoding all of them, or opening the map.",
         (
-            "Memory: what the process has gained for itself after both iterations. Mapped: pages of files in its "
-            "address space, which it shares with others and the system takes back when it needs them."
+            "Memory: the private memory that the process gained by the end of both iterations. Mapped: file pages in "
+            "its address space, which it shares with other processes and the system reclaims when needed."
         ),
     ]
     if any("memory" not in measured for measured in results.values()):
-        lines.append(
-            f"More than {MEMORY_LIMIT / 1e9:g} GB are not loaded into memory (the rows without figures)."
-        )
+        lines.append(f"Rows without figures: more than {MEMORY_LIMIT / 1e9:g} GB are not loaded into memory.")
     return lines
 
 
@@ -77,10 +75,10 @@ def wrapped(sentence: str) -> str:
 
 
 def speed_ups(results: Results) -> list[str]:
-    """How the map compares with the files, a line for each kind."""
+    """Compare the map with the files, in one line for each kind."""
     return [
-        f"{kind.capitalize()} come from the map {times(costs['files'].in_order / costs['map'].in_order)} as fast as "
-        f"from their files in order, and {times(costs['files'].shuffled / costs['map'].shuffled)} as fast shuffled."
+        f"Reading {kind} from the map is {times(costs['files'].in_order / costs['map'].in_order)} as fast as from their "
+        f"files in order, and {times(costs['files'].shuffled / costs['map'].shuffled)} as fast in shuffled order."
         for kind, costs in results.items()
     ]
 

@@ -1,4 +1,4 @@
-"""The files that the demonstration works on: the user's own, or those that come with the packages installed."""
+"""Finds the files to convert: the user's own, or files that come with installed packages."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 from tqdm.auto import trange
 
-# Those that are in scikit-image's wheel; it would download others.
+# The photographs in scikit-image's wheel; it would download the others.
 PHOTOGRAPHS = (
     "astronaut",
     "camera",
@@ -31,7 +31,7 @@ SIDES = (128, 288)
 
 
 def files_in(folder: Path, suffix: str = "", without: tuple[Path, ...] = ()) -> list[Path]:
-    """All files below a folder in the order of their paths, but for hidden ones and those below `without`."""
+    """All files below a folder, sorted by path, except hidden files and those below `without`."""
     left_out = {path.resolve() for path in without}
     found = []
     for parent, folders, names in os.walk(folder):
@@ -49,7 +49,7 @@ def standard_library() -> list[Path]:
 
 
 def crops(folder: Path) -> list[Path]:
-    """JPEG crops of scikit-image's photographs, always the same; written to `folder` unless they are there."""
+    """The same JPEG crops of scikit-image's photographs every time; writes them to `folder` if it does not exist."""
     if not folder.exists():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -69,7 +69,7 @@ def write_crops(folder: Path) -> None:
 
 
 def random_crop(photograph: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A rectangle anywhere in a photograph, with sides of `SIDES` pixels."""
+    """A random rectangle of a photograph, with side lengths in the range `SIDES`."""
     size = random.integers(*SIDES, size=2, endpoint=True)
     top, left = random.integers(0, photograph.shape[:2] - size, endpoint=True)
     return photograph[top : top + size[0], left : left + size[1]]
