@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::{DATA, DTYPE, SHAPE};
 use crate::io::mapping::{Mode, Region};
 use crate::io::untrusted::{Member, check_directory};
-use crate::schema::{Role, Schema, check_size, read_dtype, read_shape};
+use crate::schema::{Axes, Role, Schema, check_size, read_dtype, read_shape};
 
 /// Mapped int64 values.
 #[derive(Clone, Debug)]
@@ -23,33 +23,32 @@ impl Column {
 
     /// The first `rows` values of a member of the dataset in `dir`. A `quiescent` member has no others.
     pub fn open(dir: &Path, schema: Schema, role: Role, rows: u64, quiescent: bool) -> Result<Self> {
-        let shape = read_shape(&dir.join(schema.path(role)))?;
-        Self::with_shape(dir, schema, role, &shape, rows, quiescent)
+        let member = dir.join(schema.path(role));
+        let shape = read_shape(&member)?;
+        Self::with_shape(&member, schema.axes(role), &shape, rows, quiescent)
     }
 
     /// All values of the member that counts the samples, whose `shape` is known.
     pub fn counting(dir: &Path, schema: Schema, shape: &[u64], quiescent: bool) -> Result<Self> {
         let rows = shape.first().copied().unwrap_or(0);
-        Self::with_shape(dir, schema, Role::Starts, shape, rows, quiescent)
+        Self::with_shape(&dir.join(schema.path(Role::Starts)), schema.axes(Role::Starts), shape, rows, quiescent)
     }
 
-    fn with_shape(dir: &Path, schema: Schema, role: Role, shape: &[u64], rows: u64, quiescent: bool) -> Result<Self> {
-        let dir = &dir.join(schema.path(role));
-        check_directory(dir)?;
+    fn with_shape(member: &Path, axes: Axes, shape: &[u64], rows: u64, quiescent: bool) -> Result<Self> {
+        check_directory(member)?;
         // The order is not read: with one axis, C and F are the same.
-        let dtype = read_dtype(dir)?;
+        let dtype = read_dtype(member)?;
         if !dtype.is::<i64>() {
-            return Err(Error::corrupt(dir.join(DTYPE), format!("the dtype is {}, expected int64", dtype.text())));
+            return Err(Error::corrupt(member.join(DTYPE), format!("the dtype is {}, expected int64", dtype.text())));
         }
-        let wanted = schema.column_header(role, rows);
-        let found = schema.column_header(role, shape.first().copied().unwrap_or(0));
-        if shape != found.shape || found.rows() < rows || (quiescent && found.rows() != rows) {
-            let what = format!("the shape is {shape:?}, expected {:?} for {rows} samples", wanted.shape);
-            return Err(Error::corrupt(dir.join(SHAPE), what));
+        let found = shape.first().copied().unwrap_or(0);
+        if !axes.fit(shape) || found < rows || (quiescent && found != rows) {
+            let what = format!("the shape is {shape:?}, expected {:?} for {rows} samples", axes.with_rows(rows));
+            return Err(Error::corrupt(member.join(SHAPE), what));
         }
-        let data = Member::open(&dir.join(DATA), false)?;
-        check_size(&data, &found, quiescent)?;
-        let len = check_size(&data, &wanted, false)?;
+        let data = Member::open(&member.join(DATA), false)?;
+        check_size(&data, bytes_of_rows(found), quiescent)?;
+        let len = check_size(&data, bytes_of_rows(rows), false)?;
         Ok(Self { region: Region::read(&data, len)? })
     }
 
@@ -80,4 +79,9 @@ impl Column {
 /// Where the value of a row lies among the bytes of a column.
 pub(crate) fn bytes_of_row(index: usize) -> Range<usize> {
     index * 8..index * 8 + 8
+}
+
+/// Bytes of a column; `None` where no file holds that many.
+fn bytes_of_rows(rows: u64) -> Option<u64> {
+    rows.checked_mul(8).filter(|&bytes| i64::try_from(bytes).is_ok())
 }

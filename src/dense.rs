@@ -181,7 +181,7 @@ fn map(dir: &Path, options: &Options) -> Result<(Header, Region)> {
     let (header, data) = read_consistent(dir, dir, |shape, quiescent| {
         let header = Header::with_shape(dir, shape.to_vec())?;
         let data = options.mode.open(&dir.join(format::DATA))?;
-        let len = check_size(&data, &header, quiescent)?;
+        let len = check_size(&data, header.bytes(), quiescent)?;
         Ok((header, Region::open(&data, options.mode, len)?))
     })?;
     data.advise(options.access);

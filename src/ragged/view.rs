@@ -292,7 +292,7 @@ fn read_data(dir: &Path, end: i64, mode: Mode, quiescent: bool) -> Result<(Heade
         return Err(Error::corrupt(dir.join(format::SHAPE), what));
     }
     let data = mode.open(&dir.join(format::DATA))?;
-    check_size(&data, &header, quiescent)?;
-    let len = check_size(&data, &header.with_rows(committed), false)?;
+    check_size(&data, header.bytes(), quiescent)?;
+    let len = check_size(&data, header.with_rows(committed).bytes(), false)?;
     Ok((header, Region::open(&data, mode, len)?))
 }

@@ -75,12 +75,11 @@ pub(crate) fn read_is_flat(dir: &Path) -> Result<bool> {
     format::parse_flag(&read_text(&path)?).ok_or_else(|| Error::corrupt(path, "the flag is neither 0 nor 1"))
 }
 
-/// The bytes that `header` needs in `data.ninja`, after a check that the file holds them. A `quiescent` member holds no
+/// The bytes that a member needs in `data.ninja`, after a check that the file holds them. A `quiescent` member holds no
 /// others.
-pub(crate) fn check_size(data: &Member, header: &Header, quiescent: bool) -> Result<usize> {
+pub(crate) fn check_size(data: &Member, needed: Option<u64>, quiescent: bool) -> Result<usize> {
     let Member { path, size, .. } = data;
-    let needed =
-        header.bytes().ok_or_else(|| Error::corrupt(path.with_file_name(format::SHAPE), "too many elements"))?;
+    let needed = needed.ok_or_else(|| Error::corrupt(path.with_file_name(format::SHAPE), "too many elements"))?;
     if *size < needed || (quiescent && !placeholder::is_exact(*size, needed)) {
         let what = format!("the file has {size} bytes, expected {needed} from its shape and dtype");
         return Err(Error::corrupt(path, what));

@@ -64,6 +64,22 @@ pub(crate) enum Axes {
     Column,
 }
 
+impl Axes {
+    /// Whether a member may have this shape.
+    pub fn fit(self, shape: &[u64]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One => shape.len() == 1,
+            Self::Column => matches!(shape, [_, 1]),
+        }
+    }
+
+    /// The shape of a column.
+    pub fn with_rows(self, rows: u64) -> Vec<u64> {
+        if self == Self::Column { vec![rows, 1] } else { vec![rows] }
+    }
+}
+
 /// What an append changes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
@@ -166,8 +182,7 @@ impl<'a> Schema<'a> {
 
     /// The header of a member of int64 that has `rows`.
     pub fn column_header(self, role: Role, rows: u64) -> Header {
-        let shape = if self.axes(role) == Axes::Column { vec![rows, 1] } else { vec![rows] };
-        Header { dtype: Dtype::of::<i64>(), shape, order: Order::C }
+        Header { dtype: Dtype::of::<i64>(), shape: self.axes(role).with_rows(rows), order: Order::C }
     }
 
     /// The text files of a new member, by name; `header` is that of a member whose rows are counted.

@@ -189,12 +189,8 @@ impl Inspector<'_> {
             return None;
         }
         let axes = shape.get(1..).unwrap_or_default();
-        let (fits, expected) = match schema.axes(member.role) {
-            Axes::Any => (true, ""),
-            Axes::One => (shape.len() == 1, "one axis"),
-            Axes::Column => (shape.len() == 2 && axes == [1], "(samples, 1)"),
-        };
-        if !fits {
+        if !schema.axes(member.role).fit(shape) {
+            let expected = if schema.axes(member.role) == Axes::Column { "(samples, 1)" } else { "one axis" };
             let what = format!("the shape is {shape:?}, expected {expected}");
             findings.push(Finding::of(member.file(format::SHAPE), what));
             return None;
