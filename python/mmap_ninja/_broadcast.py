@@ -95,15 +95,12 @@ def _reduce_array(array: Any) -> Any:
         order = "C" if array.flags.c_contiguous else "F"
         mode = "r" if array.mode == "r" else "r+"
         return np.memmap, (array.filename, array.dtype, mode, array.offset, array.shape, order)
-    offset = array.ctypes.data - root.ctypes.data
-    return _view, (type(array), array.shape, array.dtype, root, offset, array.strides)
+    return _view, (root, array.ctypes.data - root.ctypes.data, array.shape, array.dtype, array.strides)
 
 
-def _view(
-    kind: Any, shape: tuple[int, ...], dtype: Any, root: Any, offset: int, strides: tuple[int, ...]
-) -> Any:
-    """A view that starts `offset` bytes after the start of `root`."""
+def _view(root: Any, offset: int, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> Any:
+    """The view that starts `offset` bytes after the start of `root`."""
     start = root.offset % mmap.ALLOCATIONGRANULARITY + offset
-    view = np.ndarray.__new__(kind, shape, dtype, root.base, start, strides)
-    view.__array_finalize__(root)  # Lets a np.memmap know its file, as slicing does.
+    view = np.ndarray.__new__(np.memmap, shape, dtype, root.base, start, strides)
+    view.__array_finalize__(root)  # Sets what a np.memmap knows of its file, as slicing does.
     return view

@@ -17,7 +17,10 @@ EXHAUSTED = _Exhausted.exhausted
 
 def length_of(indexable: Any) -> int | None:
     """The number of samples, or None if only an IndexError tells where they end."""
-    return len(indexable) if hasattr(indexable, "__len__") else None
+    try:
+        return len(indexable)
+    except TypeError:
+        return None
 
 
 def load(indexable: Any, length: int | None, index: int) -> Any:

@@ -24,22 +24,25 @@ _INHERITED: list[Any] = []
 class Workers:
     """Worker processes that load the samples of an indexable and write them as shards.
 
-    Workers stop at the next sample once `folder` is gone. Killing them could break the pool that joblib keeps.
+    Workers stop at the next sample once the directory of the shards is gone. Killing them could break the pool that
+    joblib keeps.
 
     Args:
         parallel: a `joblib.Parallel` that returns a generator.
+        built: the build that the samples are for.
         indexable: has `__getitem__`.
-        folder: the directory for the shards.
     """
 
-    def __init__(self, parallel: Any, indexable: Any, folder: Path):
+    def __init__(self, parallel: Any, built: _build.Build, indexable: Any, batch_size: int):
         from joblib import effective_n_jobs
 
         self._parallel = parallel
         self._count = effective_n_jobs(parallel.n_jobs)
+        self._built = built
+        self._folder = built.scratch()
         self._indexable = indexable
         self._length = length_of(indexable)
-        self._folder = folder
+        self._batch_size = batch_size
 
     def starting(self) -> AbstractContextManager[Any]:
         """Start the worker processes while the caller does something else."""
@@ -47,8 +50,6 @@ class Workers:
 
     def store(
         self,
-        built: _build.Build,
-        batch_size: int,
         write_shard: Callable[[Path, list[Any]], Any],
         join_shard: Callable[[Path], Any],
         bar: _build.Counter,
@@ -59,39 +60,36 @@ class Workers:
             write_shard: writes samples to a directory, in a worker.
             join_shard: appends such a directory to the dataset.
         """
-        value = self._indexable, self._length, write_shard
-        task = partial(_write_shard, Broadcast(value, self._folder), self._folder)
+        broadcast = Broadcast((self._indexable, self._length, write_shard), self._folder)
+        task = partial(_write_shard, broadcast, self._folder)
+        remaining = shares(self._built.stored, self._length, self._batch_size, self._count)
         # If the length is unknown, workers wait after each wave, so that they do not run far past the end.
         wave_size = 4 * self._count if self._length is None else sys.maxsize
-        for wave in _build.batches(shares(built.stored, self._length, batch_size, self._count), wave_size):
+        for wave in _build.batches(remaining, wave_size):
             with self._run(task, wave) as results:
                 for share, result in zip(wave, results, strict=True):
-                    before = built.stored
-                    self._join(built, batch_size, join_shard, share, result)
-                    bar.show_written(built.partial)
-                    bar.update(built.stored - before)
-                    if built.stored - before < len(share):
+                    before = self._built.stored
+                    self._append(share, result, join_shard)
+                    appended = self._built.stored - before
+                    bar.show_written(self._built.partial)
+                    bar.update(appended)
+                    if appended < len(share):
                         # The first missing sample is the end, whatever workers have loaded beyond it.
                         _build.discard(self._folder)
                         return
 
-    def _join(
-        self,
-        built: _build.Build,
-        batch_size: int,
-        join_shard: Callable[[Path], Any],
-        share: range,
-        result: int | WorkerError | None,
+    def _append(
+        self, share: range, result: int | WorkerError | None, join_shard: Callable[[Path], Any]
     ) -> None:
         """Append the samples of a share, given what `_write_shard` returned for it."""
         shard = self._folder / str(share.start)
         if isinstance(result, WorkerError):
             raise result.error
         if result is None:
-            built.extend(islice(samples(self._indexable, share.start), len(share)), batch_size)
+            self._built.extend(islice(samples(self._indexable, share.start), len(share)), self._batch_size)
         elif result:
             join_shard(shard)
-            built.stored += result
+            self._built.stored += result
         _build.discard(shard)
 
     @contextmanager
@@ -103,7 +101,7 @@ class Workers:
         from joblib import delayed
 
         caller = os.getpid()
-        # Workers ask for tasks until the end, also after the build has failed.
+        # Drops the remaining tasks once the build has failed.
         results = self._parallel(delayed(task)(each) for each in arguments if self._folder.is_dir())
         try:
             yield results
@@ -133,7 +131,7 @@ def _import_this_module(_: int) -> None:
     """A worker has imported this module once it has unpickled this function."""
 
 
-def _write_shard(broadcast: Callable[[], Any], folder: Path, share: range) -> "int | WorkerError | None":
+def _write_shard(broadcast: Callable[[], Any], folder: Path, share: range) -> int | WorkerError | None:
     """Load the samples of a share and write them to a directory; return how many there are.
 
     Returns None if they cannot be stored. The caller then loads and stores them itself, so that the error names the
@@ -157,7 +155,7 @@ def _write_shard(broadcast: Callable[[], Any], folder: Path, share: range) -> "i
             os._exit(1)  # A child that a loader has forked must not answer in place of the worker.
 
 
-def _load_share(indexable: Any, length: int | None, folder: Path, share: range) -> "list[Any] | WorkerError":
+def _load_share(indexable: Any, length: int | None, folder: Path, share: range) -> list[Any] | WorkerError:
     """The samples that exist; none if the build ends in between."""
     loaded: list[Any] = []
     for index in share:

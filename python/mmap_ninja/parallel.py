@@ -166,7 +166,7 @@ def build(
         out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
     ) as built:
         check_length(length, built.stored)
-        workers = Workers(run, indexable, built.scratch())
+        workers = Workers(run, built, indexable, batch_size)
         if not built.stored:
             first = islice(samples(indexable), min(deciding or batch_size, batch_size))
             with workers.starting():
@@ -174,6 +174,6 @@ def build(
         if built.stored:
             write, join = write_shard(built.memmap), partial(join_shard, built.memmap)
             with _build.Counter(verbose, length, built.stored) as bar:
-                workers.store(built, batch_size, write, join, bar)
+                workers.store(write, join, bar)
                 bar.show_written(built.partial)
     return built.stored > 0

@@ -18,7 +18,7 @@ def sent(value, folder):
 
 
 class Pickled:
-    """Samples that write down how often they are pickled."""
+    """Samples that log each time they are pickled."""
 
     def __init__(self, notes):
         self.notes = notes
