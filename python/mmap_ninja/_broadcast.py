@@ -100,7 +100,7 @@ def _reduce_array(array: Any) -> Any:
 
 def _view(root: Any, offset: int, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> Any:
     """The view that starts `offset` bytes after the start of `root`."""
-    start = root.offset % mmap.ALLOCATIONGRANULARITY + offset
-    view = np.ndarray.__new__(np.memmap, shape, dtype, root.base, start, strides)
+    raw = root.reshape(-1, order="A").view(np.uint8)
+    view = np.ndarray.__new__(np.memmap, shape, dtype, raw, offset, strides)
     view.__array_finalize__(root)  # Sets what a np.memmap knows of its file, as slicing does.
     return view
