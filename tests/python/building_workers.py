@@ -1,4 +1,4 @@
-"""Stores whose samples follow from their index, and builds of them that run in other processes."""
+"""Stores whose samples are functions of the index, and builds that tests run in other processes."""
 
 import os
 import signal
@@ -23,14 +23,14 @@ SHAPES = [(5,), (), (0,), (2, 3), (1,), (0, 4), (1, 2, 2), (3,), (4, 0, 1)]
 
 @dataclass(frozen=True)
 class Store:
-    """A store, and what is built in it.
+    """A kind of dataset, and the samples that tests store in it.
 
     Attributes:
-        home: has `from_generator` and `from_indexable`.
-        sample: the sample of an index.
-        whole: builds from a list in one call.
-        show: opens a map as a list.
-        options: what builds take besides.
+        home: the class or module with `from_generator` and `from_indexable`.
+        sample: returns the sample at an index.
+        whole: builds a dataset from a list in one call.
+        show: opens a dataset.
+        options: further options of builds.
     """
 
     home: Any
@@ -58,7 +58,7 @@ class Store:
 
 @contextmanager
 def in_memory():
-    """A directory whose small files cost little, where the system has such a place."""
+    """A temporary directory, in memory if the system has a place for that."""
     with TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         yield Path(folder).resolve()
 
@@ -77,7 +77,7 @@ def tokens(index):
 
 
 def mixed(index):
-    """The first five are flat."""
+    """The first five samples are 1-D."""
     shape = SHAPES[index % 3 if index < 5 else index % len(SHAPES)]
     return np.full(shape, index, "int16") + np.arange(np.prod(shape, dtype=int), dtype="int16").reshape(shape)
 
@@ -87,7 +87,7 @@ def text(index):
 
 
 def like(index):
-    """Short texts that are alike, which is what dictionaries are for."""
+    """Short texts that resemble each other, so that a dictionary compresses them."""
     return f"the {index}th of many texts, {WORDS[index % 4]} which {index * 7} readers saw"
 
 
@@ -102,7 +102,7 @@ STORES = {
     "packed": Store(StringsMmap, text, StringsMmap.from_strings, StringsMmap, {"zstd_level": 3}),
     "dense": Store(np_ninja, row, stack, np_ninja.open_existing),
 }
-# Its first batch decides on the dictionary, so that only builds of equal first batches are equal.
+# The first batch trains the dictionary: builds are equal only if their first batches are.
 DICTIONARY = Store(
     StringsMmap,
     like,
@@ -113,7 +113,7 @@ DICTIONARY = Store(
 
 
 class Indexable(SimpleNamespace):
-    """`count` samples of a loader, with a length unless `unsized`."""
+    """The first `count` samples of a loader; only `Sized` has a length."""
 
     def __getitem__(self, index):
         if index >= self.count:
@@ -134,21 +134,49 @@ def unsized(load, count):
     return Indexable(load=load, count=count)
 
 
+def breaking_at(index, sample, make_error):
+    """A loader that raises an error at an index."""
+
+    def load(asked):
+        if asked == index:
+            raise make_error()
+        return sample(asked)
+
+    return load
+
+
+def noting_pids(path, sample):
+    """A loader that writes the process id and the index of each sample to a file."""
+
+    def load(index):
+        with open(path, "a") as file:
+            file.write(f"{os.getpid()} {index}\n")
+        return sample(index)
+
+    return load
+
+
+def noted(path):
+    """The process ids and the indices in that file, in the order of the indices."""
+    pairs = [tuple(map(int, line.split())) for line in path.read_text().splitlines()]
+    return [pid for pid, _ in sorted(pairs, key=lambda pair: pair[1])], sorted(index for _, index in pairs)
+
+
 def report(samples):
-    """Say so after each sample."""
+    """Write a dot to the standard output after each sample."""
     for sample in samples:
         yield sample
         os.write(1, b".")
 
 
 def build(name, path, count, batch_size):
-    """Go on with a build, and say so after each sample."""
+    """Resume a build, and report each sample."""
     store = STORES[name]
     store.generate(path, report(store.samples(int(count))), int(batch_size), resume=True)
 
 
 def build_in_parallel(name, path, count, batch_size, last, pids):
-    """A parallel build that is killed when a worker comes to the index `last`; `pids` are its workers then."""
+    """A parallel build that dies when a worker loads the index `last`; the file `pids` then names its workers."""
     store, parent, last = STORES[name], os.getpid(), int(last)
 
     def load(index):
@@ -161,19 +189,19 @@ def build_in_parallel(name, path, count, batch_size, last, pids):
 
 
 def workers_of(parent):
-    """The ids of the processes that load samples for `parent`; they would outlive it by minutes."""
+    """The process ids of the workers of `parent`. They would outlive it by minutes."""
     children = " ".join(path.read_text() for path in Path(f"/proc/{parent}/task").glob("*/children")).split()
     return [pid for pid in children if b"LokyProcess" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def peak():
-    """The most memory that this process has had at once, in MB. (`ru_maxrss` begins at the parent's.)"""
+    """The peak memory of this process in MB. (`ru_maxrss` starts at that of the parent.)"""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
 def measure(kind, path, batch_size, count):
-    """Print by how many MB a build of `count` samples of 100 kB has grown this process."""
+    """Build from `count` samples of 100 kB; print by how many MB that raises the peak memory."""
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -192,13 +220,13 @@ def measure(kind, path, batch_size, count):
 
 
 def pieces(samples, cuts):
-    """`samples` cut before these places."""
+    """Split `samples` before each of these indices."""
     places = [0, *sorted({cut for cut in cuts if 0 < cut < len(samples)}), len(samples)]
     return [samples[start:stop] for start, stop in pairwise(places)]
 
 
 def parts(store, folder, samples, cuts):
-    """A map of each piece."""
+    """Store each piece as a dataset of its own; return their directories."""
     folder.mkdir(exist_ok=True)
     directories = []
     for number, piece in enumerate(pieces(samples, cuts)):
@@ -208,7 +236,7 @@ def parts(store, folder, samples, cuts):
 
 
 def interrupted(store, path, samples, batch_size, **options):
-    """Leave a build of `samples` that comes to no end."""
+    """Start a build that fails after `samples`; return its error."""
 
     def endless():
         yield from samples
@@ -222,7 +250,7 @@ def interrupted(store, path, samples, batch_size, **options):
 
 
 def build_with_a_fork(path, index, way):
-    """Print how many samples there are where the loader of one of them forks."""
+    """Build while the loader of the sample at `index` forks; print the number of stored samples."""
 
     def load(asked):
         if asked == int(index):
@@ -244,7 +272,7 @@ def build_with_a_fork(path, index, way):
 
 
 def wait_until(condition):
-    """Fail if that never comes."""
+    """Wait for a condition; fail after two minutes."""
     begun = time.monotonic()
     while not condition():
         assert time.monotonic() - begun < 120
@@ -252,7 +280,7 @@ def wait_until(condition):
 
 
 def written(store, path):
-    """Samples of a build at work; None while it writes."""
+    """The samples of a running build; None while it is writing."""
     partial = path.with_name(f"{path.name}.partial")
     if (partial / "type.ninja").exists() and not (partial / "append.ninja").exists():
         return len(store.show(partial))

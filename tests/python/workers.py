@@ -1,4 +1,4 @@
-"""What other processes run: importable without the test modules."""
+"""Functions that tests run in other processes, which need not import the test modules."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ import numpy as np
 
 
 def report(maps, connection):
-    """Send what each map says in this process."""
+    """Send what this process reads from each map."""
     connection.send([(type(each).__name__, len(each), each[1]) for each in maps])
     connection.close()
 
 
 def append_forever(path):
-    """Append samples of rising numbers, and say so after each."""
+    """Append samples of increasing numbers, and write a dot to the standard output after each."""
     ragged = mmap_ninja.RaggedMmap(path)
     while True:
         number = len(ragged)
@@ -32,7 +32,7 @@ def append_many(path, number, count):
 
 
 def append_beyond_the_limit(path):
-    """Files may not grow beyond 64 KiB in this process."""
+    """Append more than the 64 KiB to which this process limits its files; print which file was full."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
@@ -44,7 +44,7 @@ def append_beyond_the_limit(path):
 
 
 def print_items(path):
-    """The bytes of every item, in a process that has imported nothing but the library."""
+    """Print the bytes of every item, in a process that has imported nothing but the library."""
     data = mmap_ninja.open_existing(path)
     assert "ml_dtypes" not in sys.modules or data.dtype.isbuiltin == 2
     for item in data:

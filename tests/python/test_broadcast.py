@@ -1,23 +1,24 @@
-"""What the tasks of a parallel build have in common is sent once."""
+"""The tasks of a parallel build share a value, which is pickled once."""
 
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from conftest import assert_identical
 from mmap_ninja import RaggedMmap
-from mmap_ninja._once import LARGE, Once
+from mmap_ninja._broadcast import LARGE, Broadcast
 
 pytest.importorskip("joblib")
 
 
 def sent(value, folder):
-    return pickle.loads(pickle.dumps(Once(value, folder))).get()
+    return pickle.loads(pickle.dumps(Broadcast(value, folder)))()
 
 
 class Pickled:
-    """Samples that write down how often they are pickled."""
+    """Samples that log each time they are pickled."""
 
     def __init__(self, notes):
         self.notes = notes
@@ -40,12 +41,12 @@ def test_samples_are_pickled_once_however_many_tasks_there_are(path, tmp_path):
     assert (tmp_path / "notes").read_text() == "x"
 
 
-def test_what_is_sent_many_times_is_written_once(tmp_path):
-    once = Once([1, 2], tmp_path)
-    assert once.get() == [1, 2]
-    first, second = pickle.loads(pickle.dumps(once)), pickle.loads(pickle.dumps(once))
+def test_a_value_that_is_sent_many_times_is_written_once(tmp_path):
+    broadcast = Broadcast([1, 2], tmp_path)
+    assert broadcast() == [1, 2]
+    first, second = pickle.loads(pickle.dumps(broadcast)), pickle.loads(pickle.dumps(broadcast))
     assert len(os.listdir(tmp_path)) == 1
-    assert first.get() is second.get()
+    assert first() is second()
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,7 @@ VIEWS = {
     "backwards": lambda array: array[::-1],
     "plain": lambda array: np.asarray(array)[7:],
     "other dtype": lambda array: array.view("u1"),
+    "none": lambda array: array[200_000:],
 }
 
 
@@ -92,7 +94,20 @@ def test_arrays_on_files_are_mapped_again(tmp_path, mode, view):
         array[150] = -1
     array = VIEWS[view](array)
     (folder := tmp_path / "folder").mkdir()
-    assert_identical(sent(array, folder), array)
+    found = sent(array, folder)
+    assert_identical(found, array)
     (file,) = folder.iterdir()
-    is_mapped = mode != "c" and view not in ("columns", "backwards")
-    assert (file.stat().st_size < 1000) == is_mapped
+    assert (file.stat().st_size < 1000) == (mode != "c" or array.size == 0)
+    assert_identical(sent(found, folder), array)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts file descriptors in /proc")
+def test_many_views_of_a_file_keep_one_descriptor_open(tmp_path):
+    array = np.memmap(tmp_path / "file", np.int64, "w+", shape=(100, 3))
+    array[:] = np.arange(300).reshape(100, 3)
+    before = os.listdir("/proc/self/fd")
+    found = sent([array[index] for index in range(100)], tmp_path)
+    assert len(os.listdir("/proc/self/fd")) <= len(before) + 1
+    assert_identical(np.stack(found), array)
+    assert {type(row) for row in found} == {np.memmap}
+    assert {row.filename for row in found} == {array.filename}
