@@ -37,6 +37,10 @@ pub struct Options {
     pub durability: Durability,
     /// How long a write waits for another writer.
     pub timeout: Duration,
+    /// Whether writers lock the directory. Without locks, nothing protects a dataset from two writers at once: turn them off
+    /// only where the file system has none, and a single process writes. The default is true, unless the environment variable
+    /// `MMAP_NINJA_LOCKING` is `off`.
+    pub locking: bool,
     /// Ends that wait early, with [`Error::Interrupted`](crate::Error::Interrupted). A zero timeout never checks it.
     pub cancel: Cancellation,
 }
@@ -49,6 +53,7 @@ impl Default for Options {
             access: Access::default(),
             durability: Durability::default(),
             timeout: Duration::from_secs(60),
+            locking: std::env::var_os("MMAP_NINJA_LOCKING").is_none_or(|value| value != "off"),
             cancel: Cancellation::default(),
         }
     }

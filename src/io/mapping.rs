@@ -24,6 +24,9 @@ use crate::error::{At, Error, Result};
 /// memory, a batch may look warm by chance.
 const COLD_BATCHES: u8 = 32;
 
+/// The number of this error is the same on all Unix systems.
+const ENODEV: i32 = 19;
+
 /// Bytes that are read rather than mapped.
 const FEW: usize = 4096;
 
@@ -65,12 +68,22 @@ enum Backing {
     Read(Box<[u64]>),
 }
 
+/// Whether the system has no shared mappings of a file.
+fn cannot_share(error: &std::io::Error) -> bool {
+    cfg!(unix) && error.raw_os_error() == Some(ENODEV)
+}
+
 impl Backing {
     fn map(member: &Member, mode: Mode, capacity: usize) -> std::io::Result<Self> {
         let mut options = MmapOptions::new();
         options.len(capacity);
         let raw = match mode {
-            Mode::ReadOnly => options.map_raw_read_only(&member.file)?,
+            Mode::ReadOnly => match options.map_raw_read_only(&member.file) {
+                // FUSE and some network file systems map privately only. That makes no difference to a reader.
+                // SAFETY: see "The hazard of mapped files" above.
+                Err(error) if cannot_share(&error) => unsafe { options.map_copy_read_only(&member.file)? }.into(),
+                other => other?,
+            },
             Mode::ReadWrite => options.map_raw(&member.file)?,
             // SAFETY: see "The hazard of mapped files" above; the private copy is never read as anything but bytes.
             Mode::CopyOnWrite => unsafe { options.map_copy(&member.file)? }.into(),

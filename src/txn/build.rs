@@ -9,7 +9,7 @@ use super::fs::{create_new, exchange, remove_directory, remove_file, remove_tree
 use super::lock::{DirLock, FileLock};
 use super::recover::recover;
 use super::staging::StagingDir;
-use super::tree::{sync_parents, sync_tree};
+use super::tree::{check_mappable, inherit_permissions, sync_parents, sync_tree};
 use super::{publish, replaceable};
 use crate::error::{At, Error, Result};
 use crate::format::BUILDING;
@@ -44,7 +44,8 @@ pub struct BuildSession {
     options: Options,
     /// Removed when the build ends, however it ends.
     scratch: Option<StagingDir>,
-    _lock: FileLock,
+    /// `None` where the caller vouches for being the only builder.
+    _lock: Option<FileLock>,
 }
 
 impl BuildSession {
@@ -76,7 +77,7 @@ impl BuildSession {
                 };
             }
             if found.is_none() || is_empty(&partial) {
-                create_partial(&partial)?;
+                create_partial(&partial, &target)?;
             } else {
                 await_builder(&target, &options)?;
                 refuse_foreign(&partial, found)?;
@@ -104,7 +105,7 @@ impl BuildSession {
     /// # Errors
     /// [`Error::Io`].
     pub fn scratch(&mut self) -> Result<&Path> {
-        let scratch = self.scratch.take().map_or_else(|| StagingDir::next_to(&self.partial), Ok)?;
+        let scratch = self.scratch.take().map_or_else(|| StagingDir::next_to(&self.partial, &self.partial), Ok)?;
         Ok(self.scratch.insert(scratch).path())
     }
 
@@ -117,6 +118,8 @@ impl BuildSession {
         if kind_of(&self.partial)?.is_none() {
             return self.suspend();
         }
+        check_mappable(&self.partial, self.options.mode)?;
+        inherit_permissions(&self.target, &self.partial)?;
         sync_tree(&self.partial)?;
         // Writers in the new place wait for this lock until no marker of the build is left.
         let own = DirLock::acquire(&self.partial, &self.options)?;
@@ -194,14 +197,18 @@ impl BuildSession {
 
 /// Takes the lock of the builder of `target`, and that of its partial directory; `None` where there is no such directory,
 /// or it was moved before it could be locked.
-fn lock_partial(partial: &Path, target: &Path, options: &Options) -> Result<Option<(FileLock, Option<DirLock>)>> {
+fn lock_partial(
+    partial: &Path,
+    target: &Path,
+    options: &Options,
+) -> Result<Option<(Option<FileLock>, Option<DirLock>)>> {
     let path = partial.join(BUILDING);
     let file = match open_member(&path, true) {
         Err(Error::Io { source, .. }) if matches!(source.kind(), NotFound | NotADirectory) => return Ok(None),
         other => other?,
     };
     let found = FileId::from(&file.metadata().at(&path)?);
-    let builder = try_lock_builder(file, &path, target)?;
+    let builder = if options.locking { Some(try_lock_builder(file, &path, target)?) } else { None };
     let lock = DirLock::acquire(partial, options)?;
     let is_there = FileId::of(&path) == Some(found);
     Ok(is_there.then_some((builder, lock)))
@@ -213,8 +220,8 @@ fn is_empty(dir: &Path) -> bool {
 
 /// Creates a partial directory with its marker, unless another builder is faster. A marker is created nowhere else: after
 /// an exchange, what lies at the partial path may be the dataset that another build has just replaced.
-fn create_partial(partial: &Path) -> Result<()> {
-    let fresh = StagingDir::next_to(partial)?;
+fn create_partial(partial: &Path, target: &Path) -> Result<()> {
+    let fresh = StagingDir::next_to(partial, target)?;
     create_new(&fresh.path().join(BUILDING))?;
     publish::onto_nothing(&fresh, partial, Durability::Process).map(drop)
 }

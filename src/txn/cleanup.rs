@@ -1,6 +1,6 @@
 //! What becomes of the directories and markers that killed builders leave.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::Path;
 
 use super::fs::{remove_file, remove_tree};
@@ -16,12 +16,8 @@ use crate::paths::{is_staging_name, partial_path};
 ///
 /// # Errors
 /// [`Error::Building`] where that builder lives; [`Error::Io`].
-pub(super) fn try_lock_builder(file: File, path: &Path, target: &Path) -> Result<FileLock> {
-    match file.try_lock() {
-        Ok(()) => Ok(FileLock::new(file)),
-        Err(TryLockError::WouldBlock) => Err(Error::Building { path: target.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(error).at(path),
-    }
+pub(super) fn try_lock_builder(file: fs::File, path: &Path, target: &Path) -> Result<FileLock> {
+    FileLock::try_lock(file).at(path)?.ok_or_else(|| Error::Building { path: target.to_owned() })
 }
 
 /// Whether a builder has put its dataset at `target` and not removed its marker yet. A partial directory always has one.
@@ -46,12 +42,13 @@ pub(super) fn await_builder(target: &Path, options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Building`] where a directory that is being built was moved there; [`Error::Io`].
-pub(super) fn finish_build(target: &Path, _lock: &DirLock) -> Result<()> {
+pub(super) fn finish_build(target: &Path, lock: &DirLock) -> Result<()> {
     if !has_marker(target) {
         return Ok(());
     }
     let path = target.join(BUILDING);
-    let _builder = try_lock_builder(open_member(&path, true)?, &path, target)?;
+    let file = open_member(&path, true)?;
+    let _builder = if lock.is_enforced() { Some(try_lock_builder(file, &path, target)?) } else { None };
     remove_marker(target).map(drop)
 }
 

@@ -180,14 +180,29 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<()> {
     perform(&Change::Sync { file }, || file.sync_data()).at(path)
 }
 
-/// Makes the entries of a directory durable.
+/// Makes the entries of a directory durable, where its file system can.
 pub(super) fn sync_directory(path: &Path) -> Result<()> {
-    let sync = || if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) };
-    perform(&Change::SyncDirectory { path }, sync).at(path)
+    let sync = || match File::open(path)?.sync_all() {
+        // CIFS and some FUSE file systems cannot sync a directory, and have no other way to make its entries durable.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    };
+    perform(&Change::SyncDirectory { path }, || if cfg!(unix) { sync() } else { Ok(()) }).at(path)
 }
 
 pub(super) fn create_directories(path: &Path) -> Result<()> {
     perform(&Change::CreateDirectories { path }, || fs::create_dir_all(path)).at(path)
+}
+
+/// Creates a directory, for its owner alone if it is `private`.
+pub(super) fn create_directory(path: &Path, is_private: bool) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if is_private {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    perform(&Change::CreateDirectories { path }, || builder.create(path)).at(path)
 }
 
 pub(super) fn remove_file(path: &Path) -> Result<()> {
@@ -213,25 +228,47 @@ pub(super) fn link_or_copy_file(from: &Path, to: &Path) -> Result<()> {
     perform(&Change::Create { path: to }, || fs::hard_link(from, to).or_else(copy)).at(to)
 }
 
-/// Gives a path the mode of another, and its owner where that is allowed. The owner can always read and write.
+/// Gives `to` the mode of `from`, which was `found` to be what it is, and its owner, group, ACLs and extended attributes as
+/// far as that is allowed. The owner can always read and write.
 #[cfg(unix)]
-pub(super) fn set_permissions(path: &Path, other: &Metadata) -> Result<()> {
+pub(super) fn copy_permissions(from: &Path, found: &Metadata, to: &Path) -> Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
-    let now = path.symlink_metadata().at(path)?;
-    if (now.uid(), now.gid()) != (other.uid(), other.gid()) {
-        let _ = lchown(path, Some(other.uid()), Some(other.gid()));
-    }
-    let mode = other.mode() | now.mode() & 0o700;
-    if now.file_type() != other.file_type() || now.mode() == mode {
+    let now = to.symlink_metadata().at(to)?;
+    if now.file_type() != found.file_type() {
         return Ok(());
     }
-    perform(&Change::Permissions, || fs::set_permissions(path, Permissions::from_mode(mode))).at(path)
+    if (now.uid(), now.gid()) != (found.uid(), found.gid()) {
+        let _ = lchown(to, Some(found.uid()), Some(found.gid()));
+    }
+    copy_attributes(from, to);
+    let mode = found.mode() | now.mode() & 0o700;
+    if to.symlink_metadata().at(to)?.mode() == mode {
+        return Ok(());
+    }
+    perform(&Change::Permissions, || fs::set_permissions(to, Permissions::from_mode(mode))).at(to)
 }
 
 #[cfg(not(unix))]
-pub(super) fn set_permissions(_path: &Path, _other: &Metadata) -> Result<()> {
+pub(super) fn copy_permissions(_from: &Path, _found: &Metadata, _to: &Path) -> Result<()> {
     Ok(())
 }
+
+/// Copies extended attributes, of which ACLs are some. What the system refuses stays behind.
+#[cfg(target_os = "linux")]
+fn copy_attributes(from: &Path, to: &Path) {
+    use rustix::fs::{XattrFlags, lgetxattr, llistxattr, lsetxattr};
+    let mut names = vec![0; 1 << 16];
+    let Ok(len) = llistxattr(from, &mut names) else { return };
+    let mut value = vec![0; 1 << 16];
+    for name in names[..len].split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+        if let Ok(len) = lgetxattr(from, name, &mut value) {
+            let _ = lsetxattr(to, name, &value[..len], XattrFlags::empty());
+        }
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn copy_attributes(_from: &Path, _to: &Path) {}
 
 /// Renames `from` to `to` if nothing, or an empty directory, is there. Returns false where something is.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<bool> {

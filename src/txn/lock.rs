@@ -18,7 +18,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 /// The exclusive right to write in one directory, until dropped.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _lock: FileLock,
+    /// `None` where the caller vouches for being the only writer.
+    lock: Option<FileLock>,
     id: FileId,
 }
 
@@ -30,9 +31,37 @@ pub(super) struct FileLock {
 }
 
 impl FileLock {
-    pub fn new(file: File) -> Self {
-        Self { file, owner: OwnerPid::current() }
+    /// Locks a file; `None` where another process, thread or handle has locked it.
+    pub fn try_lock(file: File) -> io::Result<Option<Self>> {
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { file, owner: OwnerPid::current() })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(explain_unsupported(error)),
+        }
     }
+}
+
+/// Many parallel and network file systems have no `flock`.
+fn explain_unsupported(error: io::Error) -> io::Error {
+    let is_unsupported = matches!(error.kind(), io::ErrorKind::Unsupported) || is_no_locks(&error);
+    if !is_unsupported {
+        return error;
+    }
+    let what = format!(
+        "this file system has no locks (flock: {error}). If no other process writes here, turn locking off: \
+         locking=False, or the environment variable MMAP_NINJA_LOCKING=off"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
+#[cfg(unix)]
+fn is_no_locks(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOLCK)
+}
+
+#[cfg(not(unix))]
+fn is_no_locks(_error: &io::Error) -> bool {
+    false
 }
 
 impl Drop for FileLock {
@@ -53,7 +82,7 @@ impl DirLock {
         let begun = Instant::now();
         let mut pause = SHORTEST_PAUSE;
         loop {
-            match Self::attempt(dir)? {
+            match Self::attempt(dir, options.locking)? {
                 Attempt::Locked(lock) => return Ok(Some(lock)),
                 Attempt::Missing => return Ok(None),
                 Attempt::Replaced => continue,
@@ -70,9 +99,14 @@ impl DirLock {
         }
     }
 
-    /// As [`DirLock::acquire`], without waiting.
+    /// As [`DirLock::acquire`], without waiting, and always with a lock: what it finds tells whether others are alive.
     pub fn try_acquire(dir: &Path) -> Result<Option<Self>> {
-        Self::acquire(dir, &Options { timeout: Duration::ZERO, ..Options::default() })
+        Self::acquire(dir, &Options { timeout: Duration::ZERO, locking: true, ..Options::default() })
+    }
+
+    /// Whether other writers are locked out.
+    pub fn is_enforced(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The directory that is locked.
@@ -80,19 +114,16 @@ impl DirLock {
         self.id
     }
 
-    fn attempt(dir: &Path) -> Result<Attempt> {
+    fn attempt(dir: &Path, locking: bool) -> Result<Attempt> {
         let file = match open(dir).at(dir) {
             Err(error) if error.is_not_found() => return Ok(Attempt::Missing),
             other => other?,
         };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Attempt::Held),
-            Err(TryLockError::Error(error)) => return Err(error).at(dir),
-        }
         let id = FileId::from(&file.metadata().at(dir)?);
+        let lock = if locking { FileLock::try_lock(file).at(dir)?.map(Some) } else { Some(None) };
+        let Some(lock) = lock else { return Ok(Attempt::Held) };
         let is_there = FileId::of(&lock_path(dir)) == Some(id);
-        Ok(if is_there { Attempt::Locked(Self { _lock: FileLock::new(file), id }) } else { Attempt::Replaced })
+        Ok(if is_there { Attempt::Locked(Self { lock, id }) } else { Attempt::Replaced })
     }
 }
 
@@ -183,6 +214,14 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let second = DirLock::try_acquire(&path).unwrap().unwrap();
         assert_ne!(first.id(), second.id());
+    }
+
+    #[test]
+    fn without_locking_two_writers_are_not_kept_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = DirLock::try_acquire(dir.path()).unwrap();
+        let second = DirLock::acquire(dir.path(), &Options { locking: false, ..Options::default() });
+        assert!(!second.unwrap().unwrap().is_enforced());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::fs::{exchange, rename_new, rename_over};
 use super::lock::DirLock;
 use super::replaceable;
 use super::staging::StagingDir;
-use super::tree::{inherit_permissions, link_or_copy, sync_parents, sync_tree};
+use super::tree::{check_mappable, inherit_permissions, link_or_copy, sync_parents, sync_tree};
 use crate::error::{At, Result};
 use crate::format::{BUILDING, CHECKSUMS, JOURNAL, NEW_CHECKSUMS};
 use crate::options::{Durability, Options};
@@ -16,6 +16,8 @@ use crate::schema::foreign_entries;
 
 /// Renames a staging directory to `target` if nothing, or an empty directory, is there.
 pub(super) fn onto_nothing(staged: &StagingDir, target: &Path, durability: Durability) -> Result<bool> {
+    // An empty directory is replaced as well.
+    inherit_permissions(target, staged.path())?;
     if durability == Durability::Process {
         return rename_new(staged.path(), target);
     }
@@ -33,6 +35,7 @@ pub(super) fn onto_nothing(staged: &StagingDir, target: &Path, durability: Durab
 /// Puts a staging directory in place of what is at `target`, or of nothing.
 pub(super) fn publish(staged: &StagingDir, target: &Path, options: &Options) -> Result<()> {
     replaceable::check(target)?;
+    check_mappable(staged.path(), options.mode)?;
     sweep(target);
     loop {
         if onto_nothing(staged, target, options.durability)? {

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fs::{create_directories, create_new, remove_tree, rename_over, truncate, write_at, write_chunks};
+use super::fs::{
+    copy_permissions, create_directories, create_directory, create_new, remove_tree, rename_over, truncate, write_at,
+    write_chunks,
+};
 use super::lock::DirLock;
 use super::plan::{NewData, NewMember};
 use crate::error::{Error, Result};
@@ -24,12 +27,14 @@ pub(crate) struct StagingDir {
 }
 
 impl StagingDir {
-    /// An empty hidden directory beside `target`, whose parents are created.
-    pub fn next_to(target: &Path) -> Result<Self> {
+    /// An empty hidden directory beside `target`, whose parents are created. At no moment does anybody have more permissions
+    /// in it than in `model`, if that is a directory, whose place it is to take.
+    pub fn next_to(target: &Path, model: &Path) -> Result<Self> {
         let (parents, owner) = (missing_parents(target), OwnerPid::current());
+        target.parent().map_or(Ok(()), create_directories)?;
         loop {
             let path = staging_path(target);
-            create_directories(&path)?;
+            create_like(&path, model)?;
             match DirLock::try_acquire(&path) {
                 // Until it is locked, another process may take it for one of a dead maker, and lock and remove it.
                 Err(Error::Busy { .. }) => {}
@@ -41,7 +46,7 @@ impl StagingDir {
 
     /// One that holds `members`.
     pub fn with_members(target: &Path, members: &[NewMember]) -> Result<Self> {
-        let staged = Self::next_to(target)?;
+        let staged = Self::next_to(target, target)?;
         members.iter().try_for_each(|member| staged.write(member))?;
         Ok(staged)
     }
@@ -82,6 +87,17 @@ impl StagingDir {
                 write_chunks(&file, &path, 0, chunks)
             }
         }
+    }
+}
+
+/// Creates a directory with the permissions of `model`, or with the usual ones where that does not exist.
+fn create_like(path: &Path, model: &Path) -> Result<()> {
+    match model.metadata() {
+        Ok(found) if found.is_dir() => {
+            create_directory(path, true)?;
+            copy_permissions(model, &found, path)
+        }
+        _ => create_directory(path, false),
     }
 }
 

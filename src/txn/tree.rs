@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::fs::{create_directories, link_or_copy_file, set_permissions, sync, sync_directory};
+use super::fs::{copy_permissions, create_directories, link_or_copy_file, sync, sync_directory};
 use crate::error::{At, Result};
+use crate::format::DATA;
+use crate::io::mapping::{Mode, Region};
 
 /// Hard-links a file, or all files of a directory, to `to`; copies them where the file system has no hard links. Keeps
 /// what is there already.
@@ -23,7 +25,7 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives a file or directory, and all below it, the owner and mode of what has the same place in `old`.
+/// Gives a file or directory, and all below it, the permissions of what has the same place in `old`.
 pub(super) fn inherit_permissions(old: &Path, new: &Path) -> Result<()> {
     let found = match old.symlink_metadata() {
         Ok(found) if found.is_dir() || found.is_file() => found,
@@ -35,7 +37,18 @@ pub(super) fn inherit_permissions(old: &Path, new: &Path) -> Result<()> {
             inherit_permissions(&old.join(&name), &new.join(&name))?;
         }
     }
-    set_permissions(new, &found)
+    copy_permissions(old, &found, new)
+}
+
+/// Checks that the system maps the data of a new dataset, before it replaces another one that was open to readers.
+pub(super) fn check_mappable(dir: &Path, mode: Mode) -> Result<()> {
+    let path = dir.join(DATA);
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let data = mode.open(&path)?;
+    let len = usize::try_from(data.size).unwrap_or(usize::MAX).min(1);
+    Region::open(&data, mode, len).map(drop)
 }
 
 /// Waits until all that a directory holds is on disk.
