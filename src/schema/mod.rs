@@ -206,7 +206,7 @@ impl<'a> Schema<'a> {
 
     /// The files of a member that must be there.
     pub fn files(self, role: Role) -> Vec<(&'static str, Content)> {
-        let mut files = vec![(format::DATA, Content::Data), (format::TYPE, Content::Text)];
+        let mut files = vec![(format::DATA, Content::Data)];
         if self.is_counted(role) {
             files.extend([
                 (format::DTYPE, Content::Text),
@@ -218,11 +218,11 @@ impl<'a> Schema<'a> {
         files
     }
 
-    /// The files of a member that may be there.
+    /// The files of a member that may be there. Releases before 0.4.0 wrote no `type.ninja`.
     pub const fn optional_files(self, role: Role) -> &'static [&'static str] {
         match (self.kind, role) {
-            (Kind::String, Role::Data) => &[format::ZSTD_LEVEL, format::ZSTD_DICT],
-            _ => &[],
+            (Kind::String, Role::Data) => &[format::TYPE, format::ZSTD_LEVEL, format::ZSTD_DICT],
+            _ => &[format::TYPE],
         }
     }
 }

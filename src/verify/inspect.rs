@@ -6,7 +6,7 @@ use super::report::Finding;
 use crate::error::{At, Result};
 use crate::format::dtype::Dtype;
 use crate::format::{self, Kind, Order, is_possible};
-use crate::io::untrusted::{FileId, check_directory, open_member, read_at, read_text, size_of_member};
+use crate::io::untrusted::{FileId, check_directory, open_member, read_at, size_of_member};
 use crate::schema::{
     Axes, MemberNames, Role, Rows, Schema, kind_of, no_dataset, placeholder, read_dtype, read_is_flat, read_order,
     read_shape,
@@ -204,11 +204,12 @@ impl Inspector<'_> {
     }
 
     fn check_kind(&self, schema: Schema, member: &Member, findings: &mut Vec<Finding>) {
-        let path = member.file(format::TYPE);
         let expected = schema.member_kind(member.role);
-        match read_text(&self.dir.join(&path)) {
-            Ok(text) if Kind::parse(&text) == Some(expected) => {}
-            Ok(_) => findings.push(Finding::of(path, format!("expected the kind '{expected}'"))),
+        match kind_of(&self.dir.join(&member.path)) {
+            Ok(Some(found)) if found == expected => {}
+            Ok(_) => {
+                findings.push(Finding::of(member.file(format::TYPE), format!("expected the kind '{expected}'")));
+            }
             Err(error) => findings.push(Finding::from_error(self.dir, error)),
         }
         let Some(expected) = schema.flag(member.role) else { return };

@@ -14,7 +14,7 @@ use super::strings::Contents;
 use crate::compression::Codec;
 use crate::dense::Dense;
 use crate::error::{Error, Result};
-use crate::format::{BUILDING, JOURNAL, Kind};
+use crate::format::{BUILDING, JOURNAL, Kind, TYPE};
 use crate::io::mapping::Mode;
 use crate::options::Options;
 use crate::ragged::Ragged;
@@ -99,6 +99,10 @@ impl<'a> Verification<'a> {
             let what =
                 "an append is under way or was interrupted; the next one, or a repair, finishes it or rolls it back";
             self.report.note(Finding::of(JOURNAL, what));
+        }
+        if self.dir.join(TYPE).symlink_metadata().is_err() {
+            let what = "the file is missing, as in datasets of releases before 0.4.0; the members tell the kind";
+            self.report.note(Finding::of(TYPE, what));
         }
         for member in members {
             let Ok(entries) = fs::read_dir(self.dir.join(&member.path)) else { continue };
