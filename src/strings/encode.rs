@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::extents::{ends_of, starts_of};
 use crate::io::advice::PrefetchPolicy;
 use crate::options::Options;
-use crate::schema::{MemberNames, Role, Schema};
+use crate::schema::{MemberNames, Role, Schema, no_dataset};
 use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source};
 
 /// Strings whose offsets are in memory at once while data sets are joined.
@@ -74,12 +74,20 @@ pub enum Payload<'a> {
 }
 
 impl Payload<'_> {
+    /// The strings themselves, where they are in memory.
+    fn in_memory(&self) -> Option<Vec<&[u8]>> {
+        match self {
+            Self::Strings(strings) => Some(strings.to_vec()),
+            Self::Packed(parts) => Some(parts.iter().flat_map(Packed::strings).collect()),
+            Self::Stored { .. } => None,
+        }
+    }
+
     /// The strings themselves.
     fn strings(&self) -> Result<Vec<Cow<'_, [u8]>>> {
         match self {
-            Self::Strings(strings) => Ok(strings.iter().map(|string| Cow::Borrowed(*string)).collect()),
-            Self::Packed(parts) => Ok(parts.iter().flat_map(Packed::strings).map(Cow::Borrowed).collect()),
             Self::Stored { view, indices, .. } => view.gather(indices),
+            others => Ok(others.in_memory().unwrap_or_default().into_iter().map(Cow::Borrowed).collect()),
         }
     }
 
@@ -125,11 +133,10 @@ impl Planner for Append<'_> {
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
         let names = &self.options.names;
         if !view.exists {
-            let strings = self.payload.strings()?;
-            let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+            // Stored strings are appended to a dataset that was created before.
+            let strings = self.payload.in_memory().ok_or_else(|| no_dataset(self.dir))?;
             let codec = self.compression.map(|wanted| Codec::train(self.dir, wanted, &strings)).transpose()?;
-            let members = new_members(self.dir, names, codec.as_ref(), &strings)?;
-            return Ok(Plan::Create(members.into_iter().map(NewMember::into_owned).collect()));
+            return Ok(Plan::Create(new_members(self.dir, names, codec.as_ref(), &strings)?));
         }
         let (Frames { bytes, lengths, mut source }, schema) = (self.payload.frames(view)?, Schema::strings(names));
         let mut chunks: Vec<_> = bytes.into_iter().map(Chunk::Bytes).collect();
