@@ -76,6 +76,9 @@ impl Planner for Extend<'_> {
 /// Rows added to an array in F order go between its columns.
 fn interleave<'a>(old: &Header, present: &'a [u8], new: &Header, added: &'a [u8]) -> Vec<Chunk<'a>> {
     let (old_step, new_step) = (column_bytes(old), column_bytes(new) - column_bytes(old));
+    if old_step + new_step == 0 {
+        return Vec::new();
+    }
     let columns = pieces(present, old_step).zip(pieces(added, new_step));
     columns.flat_map(|(left, right)| [left.into(), right.into()]).collect()
 }
