@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -16,6 +17,7 @@ from hypothesis import settings
 from original_driver import Session
 from original_driver import __file__ as driver
 
+PROGRAMS = Path(__file__).with_name("programs")
 ORIGINAL = Path(__file__).parents[2] / "build" / "original"
 
 # What runs in the background ignores interrupts, and so would all that the tests start.
@@ -93,6 +95,11 @@ class Both:
     def check_files(self):
         ours, theirs = [tree(path.parent) for path in self.sides]
         assert ours == theirs
+
+
+def program(name, *args, python=()):
+    """The command that runs a program of `programs/`; `python` are options of the interpreter."""
+    return [sys.executable, *python, PROGRAMS / f"{name}.py", *map(str, args)]
 
 
 def tree(directory):

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 import workers
-from conftest import assert_identical, tree, values
+from conftest import assert_identical, program, tree, values
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
@@ -178,23 +178,6 @@ def test_an_append_that_fails_midway_is_undone(path):
     assert tree(path) == before
 
 
-SHORT_OF_ADDRESSES = """
-import resource, sys
-import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap
-
-path, kind = sys.argv[1:]
-sample = np.zeros(40 << 20, "uint8") if kind == "ragged" else "a" * (40 << 20)
-memmap = {"ragged": RaggedMmap, "strings": StringsMmap}[kind](path)
-used = 4096 * int(open("/proc/self/statm").read().split()[0])
-resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20), resource.RLIM_INFINITY))
-try:
-    memmap.append(sample)
-except OSError as error:
-    print(error.errno, len(memmap))
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a mapping has no room for more than its file")
 @pytest.mark.parametrize("kind", ["ragged", "strings"])
 def test_an_append_that_cannot_be_mapped_is_none(path, kind):
@@ -203,7 +186,7 @@ def test_an_append_that_cannot_be_mapped_is_none(path, kind):
     else:
         StringsMmap.from_strings(path, ["text"])
     before = tree(path)
-    command = [sys.executable, "-c", SHORT_OF_ADDRESSES, path, kind]
+    command = program("append_short_of_addresses", path, kind)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(errno.ENOMEM), "1"]
     assert tree(path) == before

@@ -10,7 +10,7 @@ import building_workers
 import numpy as np
 import pytest
 from building_workers import interrupted, plain, sized, wait_until, written
-from conftest import Untouched, names, partial_of, tree, unchanged
+from conftest import Untouched, names, partial_of, program, tree, unchanged
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
@@ -137,14 +137,7 @@ def test_a_child_that_the_generator_forks_leaves_the_build_alone(path, store):
 
 
 def test_a_program_may_end_while_a_thread_builds(path):
-    code = (
-        "import itertools, threading, numpy as np; from mmap_ninja import RaggedMmap\n"
-        "many = threading.Event()\n"
-        "samples = (np.zeros(1000) for i in itertools.count() if i < 1000 or not many.set())\n"
-        f"build = lambda: RaggedMmap.from_generator({str(path)!r}, samples, 10)\n"
-        "threading.Thread(target=build, daemon=True).start(); many.wait()"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run(program("build_until_exit", path), check=True, timeout=60)
     assert len(RaggedMmap(partial_of(path))) >= 10
 
 

@@ -3,14 +3,13 @@
 import os
 import random
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 
 import mmap_ninja
 import numpy as np
 import pytest
-from conftest import tree
+from conftest import program, tree
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
 from specimens import IS_SOAK, STORES, append, build, files, flip, read
@@ -73,25 +72,11 @@ def test_checksums_of_files_without_number_cost_no_memory(path):
     files = ",".join(f'"{number:x}":{entry}' for number in range(200_000))
     text = f'"version":1,"block":262144,"samples":1,"files":{{{files}}}}}'.encode()
     (path / "checksums.json").write_bytes(b'{"crc32":"%08x",' % zlib.crc32(text) + text)
-    done = subprocess.run(
-        [sys.executable, "-c", GROWTH_OF_A_VERIFICATION, path], capture_output=True, text=True, check=True
-    )
+    command = program("measure_verification", path)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     found, grown = done.stdout.splitlines()
     assert found == "the checksums are themselves damaged"
     assert int(grown) < len(text) + (8 << 20)
-
-
-GROWTH_OF_A_VERIFICATION = """
-import resource, sys
-from mmap_ninja import verify
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-before = peak()
-print(verify(sys.argv[1]).findings[0].message)
-print(peak() - before)
-"""
 
 
 def test_writing_checksums_touches_no_file_of_others(path):

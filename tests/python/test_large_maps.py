@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import program
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing
 
 COUNT = 100_000_000
@@ -141,31 +141,8 @@ def test_samples_that_overlap_without_end_are_no_batch(path, large_files, kind):
             call(np.zeros((1 << 64) // size, int))
 
 
-# What a process of its own does with a map, and prints by how many bytes it has grown at each step.
-FOOTPRINT = """
-import json, os, sys
-import mmap_ninja
-
-def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-warm = mmap_ninja.open_existing(sys.argv[2])
-warm[-1], warm.gather([-1]), warm.lengths
-indices = json.loads(sys.argv[3])
-before = resident()
-memmap = mmap_ninja.open_existing(sys.argv[1])
-opened = resident()
-memmap[-1], memmap.gather(indices), memmap.prefetch(indices)
-read = resident()
-if isinstance(memmap, mmap_ninja.RaggedMmap):
-    assert memmap.lengths[-1] == 3 and len(memmap.lengths) == len(memmap)
-print(json.dumps([opened - before, read - opened, resident() - read]))
-"""
-
-
 def footprint(path, warm, indices):
-    command = [sys.executable, "-c", FOOTPRINT, path, warm, json.dumps(indices)]
+    command = program("measure_reading", path, warm, json.dumps(indices))
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 

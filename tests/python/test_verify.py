@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import workers
-from conftest import tree
+from conftest import program, tree
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, repair, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
 from specimens import IS_SOAK, STORES, build, files, flip, read
@@ -121,26 +121,12 @@ def test_a_directory_of_zeros_without_end_is_read_in_no_time(path, large_files):
     ]
 
 
-MEMORY = """
-import resource, sys
-from mmap_ninja import verify, write_checksums
-for path in sys.argv[1:]:
-    verify(path)  # What any verification needs.
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for path in sys.argv[1:]:
-    write_checksums(path)
-    assert verify(path).ok
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-
-
 def test_memory_does_not_grow_with_the_data(tmp_path):
     RaggedMmap.from_lists(tmp_path / "r", [np.arange(6 << 20)])
     RaggedMmap.from_lists(tmp_path / "many", [np.zeros((1, 1), np.uint8)] * 300_000)
     StringsMmap.from_strings(tmp_path / "s", ["é" * (20 << 20)])
     small = StringsMmap.from_strings(tmp_path / "small", ["a"])
-    code = MEMORY.replace("sys.argv[1:]", "sys.argv[1:2]", 1)
-    command = [sys.executable, "-c", code, *[str(tmp_path / name) for name in ["small", "r", "many", "s"]]]
+    command = program("measure_checksums", *[tmp_path / name for name in ["small", "r", "many", "s"]])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 8 << 10
     assert len(small) == 1
@@ -212,13 +198,7 @@ def test_a_writer_at_work_is_no_damage(path):
 def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
     for name in "ab":
         RaggedMmap.from_lists(tmp_path / name, [np.arange(i) for i in range(50 if name == "a" else 3)])
-    code = (
-        "import sys; import numpy as np; from mmap_ninja import RaggedMmap\n"
-        "while True:\n"
-        "    for count in (50, 3): RaggedMmap.from_lists(sys.argv[1], [np.arange(i) for i in range(count)])\n"
-        "    print(flush=True)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as writer:
+    with subprocess.Popen(program("replace_forever", path), stdout=subprocess.PIPE) as writer:
         writer.stdout.readline()
         reports = [verify(path) for _ in range(100)]
         writer.kill()

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import struct
+import sys
 import time
 from pathlib import Path
 
@@ -149,3 +150,7 @@ def check_at_rest(store, path, count):
     store.extend(path, store.open(path), range(count, count + 3))
     check(store, path, count + 3, 0)
     assert not (path / "append.ninja").exists()
+
+
+if __name__ == "__main__":
+    print(kill_many(sys.argv[1], int(sys.argv[2])))
