@@ -121,15 +121,6 @@ def held(path):
         os.close(holder)
 
 
-def values(dtype, shape, seed=0):
-    """An array of random bits, where every pattern of bits is a value of `dtype`."""
-    dtype, rng = np.dtype(dtype), np.random.default_rng(seed)
-    if dtype.kind in "bUgGS" or dtype.char in "gG":
-        return np.asarray(rng.integers(0, 2 if dtype.kind == "b" else 1000, shape)).astype(dtype)
-    size = int(np.prod(shape))
-    return np.frombuffer(bytearray(rng.bytes(size * dtype.itemsize)), dtype, size).reshape(shape)
-
-
 def assert_identical(found, expected):
     """The same dtype, shape and bits."""
     found, expected = np.asarray(found), np.asarray(expected)

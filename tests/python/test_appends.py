@@ -9,7 +9,8 @@ import threading
 import numpy as np
 import pytest
 import workers
-from conftest import assert_identical, program, tree, values
+from catalogue import values
+from conftest import assert_identical, program, tree
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 

@@ -4,7 +4,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from batch_maps import DTYPES, NO_INDICES, OUT_OF_RANGE, SAMPLES, TEXTS, calls, lists
-from conftest import assert_identical, values
+from catalogue import values
+from conftest import assert_identical
 from mmap_ninja import RaggedMmap, StringsMmap
 
 # Indices

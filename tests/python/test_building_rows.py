@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from building_workers import sized
-from conftest import assert_identical, names, tree, unchanged, values
+from catalogue import values
+from conftest import assert_identical, names, tree, unchanged
 from mmap_ninja import RaggedMmap
 from mmap_ninja import numpy as np_ninja
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import tree, values
+from catalogue import values
+from conftest import tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from original_driver import Session

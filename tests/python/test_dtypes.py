@@ -7,7 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import workers
-from conftest import assert_identical, tree, values
+from catalogue import values
+from conftest import assert_identical, tree
 from mmap_ninja import RaggedMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 

@@ -7,42 +7,13 @@ import shutil
 
 import numpy as np
 import pytest
+from catalogue import KINDS
 from conftest import tree
+from damage import files, flip
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing, repair, verify, write_checksums
-from mmap_ninja import numpy as np_ninja
-from specimens import IS_SOAK, STORES, append, build, files, flip, read
+from scale import SOAK
 
-TORN = ["flat", "bytes", "scalars", "n-d", "big-endian", "strings", "frames", "dense"]
-SMALL = {
-    "flat": 9,
-    "bytes": 9,
-    "scalars": 9,
-    "n-d": 7,
-    "big-endian": 9,
-    "strings": 7,
-    "frames": 5,
-    "dense": 7,
-}
-
-
-def build_small(kind, path):
-    """A few samples, so that files can be cut at every length."""
-    samples = read(build(kind, path))[: SMALL[kind]]
-    if kind == "dense":
-        np_ninja.from_ndarray(path, np.array(samples))
-    elif kind in ["strings", "frames"]:
-        StringsMmap.from_strings(
-            path, [str(text) for text in samples], zstd_level=3 if kind == "frames" else None
-        )
-    else:
-        RaggedMmap.from_lists(path, samples, dtype=np.asarray(samples[0]).dtype)
-    return path
-
-
-def same(found, expected):
-    return [(item.shape, item.tobytes()) for item in found] == [
-        (item.shape, item.tobytes()) for item in expected
-    ]
+TORN = ["flat", "bytes", "scalars", "n-d", "big-endian", "strings", "zstd", "dense"]
 
 
 def whole_samples(path, file, length, count):
@@ -61,12 +32,12 @@ def whole_samples(path, file, length, count):
 
 @pytest.mark.parametrize("kind", TORN)
 def test_a_cut_file_leaves_exactly_the_samples_that_are_whole(kind, tmp_path, original):
-    whole = build_small(kind, tmp_path / "whole")
-    samples, path = read(whole), tmp_path / "torn"
+    whole = KINDS[kind].create(tmp_path / "whole")
+    samples, path = KINDS[kind].read(whole), tmp_path / "torn"
     chosen = random.Random(kind)
     for file in [file for file in files(whole) if file.name == "data.ninja"]:
         lengths = range(file.stat().st_size)
-        for length in lengths if IS_SOAK else sorted(chosen.sample(lengths, min(8, len(lengths)))):
+        for length in lengths if SOAK else sorted(chosen.sample(lengths, min(8, len(lengths)))):
             shutil.copytree(whole, path)
             os.truncate(path / file.relative_to(whole), length)
             count = whole_samples(whole, file, length, len(samples))
@@ -74,13 +45,13 @@ def test_a_cut_file_leaves_exactly_the_samples_that_are_whole(kind, tmp_path, or
             place = (str(file.relative_to(whole)), length)
             assert verify(path).ok, (place, verify(path))
             assert len(open_existing(path)) == count, place
-            assert same(read(path), samples[:count]), place
+            assert KINDS[kind].read(path) == samples[:count], place
             if kind in ["flat", "n-d", "strings", "dense"] and count and chosen.random() < 0.3:
                 original.open("map", "generic.open_existing", str(path))
                 assert len(original.items("map")) == count
                 original.close("map")
-            append(path)
-            assert same(read(path)[:count], samples[:count]), place
+            KINDS[kind].append(path)
+            assert KINDS[kind].read(path)[:count] == samples[:count], place
             assert verify(path).ok, place
             for directory in tmp_path.glob("torn*"):
                 shutil.rmtree(directory)
@@ -124,7 +95,7 @@ def put_back(path, kept):
 
 @pytest.mark.parametrize("kind", TORN)
 def test_surplus_bytes_are_cut_to_what_is_committed(kind, tmp_path):
-    path = build_small(kind, tmp_path / "torn")
+    path = KINDS[kind].create(tmp_path / "torn")
     before = tree(path)
     for file in files(path):
         if file.name == "data.ninja":
@@ -137,27 +108,27 @@ def test_surplus_bytes_are_cut_to_what_is_committed(kind, tmp_path):
 @pytest.mark.parametrize("kind", TORN)
 def test_an_append_that_was_torn_anyhow_is_there_whole_or_not_at_all(kind, tmp_path):
     chosen = random.Random(kind)
-    old = build_small(kind, tmp_path / "old")
+    old = KINDS[kind].create(tmp_path / "old")
     shutil.copytree(old, tmp_path / "new")
-    append(tmp_path / "new")
-    states = read(tmp_path / "old"), read(tmp_path / "new")
+    KINDS[kind].append(tmp_path / "new")
+    states = [KINDS[kind].read(tmp_path / name) for name in ["old", "new"]]
     changed = [name for name, content in tree(tmp_path / "new").items() if tree(old)[name] != content]
     path = tmp_path / "torn"
-    for _ in range(500 if IS_SOAK else 25):
+    for _ in range(500 if SOAK else 25):
         shutil.copytree(old, path)
         for name in chosen.sample(changed, chosen.randrange(1, len(changed))):
             (path / name).write_bytes((tmp_path / "new" / name).read_bytes())
         if not repair(path, apply=True).ok:
             raise AssertionError(str(repair(path)))
         assert verify(path).ok
-        assert any(same(read(path), state) for state in states)
+        assert KINDS[kind].read(path) in states
         for directory in tmp_path.glob("torn*"):
             shutil.rmtree(directory)
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_sound_is_left_alone(kind, path):
-    write_checksums(build(kind, path))
+    write_checksums(KINDS[kind].create(path))
     before = tree(path.parent)
     done = repair(path, apply=True)
     assert (done.ok, done.actions, done.kept) == (True, (), [])
@@ -168,13 +139,13 @@ def test_what_is_sound_is_left_alone(kind, path):
 @pytest.mark.parametrize("kind", ["flat", "strings", "n-d"])
 @pytest.mark.parametrize("bit", [0, 3, 60])
 def test_a_wrong_count_is_set_right_and_no_sample_is_lost(kind, bit, path):
-    samples, before = read(build(kind, path)), tree(path)
+    samples, before = KINDS[kind].read(KINDS[kind].create(path)), tree(path)
     for file in [file for file in files(path) if file.name == "shape.ninja"]:
         flip(file, bit)
         done = check_repair(path)
         assert [str(action.file) for action in done.actions] == [str(file.relative_to(path))]
         assert tree(path) == before
-        assert same(read(path), samples)
+        assert KINDS[kind].read(path) == samples
 
 
 def test_damage_within_is_reported_and_stays(path):
@@ -205,7 +176,7 @@ REFUSED = {
     "flag": ("flat", "shapes_are_flat.ninja", b"\0\0\0"),
     "shape": ("flat", "ends/shape.ninja", b"\0\0\0"),
     "missing": ("flat", "flattened_shapes/data.ninja", None),
-    "level": ("frames", "zstd_level.ninja", b"x"),
+    "level": ("zstd", "zstd_level.ninja", b"x"),
     "f order": ("dense in F order", "data.ninja", b"1234"),
     "0-D": ("dense 0-D", "data.ninja", b"1234"),
 }
@@ -214,7 +185,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_where_nothing_is_safe_to_do_nothing_is_done(case, path):
     kind, name, content = REFUSED[case]
-    write_checksums(build(kind, path))
+    write_checksums(KINDS[kind].create(path))
     (path / name).unlink()
     if content is not None:
         (path / name).write_bytes(content)

@@ -9,15 +9,17 @@ import sys
 import numpy as np
 import pytest
 import workers
+from catalogue import KINDS
 from conftest import program, tree
+from damage import files, flip
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, repair, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
-from specimens import IS_SOAK, STORES, build, files, flip, read
+from scale import SOAK
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
-    build(kind, path)
+    KINDS[kind].create(path)
     before = tree(path)
     report = verify(path)
     assert report.ok, report
@@ -26,15 +28,15 @@ def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
     assert tree(path) == before
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_cannot_be_opened_or_read_is_not_ok(kind, tmp_path):
     chosen = random.Random(kind)
-    build(kind, tmp_path / "whole")
+    KINDS[kind].create(tmp_path / "whole")
     members = [file.relative_to(tmp_path / "whole") for file in files(tmp_path / "whole")]
     directories = [
         file.relative_to(tmp_path / "whole") for file in (tmp_path / "whole").rglob("*") if file.is_dir()
     ]
-    for number in range(2000 if IS_SOAK else 20):
+    for number in range(2000 if SOAK else 20):
         path = tmp_path / str(number)
         shutil.copytree(tmp_path / "whole", path)
         mutation = chosen.choice(MUTATIONS)
@@ -42,7 +44,7 @@ def test_what_cannot_be_opened_or_read_is_not_ok(kind, tmp_path):
         report = verify(path)
         assert str(report)
         try:
-            read(path)
+            KINDS[kind].read(path)
         except (ValueError, OSError):
             assert not report.ok, mutation.__name__
         repair(path)
@@ -187,7 +189,7 @@ def test_a_writer_at_work_is_no_damage(path):
     command = [sys.executable, workers.__file__, "append_forever", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         writer.stdout.read(1)
-        reports = [verify(path) for _ in range(400 if IS_SOAK else 60)]
+        reports = [verify(path) for _ in range(400 if SOAK else 60)]
         writer.kill()
     for report in reports:
         assert report.ok, report

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import stores
+import readers
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
@@ -18,12 +18,12 @@ def read(folder):
         data = open_existing(path)
         count += np.size(data) if isinstance(data, np.ndarray) else len(list(data))
         if isinstance(data, RaggedMmap):
-            stores.read_ragged(path)
+            readers.read_ragged(path)
         elif isinstance(data, StringsMmap):
-            stores.read_strings(path)
+            readers.read_strings(path)
             StringsMmap(path)[0]
         else:
-            stores.read_dense(path)
+            readers.read_dense(path)
     for missing in (RaggedMmap(folder / "missing"), StringsMmap(folder / "missing")):
         assert len(missing) == 0
     return count
@@ -33,10 +33,10 @@ def append(folder):
     """Try to append to everything; the errors."""
     writes = {
         "flat": lambda path: RaggedMmap(path).append(np.arange(2, dtype="int32")),
-        "texts": lambda path: StringsMmap(path).append("new"),
+        "strings": lambda path: StringsMmap(path).append("new"),
         "dense": lambda path: np_ninja.extend_dir(path, np.ones((1, 3))),
         "missing": lambda path: RaggedMmap(path).append(np.arange(2)),
-        "images": lambda path: RaggedMmap.from_lists(path, [np.arange(2)]),
+        "n-d": lambda path: RaggedMmap.from_lists(path, [np.arange(2)]),
     }
     for name, write in writes.items():
         try:

@@ -34,11 +34,11 @@ def opening(folder):
 def failing(folder):
     """Open what cannot be opened."""
     (folder / "flat" / "ends" / "shape.ninja").write_bytes(b"torn")
-    (folder / "texts" / "data.ninja").write_bytes(b"")
+    (folder / "strings" / "data.ninja").write_bytes(b"")
 
     def once(number):
         try:
-            open_existing(folder / ["flat", "texts", "missing"][number % 3])
+            open_existing(folder / ["flat", "strings", "missing"][number % 3])
         except (ValueError, OSError):
             return
         raise AssertionError("it opened")
@@ -48,8 +48,8 @@ def failing(folder):
 
 def appending(folder):
     """Append with handles that stay open."""
-    flat, images = RaggedMmap(folder / "flat"), RaggedMmap(folder / "images")
-    texts, frames = StringsMmap(folder / "texts"), StringsMmap(folder / "frames")
+    flat, images = RaggedMmap(folder / "flat"), RaggedMmap(folder / "n-d")
+    texts, frames = StringsMmap(folder / "strings"), StringsMmap(folder / "zstd")
 
     def once(number):
         flat.append(np.arange(3, dtype="int32"))
@@ -63,7 +63,7 @@ def appending(folder):
 
 def many_handles(folder):
     """Append with hundreds of handles in turn."""
-    ragged = [RaggedMmap(folder / "images") for _ in range(200)]
+    ragged = [RaggedMmap(folder / "n-d") for _ in range(200)]
 
     def once(number):
         ragged[number % 200].append(np.ones((1, 2, 3), "uint8"))
@@ -76,7 +76,7 @@ def replacing(folder):
 
     def once(number):
         RaggedMmap.from_lists(folder / "flat", [np.arange(number % 5 + 1)])
-        StringsMmap.from_generator(folder / "texts", ["a", "b"], 1)
+        StringsMmap.from_generator(folder / "strings", ["a", "b"], 1)
 
     return once
 

@@ -10,7 +10,7 @@ from collections import Counter
 import crowd
 import numpy as np
 import pytest
-import stores
+import readers
 from conftest import names, tree
 from crowd import append_all, array, text
 from mmap_ninja import RaggedMmap, StringsMmap, verify
@@ -44,7 +44,7 @@ def check_all(path, writers):
 
 @pytest.fixture
 def folder():
-    with stores.memory_folder() as folder:
+    with readers.memory_folder() as folder:
         np_ninja.from_ndarray(folder / "dense", np.array([[-1, -1]]))
         yield folder
 
@@ -111,7 +111,7 @@ def test_readers_that_open_beside_a_writer_see_nothing_wrong(folder, tmp_path):
 
 @pytest.fixture
 def built():
-    with stores.memory_folder() as folder:
+    with readers.memory_folder() as folder:
         crowd.replace_again(path := folder / "data", time.monotonic() + 0.01)
         yield path
 

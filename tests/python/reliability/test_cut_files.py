@@ -5,7 +5,8 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import stores
+import readers
+from catalogue import create_all
 from mmap_ninja import open_existing
 from mutations import Place
 from scale import SOAK
@@ -39,16 +40,16 @@ def silent_differences(place, name, rng):
         try:
             if everything(place.path) != whole:
                 found.append((place.origin.name, name, length))
-        except stores.EXPECTED:
+        except readers.EXPECTED:
             pass
         (place.path / name).write_bytes(content)
     return found
 
 
 def test_no_cut_file_reads_as_other_data():
-    with stores.memory_folder() as folder, ThreadPoolExecutor(THREADS) as pool:
+    with readers.memory_folder() as folder, ThreadPoolExecutor(THREADS) as pool:
         work = []
-        for store in stores.create_all(folder / "origins"):
+        for store in create_all(folder / "origins"):
             for number, name in enumerate(Place(folder / store, folder / "origins" / store).files):
                 place = Place(folder / f"{store} {number}", folder / "origins" / store)
                 work.append(pool.submit(silent_differences, place, name, random.Random(name)))

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import readers
 import resources
-import stores
+from catalogue import create_all
 from scale import scaled
 
 # Only Linux tells a process through files what it holds.
@@ -26,8 +27,8 @@ SLACK = 2 << 20
 @pytest.mark.parametrize("action", TIMES)
 def test_descriptors_mappings_and_memory_stay_flat(action):
     times = scaled(TIMES[action] // 25, TIMES[action])
-    with stores.memory_folder() as folder:
-        stores.create_all(folder)
+    with readers.memory_folder() as folder:
+        create_all(folder)
         command = [sys.executable, resources.__file__, action, str(folder), str(times)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     before, after = json.loads(done.stdout)

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import readers
 import reading
-import stores
+from catalogue import create_all
 from conftest import tree
 
 NOBODY = "65534"
@@ -22,9 +23,9 @@ CHANGING = (
 
 @pytest.fixture
 def folder():
-    with stores.memory_folder() as folder:
+    with readers.memory_folder() as folder:
         folder.chmod(0o755)
-        stores.create_all(folder / "sets")
+        create_all(folder / "sets")
         yield folder / "sets"
 
 
@@ -88,6 +89,6 @@ def check(done, errno):
     count, *refused = done.stdout.splitlines()
     assert int(count) > 100
     assert [line.split()[:2] for line in refused] == [
-        [name, str(errno)] for name in ("flat", "texts", "dense", "missing", "images")
+        [name, str(errno)] for name in ("flat", "strings", "dense", "missing", "n-d")
     ]
     assert all("sets" in line for line in refused)

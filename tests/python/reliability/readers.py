@@ -1,4 +1,4 @@
-"""Small data sets of every store, and everything that a reader can ask of a directory."""
+"""Everything that a reader can ask of a directory, whatever its files hold."""
 
 import os
 import pickle
@@ -11,13 +11,10 @@ import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing, repair, verify
 from mmap_ninja import numpy as np_ninja
 
-FIELDS = np.dtype([("box", "<i2", (2, 2)), ("label", "S4"), ("inner", [("score", "<f4")])])
-TEXTS = ["one", "", "zwei", "três " * 20, "四", "one more", "ten " * 50, "x"]
-
-# What is no error of the library, whatever the files hold.
+# The errors that a damaged directory may raise.
 EXPECTED = (ValueError, OSError)
 
-# What a reader copies at most, in elements or bytes: a file may honestly be large.
+# The most elements or bytes that a reader copies, since sound files may be large.
 MOST = 1 << 16
 
 
@@ -26,29 +23,6 @@ def memory_folder():
     """A folder in memory, where the system has such a thing."""
     with TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         yield Path(folder)
-
-
-def create_all(folder):
-    """One data set of every kind; the names of their directories."""
-    folder = Path(folder)
-    ragged = {
-        "flat": [np.arange(n, dtype="int32") for n in (3, 0, 1, 5, 2, 8)] + [np.array(7, "int32")],
-        "images": [np.full((h, 2, 3), h, "uint8") for h in (1, 2, 0, 3)] + [np.arange(4, dtype="uint8")],
-        "fields": [np.zeros(n, FIELDS) for n in (2, 1, 3)],
-        "big_endian": [np.arange(n, dtype=">f8") for n in (2, 0, 4)],
-        "words": [np.array(["a", "bcd"]), np.array(["efg"])],
-    }
-    for name, samples in ragged.items():
-        RaggedMmap.from_lists(folder / name, samples)
-    StringsMmap.from_strings(folder / "texts", TEXTS)
-    StringsMmap.from_strings(folder / "frames", TEXTS, zstd_level=3)
-    dictionary = {"zstd_level": 1, "zstd_train_dictionary_size": 256}
-    StringsMmap.from_strings(folder / "dictionary", [f"text {n} of {n * n}" for n in range(60)], **dictionary)
-    np_ninja.from_ndarray(folder / "dense", np.arange(12.0).reshape(4, 3))
-    np_ninja.from_ndarray(folder / "fortran", np.asfortranarray(np.arange(12).reshape(4, 3)))
-    np_ninja.from_ndarray(folder / "scalar", np.array(5))
-    np_ninja.from_ndarray(folder / "records", np.zeros(3, FIELDS))
-    return sorted(path.name for path in folder.iterdir())
 
 
 def read_ragged(path, mode="r"):
