@@ -1,4 +1,4 @@
-"""Checksums find every changed bit in what they cover, say which samples it touches, and outlive appends."""
+"""Checksums detect every changed bit of what they cover, name its samples, and stay valid after appends."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from mmap_ninja import numpy as np_ninja
 from scale import SOAK
 
 APPENDED = [(kind, False) for kind in KINDS if kind not in ["dense 0-D", "dense in F order"]]
-# 0.9.0 cannot append to the others as it should.
+# 0.9.0 appends to the other kinds wrongly.
 APPENDED += [(kind, True) for kind in ["flat", "bytes", "n-d", "strings", "dense"]]
 FLIPS = 10_000 if SOAK else 40
 
@@ -28,7 +28,7 @@ def test_checksums_cover_every_byte_but_the_counts(kind, path):
     write_checksums(path)
     report = verify(path)
     assert report.ok, report
-    # A byte that stands for none is checked in any case.
+    # The single byte of an empty array is checked, though it belongs to no sample.
     padding = 1 if report.bytes else 0
     size = sum(len(content) for content in before.values() if content is not None)
     assert size - 8 * counts - report.checked <= padding * counts
@@ -48,7 +48,7 @@ def test_every_flipped_bit_is_found(kind, path):
         flip(file, bit)
         report = verify(path)
         assert not report.ok, (file, bit)
-        # The count and the size of a dense array contradict each other: either may be what is wrong.
+        # Where the count and the size of a dense array disagree, either may be wrong.
         named = {finding.file for finding in report.findings} | {Path("shape.ninja")}
         assert file.relative_to(path) in named, (file, bit, report)
         flip(file, bit)
@@ -67,7 +67,7 @@ def test_every_flipped_bit_of_a_count_without_bytes_is_found(path, shape, dtype)
     assert verify(path).ok
 
 
-def test_checksums_of_files_without_number_cost_no_memory(path):
+def test_checksums_that_list_countless_files_cost_no_memory(path):
     np_ninja.from_ndarray(path, np.zeros(10, "uint8"))
     entry = '{"start":0,"end":18446744073709551615,"rows":null,"crc32":""}'
     files = ",".join(f'"{number:x}":{entry}' for number in range(200_000))
@@ -88,7 +88,7 @@ def test_writing_checksums_touches_no_file_of_others(path):
 
 
 @pytest.mark.parametrize("kind", ["flat", "n-d", "strings", "zstd", "dense"])
-def test_a_flipped_bit_tells_its_samples(kind, path):
+def test_a_flipped_bit_is_reported_with_its_samples(kind, path):
     KINDS[kind].create(path)
     write_checksums(path)
     count = len(KINDS[kind].samples)
@@ -146,7 +146,7 @@ def test_appends_leave_checksums_valid_for_what_they_cover(kind, by_original, pa
     assert verify(path).notes == ()
 
 
-def test_what_writes_a_data_set_anew_removes_its_checksums(tmp_path):
+def test_rewriting_a_dataset_removes_its_checksums(tmp_path):
     ragged = RaggedMmap.from_lists(tmp_path / "widened", [np.arange(3)])
     write_checksums(tmp_path / "widened")
     ragged.append(np.zeros((2, 2), int))
@@ -154,9 +154,9 @@ def test_what_writes_a_data_set_anew_removes_its_checksums(tmp_path):
     write_checksums(tmp_path / "f")
     np_ninja.extend_dir(tmp_path / "f", np.ones((1, 2)))
     for _ in range(2):
-        StringsMmap.from_strings(tmp_path / "anew", ["a"])
-        assert not (tmp_path / "anew" / "checksums.json").exists()
-        write_checksums(tmp_path / "anew")
+        StringsMmap.from_strings(tmp_path / "replaced", ["a"])
+        assert not (tmp_path / "replaced" / "checksums.json").exists()
+        write_checksums(tmp_path / "replaced")
     for name in ["widened", "f"]:
         assert not (tmp_path / name / "checksums.json").exists()
         assert verify(tmp_path / name).ok
@@ -171,7 +171,7 @@ def test_assignment_makes_the_checksums_of_its_samples_wrong(path):
     assert verify(path).ok
 
 
-def test_checksums_are_not_written_for_what_contradicts_itself(path):
+def test_checksums_are_not_written_for_an_inconsistent_dataset(path):
     StringsMmap.from_strings(path, ["a", "bc"])
     os.truncate(path / "data.ninja", 1)
     before = tree(path)

@@ -1,4 +1,4 @@
-"""`durability` and `timeout`: every way to write takes them, bad ones are refused before anything is written."""
+"""Every way to write takes `durability` and `timeout`, and refuses bad values before it writes anything."""
 
 import inspect
 import pickle
@@ -110,7 +110,7 @@ def test_a_replacement_that_waits_too_long_leaves_what_is_there(path, creating):
 
 
 @pytest.mark.parametrize("creating", ["from_lists", "from_strings", "from_ndarray"])
-def test_joining_heeds_them_too(path, creating):
+def test_concatenate_uses_the_durability_and_the_timeout(path, creating):
     CREATING[creating](path)
     CREATING[creating](part := path.with_name("part"))
     before = tree(path)
@@ -125,7 +125,7 @@ def test_joining_heeds_them_too(path, creating):
 
 
 @pytest.mark.parametrize("write", ["from_strings", "from_lists", "from_ndarray", "from_generator"])
-def test_waiting_to_replace_ends_by_an_interrupt(path, write):
+def test_an_interrupt_ends_a_replacement_that_waits_for_another_writer(path, write):
     StringsMmap.from_strings(path, ["a"])
     command = program("replace", path, write)
     with held(path), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as waiting:

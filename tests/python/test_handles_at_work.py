@@ -1,4 +1,4 @@
-"""What threads, forks and signals must not do to a map, nor the end of the program."""
+"""Threads, forks, signals and the end of the program leave a map and its handles sound."""
 
 import signal
 import subprocess
@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from catalogue import KINDS
 from conftest import held, program
 from mmap_ninja import (
     RaggedMmap,
@@ -56,7 +57,7 @@ def test_children_forked_while_a_thread_looks_up_a_module_do_not_wait_for_it(tmp
     assert done.stderr == ""
 
 
-def test_waiting_for_another_writer_ends_by_an_interrupt(tmp_path):
+def test_an_interrupt_ends_an_append_that_waits_for_another_writer(tmp_path):
     StringsMmap.from_strings(tmp_path / "s", ["a"])
     command = program("append_string", tmp_path / "s")
     with held(tmp_path / "s"), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as waiting:
@@ -131,13 +132,10 @@ def test_members_are_shown_while_an_append_is_under_way(path, samples):
     assert members(RaggedMmap(path)) == expected
 
 
-@pytest.mark.parametrize("kind", ["ragged", "strings"])
+@pytest.mark.parametrize("kind", ["flat", "strings"])
 def test_the_handler_of_a_signal_that_comes_while_an_append_waits_does_not_hang(path, kind):
-    if kind == "ragged":
-        RaggedMmap.from_lists(path, [[1]])
-    else:
-        StringsMmap.from_strings(path, ["a"])
-    command = program("append_with_handler", path, kind)
+    KINDS[kind].create(path)
+    command = program("append_with_handler", path, KINDS[kind].store)
     with held(path):
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert "the handler of a signal cannot change a map" in done.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Repair: what is whole stays, what is cut is kept, and where nothing is safe to do, nothing is done."""
+"""Repair keeps every intact sample and a backup of what it cuts, and changes nothing where that is not safe."""
 
 import os
 import random
@@ -17,7 +17,7 @@ TORN = ["flat", "bytes", "scalars", "n-d", "big-endian", "strings", "zstd", "den
 
 
 def whole_samples(path, file, length, count):
-    """Samples that are there whole after `file` is cut to `length`, told from the format alone."""
+    """The number of intact samples after `file` is cut to `length`, computed from the format alone."""
     if not (path / "ends").exists():
         return length // (file.stat().st_size // count)
     item_size = 1
@@ -58,7 +58,7 @@ def test_a_cut_file_leaves_exactly_the_samples_that_are_whole(kind, tmp_path, or
 
 
 def check_repair(path):
-    """Tell what would be done, then do it: the first changes nothing, and the second loses no byte."""
+    """Check that a dry run changes nothing, and that the repair then loses no byte."""
     before = tree(path.parent)
     told = repair(path)
     assert tree(path.parent) == before
@@ -70,7 +70,7 @@ def check_repair(path):
         str(action) for action in told.actions
     ]
     assert done.ok, done
-    # Where an array had no bytes at all, one stands for none now.
+    # The repair gives a data file without any bytes the one byte that an empty array has.
     now = tree(path)
     assert put_back(path, done.kept) == {file: content or now[file] for file, content in torn.items()}
     again = repair(path, apply=True)
@@ -79,7 +79,7 @@ def check_repair(path):
 
 
 def put_back(path, kept):
-    """The bytes before the repair: those there now, and over them those that were kept, the last first."""
+    """The bytes before the repair: the present ones, overwritten by the backups, the latest first."""
     content = tree(path)
     for directory in reversed(kept):
         for name, piece in tree(directory).items():
@@ -106,7 +106,7 @@ def test_surplus_bytes_are_cut_to_what_is_committed(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", TORN)
-def test_an_append_that_was_torn_anyhow_is_there_whole_or_not_at_all(kind, tmp_path):
+def test_after_repair_a_torn_append_is_there_whole_or_not_at_all(kind, tmp_path):
     chosen = random.Random(kind)
     old = KINDS[kind].create(tmp_path / "old")
     shutil.copytree(old, tmp_path / "new")
@@ -127,7 +127,7 @@ def test_an_append_that_was_torn_anyhow_is_there_whole_or_not_at_all(kind, tmp_p
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_sound_is_left_alone(kind, path):
+def test_repair_leaves_a_sound_dataset_alone(kind, path):
     write_checksums(KINDS[kind].create(path))
     before = tree(path.parent)
     done = repair(path, apply=True)
@@ -148,7 +148,7 @@ def test_a_wrong_count_is_set_right_and_no_sample_is_lost(kind, bit, path):
         assert KINDS[kind].read(path) == samples
 
 
-def test_damage_within_is_reported_and_stays(path):
+def test_damaged_contents_are_reported_and_stay(path):
     StringsMmap.from_strings(path, ["one", "two", "three"])
     (path / "data.ninja").write_bytes(b"onetw\xffthree")
     before = tree(path.parent)
@@ -157,7 +157,7 @@ def test_damage_within_is_reported_and_stays(path):
     assert (done.ok, done.actions, tree(path.parent)) == (False, (), before)
 
 
-def test_damage_within_does_not_cost_the_samples_behind_it(path):
+def test_a_damaged_sample_does_not_cost_the_samples_behind_it(path):
     RaggedMmap.from_lists(path, [np.arange(3)] * 5)
     ends = np.fromfile(path / "ends" / "data.ninja", "<i8")
     ends[1] = 99
@@ -183,7 +183,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_where_nothing_is_safe_to_do_nothing_is_done(case, path):
+def test_repair_refuses_damage_that_it_cannot_undo_safely(case, path):
     kind, name, content = REFUSED[case]
     write_checksums(KINDS[kind].create(path))
     (path / name).unlink()
@@ -197,7 +197,7 @@ def test_where_nothing_is_safe_to_do_nothing_is_done(case, path):
     assert tree(path.parent) == before
 
 
-def test_checksums_go_where_they_cover_what_was_cut_and_stay_elsewhere(tmp_path):
+def test_repair_removes_checksums_only_if_they_cover_what_was_cut(tmp_path):
     for name, size in [("covered", 10), ("appended", 15)]:
         path = tmp_path / name
         StringsMmap.from_strings(path, ["12345"] * 3)
@@ -209,7 +209,7 @@ def test_checksums_go_where_they_cover_what_was_cut_and_stay_elsewhere(tmp_path)
         assert verify(path).ok
 
 
-def test_what_checksums_tell_of_samples_that_stay_is_told_although_the_checksums_go(path):
+def test_repair_reports_damaged_blocks_of_the_samples_that_stay_before_it_removes_the_checksums(path):
     RaggedMmap.from_lists(path, [np.full(1 << 16, i, np.uint8) for i in range(10)])
     write_checksums(path)
     flip(path / "data.ninja", 8 << 16)
@@ -221,7 +221,7 @@ def test_what_checksums_tell_of_samples_that_stay_is_told_although_the_checksums
     assert len(RaggedMmap(path)) == 9
 
 
-def test_every_repair_keeps_in_a_directory_of_its_own(path):
+def test_every_repair_keeps_what_it_cuts_in_a_directory_of_its_own(path):
     StringsMmap.from_strings(path, ["one", "two", "three"])
     for number, size in [(1, 6), (2, 3)]:
         os.truncate(path / "data.ninja", size + 1)
@@ -231,7 +231,7 @@ def test_every_repair_keeps_in_a_directory_of_its_own(path):
     assert StringsMmap(path)[:] == ["one"]
 
 
-def test_a_torn_intent_is_removed(path):
+def test_a_torn_journal_is_removed(path):
     RaggedMmap.from_lists(path, [np.arange(3)])
     before = tree(path)
     (path / "append.ninja").write_bytes(b'{"entries": [')

@@ -1,4 +1,4 @@
-"""Verification: no damage is overlooked, and nothing else is called damage."""
+"""Verification finds all damage, and reports nothing else as damage."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from scale import SOAK
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
+def test_a_sound_dataset_has_no_findings_and_stays_as_it_is(kind, path):
     KINDS[kind].create(path)
     before = tree(path)
     report = verify(path)
@@ -29,7 +29,7 @@ def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_cannot_be_opened_or_read_is_not_ok(kind, tmp_path):
+def test_a_dataset_that_cannot_be_read_is_never_reported_as_sound(kind, tmp_path):
     chosen = random.Random(kind)
     KINDS[kind].create(tmp_path / "whole")
     members = [file.relative_to(tmp_path / "whole") for file in files(tmp_path / "whole")]
@@ -101,7 +101,7 @@ BROAD = [remove, link, pipe, directory]
 MUTATIONS = [flip_some, cut, grow, overwrite, set_value, *BROAD]
 
 
-def test_a_directory_of_zeros_without_end_is_read_in_no_time(path, large_files):
+def test_a_huge_sparse_dataset_is_verified_without_reading_its_holes(path, large_files):
     RaggedMmap.from_lists(path, [np.array([], np.uint8)])
     try:
         for key in ["starts", "ends", "shapes", "flattened_shapes"]:
@@ -134,7 +134,7 @@ def test_memory_does_not_grow_with_the_data(tmp_path):
     assert len(small) == 1
 
 
-def test_strings_that_overlap_without_end_are_not_read_without_end(path):
+def test_strings_that_overlap_thousands_of_times_are_not_read_each_time(path):
     StringsMmap.from_strings(path, ["x" * (4 << 20), *["y"] * 20_000])
     starts = np.fromfile(path / "starts" / "data.ninja", "<i8")
     starts[1:] = 0
@@ -157,7 +157,7 @@ def test_gaps_and_overlaps_are_notes(path):
     assert len(ragged) == 3
 
 
-def test_strangers_are_notes_and_no_link_is_followed(path):
+def test_foreign_entries_are_notes_and_links_are_not_followed(path):
     StringsMmap.from_strings(path, ["a"])
     (path / "README.md").write_text("mine")
     (path / "starts" / "link").symlink_to("/")
@@ -183,7 +183,7 @@ def test_a_flipped_frame_is_found_without_checksums(path):
     assert [finding.samples for finding in verify(path).findings] == [range(1, 2)]
 
 
-def test_a_writer_at_work_is_no_damage(path):
+def test_verification_beside_a_writer_finds_no_damage(path):
     RaggedMmap.from_lists(path, [np.zeros((0, 2), int)])
     write_checksums(path)
     command = [sys.executable, workers.__file__, "append_forever", str(path)]
@@ -197,7 +197,7 @@ def test_a_writer_at_work_is_no_damage(path):
     assert verify(path).ok
 
 
-def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
+def test_a_dataset_that_is_replaced_during_verification_is_not_damaged(path, tmp_path):
     for name in "ab":
         RaggedMmap.from_lists(tmp_path / name, [np.arange(i) for i in range(50 if name == "a" else 3)])
     with subprocess.Popen(program("replace_forever", path), stdout=subprocess.PIPE) as writer:
@@ -210,7 +210,7 @@ def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
 
 
 @pytest.mark.parametrize("check", [verify, repair, write_checksums])
-def test_where_there_is_no_data_set_it_is_an_error(check, tmp_path):
+def test_a_missing_dataset_is_an_error(check, tmp_path):
     with pytest.raises(FileNotFoundError):
         check(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="No data set"):
@@ -220,7 +220,7 @@ def test_where_there_is_no_data_set_it_is_an_error(check, tmp_path):
         check(tmp_path / "file")
 
 
-def test_other_names_of_sub_directories(path):
+def test_custom_names_of_members_are_verified_and_checksummed(path):
     keys = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
     RaggedMmap.from_lists(path, [np.zeros((2, 2))], **keys)
     assert not verify(path).ok
@@ -232,7 +232,7 @@ def test_other_names_of_sub_directories(path):
         verify(path, start_key="a")
 
 
-def test_a_bar_counts_bytes(path, capsys):
+def test_a_progress_bar_counts_bytes(path, capsys):
     StringsMmap.from_strings(path, ["a" * 5000])
     verify(path, verbose=True)
     write_checksums(path, verbose=True)
@@ -284,7 +284,7 @@ def test_a_damaged_dictionary_is_damage_when_strings_are_appended(path):
     strings.close()
 
 
-def test_a_shape_that_no_array_has_is_damage(tmp_path):
+def test_a_shape_that_no_array_can_have_is_damage(tmp_path):
     RaggedMmap.from_lists(tmp_path / "r", [np.zeros((2, 0))])
     np.array([2**62, 0], "<i8").tofile(tmp_path / "r" / "shapes" / "data.ninja")
     with pytest.raises(CorruptDatasetError):

@@ -1,6 +1,6 @@
-"""Appends, and closes the map in the handler of a signal that comes meanwhile.
+"""Waits to append, and closes the map in the handler of a signal that arrives during the wait.
 
-append_with_handler.py PATH ragged|strings
+append_with_handler.py PATH ragged|string
 """
 
 import os

@@ -12,12 +12,12 @@ import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-# Killed writers between which a data set is begun anew.
+# The number of killed writers after which another dataset begins.
 ROUNDS_EACH = 40
 
 
 def array(number):
-    """Sample `number`; the first ones are 1-D, so that the data set is widened on its way."""
+    """Sample `number`; the first ones are 1-D, so that the map becomes N-D as it grows."""
     shape = (number % 5,) if number < 8 else (number % 4, 2)
     return np.full(shape, number, "int32")
 
@@ -119,7 +119,7 @@ def kill_one(store, path, rng):
 
 
 def check(store, path, least, checked):
-    """All samples are there, right and in order; how many there are."""
+    """Check that all samples are there, right and in order; return how many there are."""
     memmap = store.open(path)
     count = len(memmap)
     assert count >= least, f"{store.name}: {least} samples were acknowledged, {count} are there"

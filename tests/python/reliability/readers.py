@@ -100,14 +100,14 @@ def look_over(path, mode="r"):
 
 
 def mend(path):
-    """Repair, and look at the outcome: what is said to be sound opens."""
+    """Repair, and check that what is then reported as sound opens."""
     repair(path, apply=True)
     if verify(path).ok:
         open_existing(path)
 
 
 def append_one(path):
-    """Append to whatever data set is there, and look at the outcome with another handle."""
+    """Append to the dataset, and check the outcome with another handle."""
     data = open_existing(path, mode="r")
     if isinstance(data, StringsMmap):
         data.append("appended")

@@ -1,4 +1,4 @@
-"""Opens and reads every data set in a folder with the default mode, between two calls that a trace can be cut at."""
+"""Opens and reads every dataset in a folder with the default mode, between two system calls that mark a trace."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from mmap_ninja import numpy as np_ninja
 
 
 def read(folder):
-    """Everything that can be read; how many items that were."""
+    """Read everything; return how many items that were."""
     count = 0
     for path in sorted(folder.iterdir()):
         data = open_existing(path)
@@ -47,9 +47,9 @@ def append(folder):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    read(folder)  # Whatever Python imports and compiles only now is no matter of the library.
+    read(folder)  # Python imports and compiles lazily, which the trace should not show.
     if len(sys.argv) > 2:
-        with suppress(PermissionError):  # Root may write everywhere; others need no other user.
+        with suppress(PermissionError):  # Only root can switch users, and only root may write everywhere.
             os.setuid(int(sys.argv[2]))
     os.path.exists("/trace begins")
     print(read(folder))

@@ -1,4 +1,4 @@
-"""Opens or appends many times, and says what the process holds on the way."""
+"""Opens or appends many times; prints what the process holds half-way and at the end."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from mmap_ninja import numpy as np_ninja
 
 
 def held():
-    """Descriptors, mappings, and bytes of memory that are no file's."""
+    """The numbers of descriptors and mappings, and the bytes of anonymous memory."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     with open("/proc/self/maps") as maps:
         mappings = sum(1 for _ in maps)
@@ -72,7 +72,7 @@ def many_handles(folder):
 
 
 def replacing(folder):
-    """Write data sets in place of others, while handles of old ones are open."""
+    """Replace datasets while handles of the old ones are open."""
 
     def once(number):
         RaggedMmap.from_lists(folder / "flat", [np.arange(number % 5 + 1)])

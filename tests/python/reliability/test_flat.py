@@ -1,4 +1,4 @@
-"""What a process holds does not grow with what it does."""
+"""The descriptors, mappings and memory of a process do not grow with the number of its calls."""
 
 import json
 import subprocess
@@ -10,8 +10,10 @@ import resources
 from catalogue import create_all
 from scale import scaled
 
-# Only Linux tells a process through files what it holds.
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
+# Only Linux lists descriptors and mappings of a process in files.
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="descriptors and mappings are read from /proc"
+)
 
 TIMES = {
     "opening": 10_000,
@@ -20,7 +22,7 @@ TIMES = {
     "many_handles": 10_000,
     "replacing": 5_000,
 }
-# What allocators keep for later.
+# The memory that allocators keep for reuse.
 SLACK = 2 << 20
 
 

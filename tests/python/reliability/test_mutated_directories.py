@@ -1,4 +1,4 @@
-"""No directory, whatever a stranger put into it, brings a process down, keeps it for long, or costs it memory."""
+"""No untrusted directory crashes a process, blocks it for long, or costs it much memory."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import mutated
 import pytest
 from scale import scaled
 
-# Only Linux tells a process through files what memory it takes.
+# Only Linux reports the memory of a process in files.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 DIRECTORIES = scaled(20_000, 1_000_000)

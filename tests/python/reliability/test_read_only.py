@@ -1,4 +1,4 @@
-"""Reading changes nothing, and asks for nothing that could."""
+"""Reading changes nothing, and opens nothing in a way that could."""
 
 import re
 import shutil
@@ -44,7 +44,7 @@ def test_no_system_call_of_a_reader_changes_anything(folder, tmp_path):
     begin, end = text.index("/trace begins"), text.index("/trace ends")
     calls = [line.split(maxsplit=1)[1] for line in text[begin:end].splitlines()[1:-1]]
     assert sum(str(folder) in call for call in calls) > 100
-    # Standard output is no file of a data set.
+    # Standard output does not belong to a dataset.
     changing = [
         call for call in calls if re.match(rf"({CHANGING})\(", call) and not call.startswith("write(1,")
     ]
