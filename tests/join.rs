@@ -1,4 +1,4 @@
-//! Data sets that are joined while others replace them.
+//! Datasets that are replaced by other writers before they are joined.
 
 use mmap_ninja::{Dense, Dtype, Mode, Order, Ragged, Sample, Strings};
 use tempfile::tempdir;

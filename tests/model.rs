@@ -1,6 +1,6 @@
 //! The stores against a model in memory: whatever is appended is read back, by the same handle and by a new one.
 
-use mmap_ninja::{Dtype, Error, Mode, Ragged, Sample, Strings};
+use mmap_ninja::{Dense, Dtype, Element, Error, Mode, Order, Ragged, Sample, Strings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -25,6 +25,100 @@ fn check(map: &Ragged, model: &[Model]) -> Result<(), TestCaseError> {
     let absent = matches!(map.get(model.len()), Err(Error::OutOfRange { .. }));
     prop_assert!(absent);
     Ok(())
+}
+
+/// An array as the model keeps it: the axes behind the first one, and the elements of each row.
+#[derive(Clone, Debug)]
+struct Array<T> {
+    order: Order,
+    row_shape: Vec<u64>,
+    rows: Vec<Vec<T>>,
+}
+
+impl<T: Element + std::fmt::Debug> Array<T> {
+    fn shape(&self) -> Vec<u64> {
+        let mut shape = vec![self.rows.len() as u64];
+        shape.extend(&self.row_shape);
+        shape
+    }
+
+    /// All elements of `rows` in the order in which an array stores them.
+    fn elements(&self, rows: &[Vec<T>]) -> Vec<T> {
+        match self.order {
+            Order::C => rows.concat(),
+            Order::F => {
+                column_order(&self.row_shape).flat_map(|place| rows.iter().map(move |row| row[place])).collect()
+            }
+        }
+    }
+
+    fn check(&self, array: &Dense) -> Result<(), TestCaseError> {
+        prop_assert_eq!(array.shape(), self.shape());
+        prop_assert_eq!(array.dtype(), &Dtype::of::<T>());
+        prop_assert_eq!(array.order(), self.order);
+        let expected = self.elements(&self.rows);
+        // Bytes are compared, since a NaN differs from itself.
+        prop_assert_eq!(Element::bytes(array.values::<T>().unwrap()), Element::bytes(&expected));
+        prop_assert_eq!(array.bytes(), Element::bytes(&expected));
+        for (index, row) in self.rows.iter().enumerate() {
+            let expected = (self.order == Order::C).then(|| Element::bytes(row));
+            prop_assert_eq!(array.row(index), expected);
+        }
+        prop_assert_eq!(array.row(self.rows.len()), None);
+        Ok(())
+    }
+
+    /// Creates the array with its first rows, extends it by the other batches, and checks it after each step.
+    fn replay(mut self, batches: Vec<Vec<Vec<T>>>) -> Result<(), TestCaseError> {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("array");
+        let dtype = Dtype::of::<T>();
+        let elements = self.elements(&self.rows);
+        Dense::create(&path, &dtype, &self.shape(), self.order, Element::bytes(&elements)).unwrap();
+        let mut writer = Dense::open(&path, Mode::ReadOnly).unwrap();
+        self.check(&writer)?;
+        for batch in batches {
+            let (reader, earlier) = (Dense::open(&path, Mode::ReadOnly).unwrap(), self.clone());
+            let mut added = self.shape();
+            added[0] = batch.len() as u64;
+            writer.extend(&dtype, &added, Element::bytes(&self.elements(&batch))).unwrap();
+            self.rows.extend(batch);
+            self.check(&writer)?;
+            self.check(&Dense::open(&path, Mode::ReadOnly).unwrap())?;
+            earlier.check(&reader)?;
+        }
+        Ok(())
+    }
+}
+
+/// Places of a row's elements in C order, listed in F order.
+fn column_order(shape: &[u64]) -> impl Iterator<Item = usize> {
+    let axes: Vec<usize> = shape.iter().map(|&axis| usize::try_from(axis).unwrap()).collect();
+    (0..axes.iter().product()).map(move |mut number| {
+        let index: Vec<usize> = axes
+            .iter()
+            .map(|axis| {
+                let position = number % axis;
+                number /= axis;
+                position
+            })
+            .collect();
+        index.iter().zip(&axes).fold(0, |place, (position, axis)| place * axis + position)
+    })
+}
+
+/// An array of up to three axes, and batches of rows to extend it by.
+fn growing_array<T>() -> impl Strategy<Value = (Array<T>, Vec<Vec<Vec<T>>>)>
+where
+    T: Element + Arbitrary + std::fmt::Debug,
+{
+    let order = prop_oneof![Just(Order::C), Just(Order::F)];
+    (order, vec(0_u64..4, 0..3)).prop_flat_map(|(order, row_shape)| {
+        let count = usize::try_from(row_shape.iter().product::<u64>()).unwrap();
+        let row = move || vec(any::<T>(), count);
+        (vec(row(), 0..4), vec(vec(row(), 0..4), 0..4))
+            .prop_map(move |(rows, batches)| (Array { order, row_shape: row_shape.clone(), rows }, batches))
+    })
 }
 
 proptest! {
@@ -61,6 +155,21 @@ proptest! {
                 prop_assert_eq!(&found, &model);
             }
         }
+    }
+
+    #[test]
+    fn dense_bytes_read_back_after_every_extension((array, batches) in growing_array::<u8>()) {
+        array.replay(batches)?;
+    }
+
+    #[test]
+    fn dense_integers_read_back_after_every_extension((array, batches) in growing_array::<i64>()) {
+        array.replay(batches)?;
+    }
+
+    #[test]
+    fn dense_floats_read_back_after_every_extension((array, batches) in growing_array::<f32>()) {
+        array.replay(batches)?;
     }
 }
 

@@ -1,9 +1,10 @@
-"""The original in a process of its own, and what several test modules need."""
+"""The original in a process of its own, and helpers of several test modules."""
 
 import os
 import pickle
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -16,12 +17,13 @@ from hypothesis import settings
 from original_driver import Session
 from original_driver import __file__ as driver
 
+PROGRAMS = Path(__file__).with_name("programs")
 ORIGINAL = Path(__file__).parents[2] / "build" / "original"
 
-# What runs in the background ignores interrupts, and so would all that the tests start.
+# A shell starts background jobs with interrupts ignored, and the tests' children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Whose fixtures several test modules use.
+# These modules define fixtures for several test modules.
 pytest_plugins = ["batch_maps", "shell"]
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60, print_blob=False)
@@ -85,7 +87,7 @@ class Both:
             getattr(side, operation)("map", *args, **options)
 
     def same(self, operation, *args):
-        """The answer that both give."""
+        """The answer, after a check that both give the same."""
         ours, theirs = [getattr(side, operation)("map", *args) for side in self.sides.values()]
         assert ours == theirs
         return ours
@@ -93,6 +95,11 @@ class Both:
     def check_files(self):
         ours, theirs = [tree(path.parent) for path in self.sides]
         assert ours == theirs
+
+
+def program(name, *args, python=()):
+    """The command that runs a program of `programs/`; `python` are options of the interpreter."""
+    return [sys.executable, *python, PROGRAMS / f"{name}.py", *map(str, args)]
 
 
 def tree(directory):
@@ -104,7 +111,7 @@ def tree(directory):
 
 @contextmanager
 def held(path):
-    """Another writer is at work in `path`."""
+    """Hold the lock of `path`, as another writer does."""
     fcntl = pytest.importorskip("fcntl")
     holder = os.open(path, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
@@ -112,15 +119,6 @@ def held(path):
         yield
     finally:
         os.close(holder)
-
-
-def values(dtype, shape, seed=0):
-    """An array of random bits, where every pattern of bits is a value of `dtype`."""
-    dtype, rng = np.dtype(dtype), np.random.default_rng(seed)
-    if dtype.kind in "bUgGS" or dtype.char in "gG":
-        return np.asarray(rng.integers(0, 2 if dtype.kind == "b" else 1000, shape)).astype(dtype)
-    size = int(np.prod(shape))
-    return np.frombuffer(bytearray(rng.bytes(size * dtype.itemsize)), dtype, size).reshape(shape)
 
 
 def assert_identical(found, expected):
@@ -133,7 +131,7 @@ def assert_identical(found, expected):
 
 @pytest.fixture
 def large_files():
-    """Files may be as long as the system lets them: most of what the tests make of those is holes."""
+    """Lift the limit on the size of files; those of the tests are mostly holes."""
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
@@ -143,7 +141,7 @@ def large_files():
 
 @pytest.fixture(scope="session", autouse=True)
 def no_huge_files():
-    """A build that does not end must not fill the disk: files end at 64 MiB, here and in child processes."""
+    """Limit files to 64 MiB, here and in child processes, so that an endless build cannot fill the disk."""
     if os.name == "nt":
         yield
         return
@@ -164,7 +162,7 @@ def original():
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
-    """Paths at which there is nothing, for tests that run many times."""
+    """A function that gives an unused path, for tests that run their body many times."""
     directory, number = tmp_path_factory.mktemp("fresh"), count()
     return lambda: directory / str(next(number))
 
@@ -176,35 +174,35 @@ def both(original, fresh):
 
 @pytest.fixture
 def path():
-    """Where there is nothing yet, alone in its directory."""
+    """An unused path, alone in its directory."""
     with in_memory() as folder:
         yield folder / "data"
 
 
 @pytest.fixture(params=["mixed", "texts", "dense"])
 def store(request):
-    """One of each class."""
+    """One store of each class."""
     return STORES[request.param]
 
 
 @pytest.fixture(params=STORES)
 def any_store(request):
-    """Every kind of data set that can be built."""
+    """A store of every kind that can be built."""
     return STORES[request.param]
 
 
 def names(directory):
-    """What is in a directory."""
+    """The names of the entries of a directory, in order."""
     return sorted(entry.name for entry in directory.iterdir())
 
 
 def partial_of(path):
-    """Where a build keeps what it has."""
+    """The directory in which a build of `path` grows."""
     return path.with_name(f"{path.name}.partial")
 
 
 def notes(error):
-    """What was added to the message of an error."""
+    """The notes that were added to an error."""
     return "\n".join(getattr(error, "__notes__", []))
 
 
@@ -224,14 +222,14 @@ def small_disk(directory, size):
 
 @contextmanager
 def unchanged(directory):
-    """Whatever happens inside, the files in `directory` are the same afterwards."""
+    """Check that the block leaves all files in `directory` as they were."""
     before = tree(directory)
     yield
     assert tree(directory) == before
 
 
 class Untouched:
-    """A generator, list or indexable that nobody may look into."""
+    """A source of samples that fails the test if a sample is asked for."""
 
     def __iter__(self):
         raise AssertionError("the samples were asked for")

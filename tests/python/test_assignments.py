@@ -18,7 +18,7 @@ def before_an_append(ragged, path):
 
 ALIASES = {
     "its items": lambda ragged, path: ragged[:],
-    "its items before it was mapped anew": before_an_append,
+    "its items before it was mapped again": before_an_append,
     "another handle": lambda ragged, path: RaggedMmap(path, mode="r+")[:],
     "members": lambda ragged, path: list(ragged.memmap.reshape(2, 3)),
     "a map of one's own": lambda ragged, path: list(np.memmap(path / "data.ninja", np.int64).reshape(2, 3)),

@@ -4,7 +4,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from batch_maps import DTYPES, NO_INDICES, OUT_OF_RANGE, SAMPLES, TEXTS, calls, lists
-from conftest import assert_identical, values
+from catalogue import values
+from conftest import assert_identical
 from mmap_ninja import RaggedMmap, StringsMmap
 
 # Indices
@@ -42,7 +43,7 @@ def test_negative_indices_count_from_the_end(ragged, strings):
     assert strings.gather([-1, -4])[0].tobytes() == "trêsone".encode()
 
 
-def test_an_index_may_stand_in_a_batch_more_than_once(ragged, strings):
+def test_an_index_may_occur_in_a_batch_more_than_once(ragged, strings):
     assert lists(ragged.gather([1, 1, -3])) == [[10, 10, 10], [0, 1, 2, 3]]
     assert lists(ragged.padded([3, 1, 3])) == [[[20, 21], [10, 0], [20, 21]], [2, 1, 2]]
     assert strings.gather([1, 1])[0].tobytes() == b"zweizwei"
@@ -82,14 +83,14 @@ def test_a_mask_of_another_length_is_an_index_error(ragged, strings):
 
 
 @pytest.mark.parametrize("index", [1, -1, np.int64(0), np.array(2), True, 99])
-def test_one_integer_is_no_batch(ragged, strings, index):
+def test_a_single_integer_is_refused_as_a_batch(ragged, strings, index):
     for call in calls(ragged, strings):
         with pytest.raises((TypeError, IndexError), match="one integer|range"):
             call(index)
 
 
 @pytest.mark.parametrize("indices", NO_INDICES, ids=repr)
-def test_what_is_no_list_of_integers_is_a_type_error(ragged, strings, indices):
+def test_indices_that_are_not_integers_are_a_type_error(ragged, strings, indices):
     for call in calls(ragged, strings):
         with pytest.raises(TypeError, match="ind"):
             call(indices)

@@ -61,7 +61,7 @@ def test_batches_and_lengths_outlive_appends_and_the_handle(ragged):
     assert lists([lengths, values, offsets]) == [[3, 1, 0, 2], [0, 1, 2, 20, 21], [0, 3, 5]]
 
 
-def test_a_map_made_anew_is_read_by_handles_opened_later(path, ragged):
+def test_a_replaced_map_is_read_by_handles_that_are_opened_later(path, ragged):
     RaggedMmap.from_lists(path, [np.full(2, 5)])
     assert ragged.gather([0])[0].tolist() == [0, 1, 2]
     assert RaggedMmap(path).gather([0])[0].tolist() == [5, 5]
@@ -95,7 +95,7 @@ def test_a_map_that_was_empty_is_batched_once_it_holds_samples(path):
 
 
 @pytest.mark.parametrize("indices", [[0], [-1], [], slice(None), range(2)], ids=repr)
-def test_a_closed_handle_says_so_of_every_batch(ragged, strings, indices):
+def test_every_batch_call_of_a_closed_handle_says_that_it_is_closed(ragged, strings, indices):
     for memmap in ragged, strings:
         memmap.close()
         for call in calls(memmap):
@@ -158,7 +158,7 @@ def read_batches(ragged, strings, seed, known=300):
         check_batches(ragged, strings, rng.integers(0, known, 50).tolist())
 
 
-def test_eight_threads_read_rightly_while_another_handle_appends(path):
+def test_eight_threads_read_the_right_samples_while_another_handle_appends(path):
     ragged, strings = numbered(path, 300)
     writer, text_writer, done = RaggedMmap(path), StringsMmap(strings.out_dir), threading.Event()
 

@@ -1,4 +1,4 @@
-"""A build while it runs: others who come meanwhile, buffers that are used again, and bounded memory."""
+"""Builds at work: other builders, buffers that are used again, and bounded memory."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import building_workers
 import numpy as np
 import pytest
 from building_workers import interrupted, plain, sized, wait_until, written
-from conftest import Untouched, names, partial_of, tree, unchanged
+from conftest import Untouched, names, partial_of, program, tree, unchanged
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
@@ -27,7 +27,7 @@ def test_a_second_builder_gets_an_error_and_the_first_goes_on(path, store):
         yield from store.samples(9, 5)
 
     def waiting_for_the_writer():
-        """Until the files change no more."""
+        """Pause until the background writer has stored the first samples."""
         for position, sample in enumerate(contested()):
             yield sample
             if position == 3:
@@ -39,7 +39,7 @@ def test_a_second_builder_gets_an_error_and_the_first_goes_on(path, store):
     assert names(path.parent) == ["data", "whole"]
 
 
-def test_a_second_process_gets_an_error_as_well(path):
+def test_a_second_builder_in_another_process_gets_an_error(path):
     code = f"from mmap_ninja import RaggedMmap; RaggedMmap.from_generator({str(path)!r}, iter([[1]]), 1)"
 
     def contested():
@@ -52,14 +52,14 @@ def test_a_second_process_gets_an_error_as_well(path):
     assert len(RaggedMmap.from_generator(path, contested(), 1)) == 2
 
 
-def test_a_builder_that_has_ended_stands_in_nobodys_way(path, store):
+def test_a_builder_that_has_ended_does_not_block_the_next_one(path, store):
     kept = interrupted(store, path, store.samples(5), 2)
     store.generate(path, iter(store.samples(3)), 2)
     assert store.items(path) == [plain(sample) for sample in store.samples(3)]
     assert kept.__traceback__ is not None
 
 
-def test_builders_of_neighbours_do_not_meet(path, store):
+def test_a_build_may_run_inside_another_one(path, store):
     other = path.parent / "other"
 
     def nested():
@@ -82,7 +82,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_a_foreign_folder_of_that_name_is_not_touched(path, store, kind, resume):
+def test_a_foreign_partial_folder_is_refused_and_not_touched(path, store, kind, resume):
     FOREIGN[kind](partial_of(path))
     store.create(path, store.samples(2))
     for build in [store.generate, store.index]:
@@ -90,7 +90,7 @@ def test_a_foreign_folder_of_that_name_is_not_touched(path, store, kind, resume)
             build(path, Untouched(), 2, resume=resume)
 
 
-def test_an_empty_folder_of_that_name_is_as_good_as_none(path, store):
+def test_an_empty_partial_folder_is_used(path, store):
     partial_of(path).mkdir()
     store.generate(path, iter(store.samples(3)), 2)
     assert names(path.parent) == ["data"]
@@ -137,14 +137,7 @@ def test_a_child_that_the_generator_forks_leaves_the_build_alone(path, store):
 
 
 def test_a_program_may_end_while_a_thread_builds(path):
-    code = (
-        "import itertools, threading, numpy as np; from mmap_ninja import RaggedMmap\n"
-        "many = threading.Event()\n"
-        "samples = (np.zeros(1000) for i in itertools.count() if i < 1000 or not many.set())\n"
-        f"build = lambda: RaggedMmap.from_generator({str(path)!r}, samples, 10)\n"
-        "threading.Thread(target=build, daemon=True).start(); many.wait()"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run(program("build_until_exit", path), check=True, timeout=60)
     assert len(RaggedMmap(partial_of(path))) >= 10
 
 
@@ -203,7 +196,7 @@ def test_a_generator_may_fill_its_lists_again_at_once(path):
 
 
 @pytest.mark.parametrize("kind", REUSED)
-def test_an_iterator_may_do_so_where_all_samples_are_stored_at_once(path, kind):
+def test_an_iterator_may_fill_its_buffer_again_in_calls_that_store_all_samples_at_once(path, kind):
     def reusing():
         buffer = np.zeros(20)
         for number in range(5):

@@ -58,7 +58,7 @@ ITERABLES = {
 
 
 @pytest.mark.parametrize("kind", ITERABLES)
-def test_anything_that_can_be_iterated_over_will_do(path, any_store, kind):
+def test_builds_take_anything_that_can_be_iterated_over(path, any_store, kind):
     samples = any_store.samples(9)
     any_store.create(whole := path.parent / "whole", samples)
     any_store.generate(path, ITERABLES[kind](samples), 4)
@@ -67,7 +67,7 @@ def test_anything_that_can_be_iterated_over_will_do(path, any_store, kind):
 
 @pytest.mark.parametrize("make", [list, tuple, OnlyIndexed, lambda samples: samples.__getitem__])
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_anything_that_can_be_indexed_will_do(path, store, make, batch_size):
+def test_from_indexable_takes_anything_that_can_be_indexed(path, store, make, batch_size):
     samples = store.samples(9)
     store.create(whole := path.parent / "whole", samples)
     store.index(path, make(samples), batch_size)
@@ -93,7 +93,7 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("kind", EMPTY)
-def test_no_samples_are_none_and_change_nothing(path, any_store, kind):
+def test_a_build_of_no_samples_returns_none_and_changes_nothing(path, any_store, kind):
     assert EMPTY[kind](any_store, path) is None
     assert tree(path.parent) == {}
     RaggedMmap.from_lists(path, [np.arange(3)])

@@ -83,7 +83,7 @@ def test_an_error_at_any_position_keeps_whole_batches_and_the_old_map(path, any_
     assert names(path.parent) == ["data", "whole"]
 
 
-def test_a_real_interrupt_is_one_like_any_other(path, store):
+def test_an_interrupt_keeps_whole_batches_like_any_other_error(path, store):
     def pressing():
         yield from store.samples(7)
         signal.raise_signal(signal.SIGINT)
@@ -97,7 +97,7 @@ def test_a_real_interrupt_is_one_like_any_other(path, store):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_an_error_while_writing_is_one_like_any_other(path, name):
+def test_an_error_while_writing_keeps_whole_batches_like_any_other_error(path, name):
     store, (bad, error) = STORES[name], BAD[name]
     store.create(path, store.samples(2))
     reader = store.show(path)
@@ -118,7 +118,7 @@ def test_an_error_in_the_first_batch_leaves_nothing(path, store):
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])
-def test_batches_of_nothing_are_refused_at_once(path, store, batch_size):
+def test_a_batch_size_below_one_is_refused_at_once(path, store, batch_size):
     with pytest.raises(ValueError, match="batch_size"):
         store.generate(path, Untouched(), batch_size)
     with pytest.raises(ValueError, match="batch_size"):

@@ -35,7 +35,7 @@ CREATORS = {
 
 
 @pytest.mark.parametrize("name", CREATORS)
-def test_without_overwriting_a_data_set_is_refused_before_any_sample_is_asked_for(path, name):
+def test_without_overwriting_an_existing_dataset_is_refused_before_any_sample_is_loaded(path, name):
     for create, data in [
         (RaggedMmap.from_lists, [np.arange(3)]),
         (StringsMmap.from_strings, ["one"]),
@@ -49,7 +49,7 @@ def test_without_overwriting_a_data_set_is_refused_before_any_sample_is_asked_fo
 
 @pytest.mark.parametrize("name", CREATORS)
 @pytest.mark.parametrize("place", ["nothing", "a directory", "foreign files"])
-def test_without_overwriting_a_data_set_is_built_where_there_is_none(path, name, place):
+def test_without_overwriting_a_dataset_is_built_where_there_is_none_yet(path, name, place):
     samples = ["one", "zwei", "três"] if "strings" in name else [np.arange(2.0)] * 3
     if place != "nothing":
         path.mkdir()
@@ -61,7 +61,7 @@ def test_without_overwriting_a_data_set_is_built_where_there_is_none(path, name,
     assert (path / "README").exists() == (place == "foreign files")
 
 
-def test_without_overwriting_a_data_set_that_appears_meanwhile_stays(path, store):
+def test_without_overwriting_a_dataset_that_appears_during_the_build_stays(path, store):
     def intruded():
         yield from store.samples(4)
         RaggedMmap.from_lists(path, [np.arange(5)])
@@ -96,7 +96,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_place_is_given_in_any_form_and_parents_are_made(path, store, monkeypatch, place):
+def test_the_target_may_be_any_kind_of_path_and_missing_parents_are_created(path, store, monkeypatch, place):
     folder = path.parent
     monkeypatch.chdir(folder)
     out_dir = PLACES[place](folder)
@@ -114,7 +114,7 @@ def test_the_place_is_given_in_any_form_and_parents_are_made(path, store, monkey
         assert len(names(folder)) == 1
 
 
-def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store, monkeypatch):
+def test_a_build_survives_a_change_of_the_working_directory(path, store, monkeypatch):
     def moving():
         yield from store.samples(3)
         os.chdir("/")
@@ -127,7 +127,7 @@ def test_a_change_of_the_working_directory_meanwhile_does_not_matter(path, store
 
 
 @pytest.mark.parametrize("name", ["tokens", "mixed", "texts", "packed"])
-def test_nor_does_one_within_samples_that_are_stored_in_a_single_call(path, monkeypatch, name):
+def test_a_single_call_survives_a_change_of_the_working_directory_by_its_samples(path, monkeypatch, name):
     def moving():
         os.chdir("/")
         yield from STORES[name].samples(5)
@@ -143,7 +143,7 @@ OTHER_KEYS = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_
 
 @pytest.mark.parametrize("samples", [STORES["tokens"].samples(7), STORES["mixed"].samples(12)])
 @pytest.mark.parametrize("create", [RaggedMmap.from_lists, partial(RaggedMmap.from_generator, batch_size=5)])
-def test_what_is_replaced_goes_whole_and_what_else_is_there_stays(path, samples, create):
+def test_a_replaced_dataset_is_removed_whole_and_foreign_files_stay(path, samples, create):
     create(whole := path.parent / "whole", samples)
     RaggedMmap.from_lists(path, samples, **OTHER_KEYS)
     np_ninja.from_ndarray(path / "labels", np.arange(len(samples) + 1))
@@ -160,7 +160,7 @@ def test_what_is_replaced_goes_whole_and_what_else_is_there_stays(path, samples,
 
 
 @pytest.mark.parametrize("build", ["create", "generate", "index", "widen"])
-def test_what_is_replaced_is_open_to_whom_it_was(path, build):
+def test_a_replacement_keeps_owner_and_permissions(path, build):
     store = STORES["tokens"]
     store.create(path, store.samples(3))
     np_ninja.from_ndarray(path / "labels", np.arange(3))
@@ -178,7 +178,7 @@ def test_what_is_replaced_is_open_to_whom_it_was(path, build):
     assert {name: stat.S_IMODE((path / name).stat().st_mode) for name in modes} == modes
 
 
-def test_every_creation_removes_what_the_dead_have_left(path, any_store):
+def test_every_creation_removes_what_killed_builders_left(path, any_store):
     any_store.create(path, any_store.samples(3))
     for number, name in enumerate(["data", "data.partial", "data"]):
         any_store.create(path.parent / f".{name}.4194304-{number}.new", any_store.samples(3))
@@ -188,7 +188,7 @@ def test_every_creation_removes_what_the_dead_have_left(path, any_store):
     assert names(path.parent) == ["data"]
 
 
-def test_what_may_be_the_users_own_stays(path):
+def test_directories_that_may_belong_to_the_user_stay(path):
     """Five entries could be the four that go by other names."""
     RaggedMmap.from_lists(path, [np.arange(3)] * 4, **OTHER_KEYS)
     np_ninja.from_ndarray(path / "labels", np.arange(4))
@@ -210,7 +210,7 @@ NO_PLACES = {
 
 
 @pytest.mark.parametrize("kind", NO_PLACES)
-def test_what_is_no_place_for_a_directory_is_refused_at_once(path, store, monkeypatch, kind):
+def test_a_target_that_cannot_be_a_directory_is_refused_at_once(path, store, monkeypatch, kind):
     out_dir, error = NO_PLACES[kind]
     monkeypatch.chdir(path.parent)
     Path("file").write_text("mine")
@@ -249,7 +249,7 @@ def lower_layer(directory):
         command = ["mount", "-t", "overlay", "-o", options, "overlay", directory / "merged"]
         if subprocess.run(command, check=False, capture_output=True).returncode != 0:
             # The kernel may lack them, and the case with them.
-            pytest.skip("there are no overlays here")
+            pytest.skip("overlayfs cannot be mounted")
         try:
             yield directory / "merged" / "data"
         finally:

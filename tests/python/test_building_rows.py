@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from building_workers import sized
-from conftest import assert_identical, names, tree, unchanged, values
+from catalogue import values
+from conftest import assert_identical, names, tree, unchanged
 from mmap_ninja import RaggedMmap
 from mmap_ninja import numpy as np_ninja
 
@@ -61,7 +62,7 @@ MASKS = {
 @pytest.mark.parametrize("kind", BUILDS)
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.filterwarnings("ignore:.*masked element")
-def test_masks_are_refused_by_builds(path, kind, mask):
+def test_masked_arrays_are_refused_by_builds(path, kind, mask):
     rows = [np.ones(np.shape(MASKS[mask]), int)] * 9
     rows[7] = MASKS[mask]
     with pytest.raises(TypeError, match=rf"{path}.*sample 7.*mask"):
@@ -69,7 +70,7 @@ def test_masks_are_refused_by_builds(path, kind, mask):
     assert not path.exists()
 
 
-def test_masks_are_refused_by_everything_that_stores_an_array(path):
+def test_masked_arrays_are_refused_by_everything_that_stores_an_array(path):
     for value in MASKED, [MASKED, MASKED], [[1, 2, 3], MASKED]:
         with pytest.raises(TypeError, match=rf"{path}.*mask"):
             np_ninja.from_ndarray(path, value)
@@ -94,13 +95,13 @@ class Segmented:
         self.array = array
 
     def mask(self):
-        raise AssertionError("this is no mask")
+        raise AssertionError("this is not a mask")
 
     def __array__(self, dtype=None, copy=None):
         return self.array
 
 
-def test_what_only_has_something_called_mask_is_stored(path):
+def test_an_array_with_an_unrelated_mask_attribute_is_stored(path):
     sample = np.arange(3)
     assert_identical(RaggedMmap.from_lists(path, [Segmented(sample)])[0], sample)
     assert_identical(np_ninja.from_generator(path, [Segmented(sample)], 1)[0], sample)
@@ -111,7 +112,7 @@ def test_what_only_has_something_called_mask_is_stored(path):
 
 
 @pytest.mark.parametrize("kind", BUILDS)
-def test_rows_of_so_many_axes_that_no_array_could_hold_them_are_refused(path, kind):
+def test_rows_with_too_many_axes_to_be_stacked_are_refused(path, kind):
     np_ninja.from_ndarray(path, np.arange(3))
     with unchanged(path.parent), pytest.raises(ValueError, match=rf"{path}.*sample 0.*64 axes"):
         BUILDS[kind](path, [np.zeros((1,) * 64)] * 3, 1)

@@ -41,7 +41,7 @@ def pressing():
 
 
 @pytest.mark.parametrize("is_in_generator", [False, True])
-def test_an_interrupt_is_heeded_while_another_writer_is_waited_for(path, store, is_in_generator):
+def test_an_interrupt_ends_the_wait_for_another_writer(path, store, is_in_generator):
     locked, begun = [], time.monotonic()
     samples = locking(store, path, 3, locked, pressing() if is_in_generator else ())
     if not is_in_generator:
@@ -53,7 +53,7 @@ def test_an_interrupt_is_heeded_while_another_writer_is_waited_for(path, store, 
     assert len(store.generate(path, iter(store.samples(9)), 2, resume=True)) == 9
 
 
-def test_another_writer_is_waited_for_once(path, store, tmp_path):
+def test_a_build_waits_for_another_writer_only_once(path, store, tmp_path):
     """While an append waits twice for a lock of its own."""
     locked = []
     other = RaggedMmap.from_lists(tmp_path / "other", [[1]], timeout=2)
@@ -141,7 +141,7 @@ def test_names_of_members_that_an_interrupted_build_does_not_have_are_refused(pa
         assert len(store.generate(path, store.samples(9), 2, resume=True)) == 9
 
 
-# Others who write to the directory of a build
+# Other writers in the directory of a build
 
 
 def append_one(store, partial):

@@ -1,34 +1,34 @@
-"""Checksums find every changed bit in what they cover, say which samples it touches, and outlive appends."""
+"""Checksums detect every changed bit of what they cover, name its samples, and stay valid after appends."""
 
 import os
 import random
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 
-import mmap_ninja
 import numpy as np
 import pytest
-from conftest import tree
+from catalogue import KINDS
+from conftest import program, tree
+from damage import files, flip
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
-from specimens import IS_SOAK, STORES, append, build, files, flip, read
+from scale import SOAK
 
-APPENDED = [(kind, False) for kind in STORES if kind not in ["dense 0-D", "dense in F order"]]
-# 0.9.0 cannot append to the others as it should.
+APPENDED = [(kind, False) for kind in KINDS if kind not in ["dense 0-D", "dense in F order"]]
+# 0.9.0 appends to the other kinds wrongly.
 APPENDED += [(kind, True) for kind in ["flat", "bytes", "n-d", "strings", "dense"]]
-FLIPS = 10_000 if IS_SOAK else 40
+FLIPS = 10_000 if SOAK else 40
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_checksums_cover_every_byte_but_the_counts(kind, path):
-    build(kind, path)
+    KINDS[kind].create(path)
     before, counts = tree(path), len(list(path.rglob("shape.ninja")))
     write_checksums(path)
     report = verify(path)
     assert report.ok, report
-    # A byte that stands for none is checked in any case.
+    # The single byte of an empty array is checked, though it belongs to no sample.
     padding = 1 if report.bytes else 0
     size = sum(len(content) for content in before.values() if content is not None)
     assert size - 8 * counts - report.checked <= padding * counts
@@ -37,9 +37,9 @@ def test_checksums_cover_every_byte_but_the_counts(kind, path):
     assert after == before
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_flipped_bit_is_found(kind, path):
-    write_checksums(build(kind, path))
+    write_checksums(KINDS[kind].create(path))
     chosen = random.Random(kind)
     members = [file for file in files(path) if file.stat().st_size]
     for _ in range(FLIPS):
@@ -48,7 +48,7 @@ def test_every_flipped_bit_is_found(kind, path):
         flip(file, bit)
         report = verify(path)
         assert not report.ok, (file, bit)
-        # The count and the size of a dense array contradict each other: either may be what is wrong.
+        # Where the count and the size of a dense array disagree, either may be wrong.
         named = {finding.file for finding in report.findings} | {Path("shape.ninja")}
         assert file.relative_to(path) in named, (file, bit, report)
         flip(file, bit)
@@ -67,31 +67,17 @@ def test_every_flipped_bit_of_a_count_without_bytes_is_found(path, shape, dtype)
     assert verify(path).ok
 
 
-def test_checksums_of_files_without_number_cost_no_memory(path):
+def test_checksums_that_list_countless_files_cost_no_memory(path):
     np_ninja.from_ndarray(path, np.zeros(10, "uint8"))
     entry = '{"start":0,"end":18446744073709551615,"rows":null,"crc32":""}'
     files = ",".join(f'"{number:x}":{entry}' for number in range(200_000))
     text = f'"version":1,"block":262144,"samples":1,"files":{{{files}}}}}'.encode()
     (path / "checksums.json").write_bytes(b'{"crc32":"%08x",' % zlib.crc32(text) + text)
-    done = subprocess.run(
-        [sys.executable, "-c", GROWTH_OF_A_VERIFICATION, path], capture_output=True, text=True, check=True
-    )
+    command = program("measure_verification", path)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     found, grown = done.stdout.splitlines()
     assert found == "the checksums are themselves damaged"
     assert int(grown) < len(text) + (8 << 20)
-
-
-GROWTH_OF_A_VERIFICATION = """
-import resource, sys
-from mmap_ninja import verify
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-before = peak()
-print(verify(sys.argv[1]).findings[0].message)
-print(peak() - before)
-"""
 
 
 def test_writing_checksums_touches_no_file_of_others(path):
@@ -101,16 +87,16 @@ def test_writing_checksums_touches_no_file_of_others(path):
     assert (path / "checksums.new").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", ["flat", "n-d", "strings", "frames", "dense"])
-def test_a_flipped_bit_tells_its_samples(kind, path):
-    build(kind, path)
+@pytest.mark.parametrize("kind", ["flat", "n-d", "strings", "zstd", "dense"])
+def test_a_flipped_bit_is_reported_with_its_samples(kind, path):
+    KINDS[kind].create(path)
     write_checksums(path)
-    before = read(path)
+    count = len(KINDS[kind].samples)
     for byte in range(0, (path / "data.ninja").stat().st_size, 7):
         flip(path / "data.ninja", byte * 8 + 2)
         touched = {i for finding in verify(path).findings for i in finding.samples or []}
         flip(path / "data.ninja", byte * 8 + 2)
-        assert owner(path, byte, len(before)) in touched
+        assert owner(path, byte, count) in touched
 
 
 def owner(path, byte, count):
@@ -134,10 +120,10 @@ def test_blocks_narrow_down_the_samples(path):
 
 @pytest.mark.parametrize(("kind", "by_original"), APPENDED, ids=str)
 def test_appends_leave_checksums_valid_for_what_they_cover(kind, by_original, path, original):
-    write_checksums(build(kind, path))
+    write_checksums(KINDS[kind].create(path))
     covered = verify(path)
     for _ in range(3):
-        append_by(original, path) if by_original else append(path)
+        KINDS[kind].append(path, original if by_original else None)
     report = verify(path)
     assert report.ok, report
     assert report.samples == covered.samples + 3
@@ -160,17 +146,7 @@ def test_appends_leave_checksums_valid_for_what_they_cover(kind, by_original, pa
     assert verify(path).notes == ()
 
 
-def append_by(original, path):
-    if mmap_ninja.verify(path).kind == "numpy":
-        row = np.zeros((1, *np_ninja.open_existing(path).shape[1:]), np.float32)
-        return original.run("numpy.extend_dir", str(path), row)
-    original.open("map", "generic.open_existing", str(path))
-    texts = mmap_ninja.verify(path).kind == "string"
-    original.call("map", "append", "one more" if texts else np.zeros(1, RaggedMmap(path).dtype))
-    return original.close("map")
-
-
-def test_what_writes_a_data_set_anew_removes_its_checksums(tmp_path):
+def test_rewriting_a_dataset_removes_its_checksums(tmp_path):
     ragged = RaggedMmap.from_lists(tmp_path / "widened", [np.arange(3)])
     write_checksums(tmp_path / "widened")
     ragged.append(np.zeros((2, 2), int))
@@ -178,9 +154,9 @@ def test_what_writes_a_data_set_anew_removes_its_checksums(tmp_path):
     write_checksums(tmp_path / "f")
     np_ninja.extend_dir(tmp_path / "f", np.ones((1, 2)))
     for _ in range(2):
-        StringsMmap.from_strings(tmp_path / "anew", ["a"])
-        assert not (tmp_path / "anew" / "checksums.json").exists()
-        write_checksums(tmp_path / "anew")
+        StringsMmap.from_strings(tmp_path / "replaced", ["a"])
+        assert not (tmp_path / "replaced" / "checksums.json").exists()
+        write_checksums(tmp_path / "replaced")
     for name in ["widened", "f"]:
         assert not (tmp_path / name / "checksums.json").exists()
         assert verify(tmp_path / name).ok
@@ -195,7 +171,7 @@ def test_assignment_makes_the_checksums_of_its_samples_wrong(path):
     assert verify(path).ok
 
 
-def test_checksums_are_not_written_for_what_contradicts_itself(path):
+def test_checksums_are_not_written_for_an_inconsistent_dataset(path):
     StringsMmap.from_strings(path, ["a", "bc"])
     os.truncate(path / "data.ninja", 1)
     before = tree(path)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import tree, values
+from catalogue import values
+from conftest import tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from original_driver import Session
@@ -229,14 +230,14 @@ def test_a_missing_map_that_is_appended_to_is_the_same(both):
         maps.same("items")
 
 
-def test_no_samples_make_no_map(original, fresh):
+def test_from_generator_of_no_samples_creates_no_map(original, fresh):
     for constructor in ["RaggedMmap.from_generator", "StringsMmap.from_generator", "numpy.from_generator"]:
         assert not original.create("none", constructor, str(fresh()), [], "generator", batch_size=2)
         assert not Session().create("none", constructor, path := fresh(), [], "generator", batch_size=2)
         assert not path.exists()
 
 
-def test_merging_member_by_member_is_the_same(both, fresh, original):
+def test_merging_member_by_member_gives_the_same_files(both, fresh, original):
     part = str(fresh())
     original.create(
         "part", "RaggedMmap.from_lists", part, [values("int32", 4), values("int32", 0), values("int32", 1)]

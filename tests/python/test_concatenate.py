@@ -42,7 +42,7 @@ TEXTS = st.one_of(st.sampled_from(WORDS), st.just(""), st.text(max_size=5))
 @given(st.lists(ARRAYS, min_size=1, max_size=12), CUTS)
 @example([np.zeros((0,), "int32"), np.zeros((2, 0), "int32"), np.int32(3)], [1, 2])
 @example([np.arange(3, dtype="int32"), np.int32(3), np.ones((1, 1), "int32"), np.int32(4)], [1, 2, 3])
-def test_arrays_of_any_shapes(fresh, samples, cuts):
+def test_concatenated_arrays_of_any_shapes_are_those_of_a_single_build(fresh, samples, cuts):
     check_joined(STORES["mixed"], fresh(), samples, cuts)
 
 
@@ -50,7 +50,7 @@ def test_arrays_of_any_shapes(fresh, samples, cuts):
 @given(st.lists(st.one_of(FLAT, SCALARS), min_size=1, max_size=12), CUTS)
 @example([np.arange(0), np.arange(0), np.arange(0)], [1, 2])
 @example([np.int64(1), np.int64(2)], [1])
-def test_flat_arrays_and_scalars(fresh, samples, cuts):
+def test_concatenated_flat_arrays_and_scalars_are_those_of_a_single_build(fresh, samples, cuts):
     check_joined(STORES["tokens"], fresh(), samples, cuts)
 
 
@@ -59,7 +59,7 @@ def test_flat_arrays_and_scalars(fresh, samples, cuts):
 @given(st.lists(TEXTS, min_size=1, max_size=12), CUTS)
 @example(["", "", "a"], [1, 2])
 @example(["", ""], [1])
-def test_texts(fresh, name, samples, cuts):
+def test_concatenated_strings_are_those_of_a_single_build(fresh, name, samples, cuts):
     check_joined(STORES[name], fresh(), samples, cuts)
 
 
@@ -69,7 +69,7 @@ def test_texts(fresh, name, samples, cuts):
     rows=st.lists(st.integers(0, 4), min_size=1, max_size=4),
 )
 @settings(max_examples=30)
-def test_rows(fresh, shape, dtype, rows):
+def test_concatenated_rows_are_those_of_a_single_build(fresh, shape, dtype, rows):
     folder = fresh()
     folder.mkdir()
     total = np.arange(sum(rows) * int(np.prod(shape[1:], dtype=int))).reshape(sum(rows), *shape[1:])
@@ -84,12 +84,12 @@ def test_rows(fresh, shape, dtype, rows):
 
 
 @pytest.mark.parametrize("count", [1, 5, 30])
-def test_as_many_parts_as_there_are(path, any_store, count):
+def test_any_number_of_parts_can_be_concatenated(path, any_store, count):
     check_joined(any_store, path.parent, any_store.samples(30), range(0, 30, 30 // count))
 
 
 @pytest.mark.parametrize("dtype", [[("a", "i2"), ("b", "f8", (2,))], "bfloat16", "S4", "c16", "bool"])
-def test_arrays_of_any_dtype(path, dtype):
+def test_concatenated_arrays_of_any_dtype_are_those_of_a_single_build(path, dtype):
     import ml_dtypes
 
     dtype = np.dtype(getattr(ml_dtypes, dtype, dtype) if isinstance(dtype, str) else dtype)
@@ -102,7 +102,7 @@ def test_arrays_of_any_dtype(path, dtype):
 
 
 @pytest.mark.parametrize("name", ["tokens", "texts"])
-def test_more_samples_than_are_joined_at_once(path, name):
+def test_parts_larger_than_a_block_are_concatenated(path, name):
     count = (1 << 20) + 3
     samples = np.zeros((count, 1), "uint8") if name == "tokens" else ["a"] * count
     store = STORES[name]
@@ -116,7 +116,7 @@ def test_more_samples_than_are_joined_at_once(path, name):
         shutil.rmtree(path.parent / directory)
 
 
-def test_maps_that_grew_are_as_good_as_maps_that_were_built(path, store):
+def test_maps_that_grew_by_appends_are_concatenated_like_maps_that_were_built_whole(path, store):
     samples = store.samples(12)
     directories = parts(store, path.parent, samples[:6], [3])
     for directory, start in zip(directories, [6, 9], strict=True):
@@ -136,7 +136,7 @@ def test_maps_that_grew_are_as_good_as_maps_that_were_built(path, store):
 TRAINED = {"zstd_level": 3, "zstd_train_dictionary_size": 512}
 
 
-def test_texts_of_equal_dictionaries(path):
+def test_strings_with_equal_dictionaries_are_concatenated(path):
     base = DICTIONARY.create(path.parent / "base", DICTIONARY.samples(200))
     for name, start in [("one", 200), ("two", 300)]:
         shutil.copytree(path.parent / "base", path.parent / name)
@@ -152,7 +152,7 @@ KINDS = {"plain": {}, "packed": {"zstd_level": 3}, "tight": {"zstd_level": 19}, 
 
 @pytest.mark.parametrize("first", KINDS)
 @pytest.mark.parametrize("second", KINDS)
-def test_texts_that_are_stored_in_other_ways_are_stored_as_those_of_the_first(path, first, second):
+def test_strings_of_any_compression_are_stored_in_that_of_the_first_input(path, first, second):
     """A second dictionary is another one."""
     samples = DICTIONARY.samples(400)
     StringsMmap.from_strings(path.parent / "one", samples[:200], **KINDS[first])

@@ -48,7 +48,9 @@ REFUSED = [
 
 @pytest.mark.parametrize("is_replacing", [False, True])
 @pytest.mark.parametrize(("directories", "error", "message"), REFUSED)
-def test_what_does_not_fit_is_refused_and_nothing_is_written(path, directories, error, message, is_replacing):
+def test_inputs_that_do_not_fit_are_refused_and_nothing_is_written(
+    path, directories, error, message, is_replacing
+):
     folder = make_all(path.parent / "parts")
     reader = RaggedMmap.from_lists(path, [np.arange(5)]) if is_replacing else []
     before = tree(path.parent)
@@ -76,7 +78,7 @@ def cut(path):
 
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damage_is_found_and_nothing_is_written(path, any_store, kind, place):
+def test_damaged_inputs_are_refused_and_nothing_is_written(path, any_store, kind, place):
     if any_store.home is np_ninja and not kind.endswith(("data", "type")):
         return
     directories = parts(any_store, path.parent, any_store.samples(18), [9])
@@ -101,7 +103,7 @@ def test_a_damaged_offset_in_the_middle_is_found(path, name):
     assert tree(path.parent) == before
 
 
-def test_without_overwriting_a_data_set_stays(path, store):
+def test_without_overwriting_an_existing_target_stays(path, store):
     directories = parts(store, path.parent, store.samples(6), [3])
     store.create(path, store.samples(2))
     before = tree(path.parent)
@@ -138,8 +140,8 @@ def test_the_target_may_be_among_the_inputs_by_a_link(path, store):
 
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("has_link", [True, False])
-def test_what_an_interrupted_build_has_left_may_be_an_input(path, store, is_first, has_link):
-    """Of the target's own build too: it is what a user has who wants to keep what is there."""
+def test_leftovers_of_the_targets_own_build_may_be_an_input(path, store, is_first, has_link):
+    """A user may want to keep what an interrupted build of the target stored."""
     interrupted(store, path, store.samples(5), 2)
     store.create(path.parent / "other", store.samples(9, 4))
     partial = path.parent / "data.partial"
@@ -186,7 +188,7 @@ def test_a_builder_at_work_is_not_disturbed(path, store):
     assert len(store.generate(path, contested(), 2)) == 5
 
 
-def test_a_foreign_folder_in_the_way_is_not_touched(path, store):
+def test_a_foreign_partial_folder_of_the_target_is_not_touched(path, store):
     directories = parts(store, path.parent, store.samples(6), [3])
     RaggedMmap.from_lists(path.parent / "data.partial", [np.arange(3)])
     before = tree(path.parent)
@@ -195,7 +197,7 @@ def test_a_foreign_folder_in_the_way_is_not_touched(path, store):
     assert tree(path.parent) == before
 
 
-def test_what_is_not_the_data_sets_own_is_carried_over(path, store):
+def test_foreign_files_of_the_target_are_carried_over(path, store):
     directories = parts(store, path.parent, store.samples(6), [3])
     store.create(path, store.samples(2))
     (path / "README").write_text("mine")
@@ -211,7 +213,7 @@ ALL_KEYS = {**KEYS, "shapes_key": "c", "flattened_shapes_key": "d"}
 @pytest.mark.parametrize(
     ("name", "keys"), [("tokens", KEYS), ("mixed", ALL_KEYS), ("texts", KEYS), ("packed", KEYS)]
 )
-def test_names_of_members_that_are_not_the_usual_ones_are_kept(path, name, keys):
+def test_custom_names_of_members_are_kept(path, name, keys):
     store = STORES[name]
     directories = []
     for number, part in enumerate(pieces(store.samples(12), [5, 6])):
@@ -265,7 +267,7 @@ def test_the_joined_map_is_writable_and_grows(path, any_store):
 
 
 @pytest.mark.parametrize("form", ["str", "Path", "tuple", "relative", "with a slash", "dict"])
-def test_it_is_asked_for_by_any_kind_of_path(path, store, monkeypatch, form):
+def test_concatenate_takes_any_kind_of_path(path, store, monkeypatch, form):
     directories = parts(store, path.parent, store.samples(6), [3])
     monkeypatch.chdir(path.parent)
     as_given = {
@@ -281,7 +283,7 @@ def test_it_is_asked_for_by_any_kind_of_path(path, store, monkeypatch, form):
         assert [plain(item) for item in joined] == [plain(sample) for sample in store.samples(6)]
 
 
-def test_the_directories_are_gone_through_once(path, store):
+def test_an_iterator_of_directories_is_consumed_once(path, store):
     directories = parts(store, path.parent, store.samples(6), [3])
     assert len(concatenate(path, (directory for directory in directories))) == 6
 

@@ -14,7 +14,7 @@ from mmap_ninja import numpy as np_ninja
 
 
 @pytest.mark.parametrize("create", [RaggedMmap.from_lists, np_ninja.from_ndarray])
-def test_creating_anew_leaves_open_readers_and_foreign_files_alone(path, create):
+def test_replacing_leaves_open_readers_and_foreign_files_alone(path, create):
     create(path, np.arange(6.0).reshape(3, 2))
     (path / "README.md").write_text("mine")
     (path / "extras").mkdir()
@@ -31,7 +31,7 @@ def test_creating_anew_leaves_open_readers_and_foreign_files_alone(path, create)
     assert [entry.name for entry in path.parent.iterdir()] == ["data"]
 
 
-def test_creating_anew_may_change_the_kind(path):
+def test_a_dataset_may_be_replaced_by_one_of_another_kind(path):
     RaggedMmap.from_lists(path, [np.ones((2, 2))])
     StringsMmap.from_strings(path, ["a"])
     StringsMmap.from_strings(path.parent / "fresh", ["a"])
@@ -138,7 +138,7 @@ def test_a_file_that_is_cut_short_or_missing_is_named(path, make):
 
 
 @pytest.mark.parametrize("make", RAGGED + STRINGS)
-def test_counts_that_contradict_each_other_are_damage(path, make):
+def test_inconsistent_counts_are_damage(path, make):
     make(path)
     for member in ["starts", "ends"]:
         before = (path / member / "shape.ninja").read_bytes()

@@ -7,7 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import workers
-from conftest import assert_identical, tree, values
+from catalogue import values
+from conftest import assert_identical, tree
 from mmap_ninja import RaggedMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
@@ -186,7 +187,7 @@ def test_elements_that_are_pointers_are_refused(path, dtype):
 
 
 @pytest.mark.parametrize("name", ["str96", "bytes40", "void24"])
-def test_what_the_original_wrote_for_texts_opens_as_far_as_it_says(path, name):
+def test_the_originals_names_of_flexible_dtypes_open_as_raw_bytes(path, name):
     np_ninja.from_ndarray(path, values(f"V{int(name.lstrip('bytesrvoid')) // 8}", 2))
     bits = (path / "data.ninja").read_bytes()
     (path / "dtype.ninja").write_text(name)

@@ -1,14 +1,13 @@
-"""`durability` and `timeout`: every way to write takes them, bad ones are refused before anything is written."""
+"""Every way to write takes `durability` and `timeout`, and refuses bad values before it writes anything."""
 
 import inspect
 import pickle
 import signal
 import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import held, names, tree
+from conftest import held, names, program, tree
 from mmap_ninja import RaggedMmap, StringsMmap, concatenate
 from mmap_ninja import numpy as np_ninja
 
@@ -111,7 +110,7 @@ def test_a_replacement_that_waits_too_long_leaves_what_is_there(path, creating):
 
 
 @pytest.mark.parametrize("creating", ["from_lists", "from_strings", "from_ndarray"])
-def test_joining_heeds_them_too(path, creating):
+def test_concatenate_uses_the_durability_and_the_timeout(path, creating):
     CREATING[creating](path)
     CREATING[creating](part := path.with_name("part"))
     before = tree(path)
@@ -125,29 +124,10 @@ def test_joining_heeds_them_too(path, creating):
     assert len(joined) == 4
 
 
-WAITING = """
-import sys
-import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap
-from mmap_ninja import numpy as np_ninja
-path = sys.argv[1]
-print("waiting", flush=True)
-exec(sys.argv[2])
-"""
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        "StringsMmap.from_strings(path, ['b'], timeout=float('inf'))",
-        "RaggedMmap.from_lists(path, [np.arange(3)])",
-        "np_ninja.from_ndarray(path, np.arange(3))",
-        "RaggedMmap.from_generator(path, [np.arange(3)], 1)",
-    ],
-)
-def test_waiting_to_replace_ends_by_an_interrupt(path, write):
+@pytest.mark.parametrize("write", ["from_strings", "from_lists", "from_ndarray", "from_generator"])
+def test_an_interrupt_ends_a_replacement_that_waits_for_another_writer(path, write):
     StringsMmap.from_strings(path, ["a"])
-    command = [sys.executable, "-c", WAITING, str(path), write]
+    command = program("replace", path, write)
     with held(path), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as waiting:
         waiting.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):

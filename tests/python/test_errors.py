@@ -1,4 +1,4 @@
-"""Every error is the exception that a Python user expects, says where, and leaves the files as they were."""
+"""Every error is the exception that a Python user expects, names the place, and leaves the files unchanged."""
 
 import shutil
 
@@ -13,7 +13,7 @@ SURROGATE, OBJECTS = "\ud800", np.array([None])
 
 
 class Place:
-    """One data set of each kind, and names for what is not there."""
+    """The paths of one dataset of each kind, of a file, and of what does not exist."""
 
     def __init__(self, folder):
         self.images, self.tokens, self.texts, self.dense = (
@@ -237,7 +237,7 @@ def test_a_failing_call_says_what_and_where_and_writes_nothing(place, tmp_path, 
         assert str(vars(place).get(fragment, fragment)) in str(raised.value)
 
 
-def test_errors_about_files_carry_their_number_and_name(place):
+def test_errors_about_files_carry_errno_and_filename(place):
     with pytest.raises(FileNotFoundError) as raised:
         np_ninja.open_existing(place.missing)
     assert raised.value.errno == 2
@@ -245,7 +245,7 @@ def test_errors_about_files_carry_their_number_and_name(place):
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_iteration_ends_by_an_index_error(place, number):
+def test_iteration_ends_after_the_last_sample(place, number):
     memmap = [place.ragged(), place.strings(), RaggedMmap(place.missing)][number]
     assert len(list(iter(memmap))) == len(memmap)
     assert [len(each) for each in reversed(memmap)] == [len(each) for each in memmap][::-1]

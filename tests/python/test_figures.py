@@ -83,7 +83,7 @@ FIGURES = [
 @pytest.mark.parametrize(
     ("names", "words", "value", "limits"), FIGURES, ids=[figure[1] for figure in FIGURES]
 )
-def test_a_figure_is_one_that_was_measured(names, words, value, limits):
+def test_every_figure_in_the_pages_was_measured(names, words, value, limits):
     for name in names.split():
         page = next(page for page in pages.PAGES if page.stem == name)
         assert words in re.sub(r"\s+", " ", page.read_text("utf-8")), name

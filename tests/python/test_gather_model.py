@@ -3,7 +3,8 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from conftest import assert_identical, values
+from catalogue import values
+from conftest import assert_identical
 from hypothesis import given
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, StringsMmap

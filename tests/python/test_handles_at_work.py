@@ -1,14 +1,14 @@
-"""What threads, forks and signals must not do to a map, nor the end of the program."""
+"""Threads, forks, signals and the end of the program leave a map and its handles sound."""
 
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from conftest import held
+from catalogue import KINDS
+from conftest import held, program
 from mmap_ninja import (
     RaggedMmap,
     StringsMmap,
@@ -38,139 +38,28 @@ def test_the_length_of_a_shared_handle_never_goes_back(tmp_path):
     assert len(ragged) == len(RaggedMmap(tmp_path / "r")) == 400
 
 
-FORKING = """
-import os, sys, threading
-import numpy as np
-from mmap_ninja import RaggedMmap
-ragged, stop = RaggedMmap(sys.argv[1]), threading.Event()
-def append():
-    while not stop.is_set():
-        ragged.append(np.arange(3))
-writer = threading.Thread(target=append)
-writer.start()
-children = []
-for _ in range(20):
-    child = os.fork()
-    if child == 0:
-        try:
-            ragged.append(np.arange(5))
-        except ValueError as error:
-            assert "forked" in str(error)
-        os._exit(0)
-    children.append(child)
-statuses = [os.waitpid(child, 0)[1] for child in children]
-stop.set()
-writer.join()
-RaggedMmap(sys.argv[1]).append(np.arange(5))
-print(statuses.count(0))
-"""
-
-
 def test_children_forked_beside_an_append_neither_hang_nor_hold_the_lock(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "r")]
+    command = program("append_while_forking", tmp_path / "r", python=["-W", "ignore"])
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.split() == ["20"]
 
 
-READING = """
-import sys, threading
-import numpy as np
-from mmap_ninja import RaggedMmap
-ragged = RaggedMmap.from_lists(sys.argv[1], [np.zeros(1000)] * 100, wrapper_fn=lambda x: sum([i for i in x]))
-many = threading.Event()
-def read():
-    while True:
-        list(ragged)
-        many.set()
-for _ in range(3):
-    threading.Thread(target=read, daemon=True).start()
-many.wait()
-"""
-
-
 def test_a_program_may_end_while_threads_read_through_a_wrapper(tmp_path):
-    command = [sys.executable, "-c", READING, str(tmp_path / "r")]
+    command = program("read_until_exit", tmp_path / "r")
     done = [subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     assert [(end.returncode, end.stderr) for end in done] == [(0, "")] * 3
 
 
-LOOKING = """
-import builtins, os, signal, sys, threading
-from pathlib import Path
-import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap, numpy as np_ninja, verify
-real = builtins.__import__
-inside, forked, done = threading.Event(), threading.Event(), threading.Event()
-
-def use(at):
-    ragged = RaggedMmap.from_lists(at / "r", [np.arange(3), [1, 2]])
-    ragged.append([4])
-    ragged.extend(iter([np.ones((2, 2), int)]))
-    strings = StringsMmap.from_generator(at / "s", iter(["a", "b"]), 1, zstd_level=1)
-    for memmap in ragged, strings:
-        list(memmap), memmap[[0, 1]], memmap[np.array([1])], memmap[::2], memmap.out_dir
-        memmap.gather([0]), memmap.prefetch(range(2)), memmap.lengths
-    ragged.padded(np.array([0, 1])), verify(at / "r")
-    np_ninja.from_ndarray(at / "d", [[1, 2]]), np_ninja.extend_dir(at / "d", [[3, 4]])
-
-def look_up(*args, **options):
-    if threading.current_thread() is not threading.main_thread():
-        inside.set()
-        forked.wait()
-        forked.clear()
-    return real(*args, **options)
-
-def use_and_end():
-    try:
-        use(Path(sys.argv[1], "first"))
-    finally:
-        done.set()
-        inside.set()
-
-builtins.__import__ = look_up
-user = threading.Thread(target=use_and_end, daemon=True)
-user.start()
-number = 0
-while True:
-    inside.wait()
-    inside.clear()
-    if done.is_set():
-        break
-    child = os.fork()
-    if child == 0:
-        signal.alarm(60)
-        use(Path(sys.argv[1], str(number)))
-        os._exit(0)
-    number += 1
-    assert os.waitpid(child, 0)[1] == 0
-    forked.set()
-print(number)
-"""
-
-
 def test_children_forked_while_a_thread_looks_up_a_module_do_not_wait_for_it(tmp_path):
-    """The first uses in a thread, stopped wherever they import something, to fork a child that does the same."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LOOKING, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = program("fork_during_imports", tmp_path, python=["-W", "ignore"])
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) > 10
     assert done.stderr == ""
 
 
-WAITING = """
-import sys
-from mmap_ninja import StringsMmap
-print("waiting", flush=True)
-StringsMmap(sys.argv[1]).append("x")
-"""
-
-
-def test_waiting_for_another_writer_ends_by_an_interrupt(tmp_path):
+def test_an_interrupt_ends_an_append_that_waits_for_another_writer(tmp_path):
     StringsMmap.from_strings(tmp_path / "s", ["a"])
-    command = [sys.executable, "-c", WAITING, str(tmp_path / "s")]
+    command = program("append_string", tmp_path / "s")
     with held(tmp_path / "s"), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as waiting:
         waiting.stdout.readline()
         time.sleep(0.3)
@@ -243,28 +132,10 @@ def test_members_are_shown_while_an_append_is_under_way(path, samples):
     assert members(RaggedMmap(path)) == expected
 
 
-HANDLING = """
-import os, signal, sys, threading
-from mmap_ninja import RaggedMmap, StringsMmap
-memmap = (RaggedMmap if sys.argv[2] == "ragged" else StringsMmap)(sys.argv[1], timeout=600)
-
-def close(*_):
-    memmap[0]
-    memmap.close()
-
-signal.signal(signal.SIGTERM, close)
-threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
-memmap.append([1] if sys.argv[2] == "ragged" else "a")
-"""
-
-
-@pytest.mark.parametrize("kind", ["ragged", "strings"])
+@pytest.mark.parametrize("kind", ["flat", "strings"])
 def test_the_handler_of_a_signal_that_comes_while_an_append_waits_does_not_hang(path, kind):
-    if kind == "ragged":
-        RaggedMmap.from_lists(path, [[1]])
-    else:
-        StringsMmap.from_strings(path, ["a"])
-    command = [sys.executable, "-c", HANDLING, str(path), kind]
+    KINDS[kind].create(path)
+    command = program("append_with_handler", path, KINDS[kind].store)
     with held(path):
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert "the handler of a signal cannot change a map" in done.stderr.splitlines()[-1]
@@ -312,24 +183,10 @@ def test_a_mode_is_never_that_of_another_opening(path):
 def test_a_thread_that_waits_for_another_one_is_interrupted(path):
     """One thread waits for another writer, and this one for the thread."""
     ragged = RaggedMmap.from_lists(path, [[1]], timeout=600)
-    code = WAITING_FOR_THREAD.format(path=str(path))
-    with (
-        held(path),
-        subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) as waiting,
-    ):
+    command = program("append_in_two_threads", path)
+    with held(path), subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as waiting:
         waiting.stdout.readline()
         time.sleep(0.3)
         waiting.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in waiting.communicate(timeout=300)[1]
     assert len(ragged) == 1
-
-
-WAITING_FOR_THREAD = """
-import threading, time
-from mmap_ninja import RaggedMmap
-ragged = RaggedMmap({path!r}, timeout=600)
-threading.Thread(target=ragged.append, args=([1],), daemon=True).start()
-time.sleep(0.3)
-print("waiting", flush=True)
-ragged.append([1])
-"""

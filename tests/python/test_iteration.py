@@ -34,7 +34,7 @@ def test_the_items_come_in_order_each_time(path, make):
         assert_identical(one, other)
 
 
-def test_what_is_appended_meanwhile_comes_as_well_but_not_after_the_end(path, make):
+def test_iteration_includes_what_is_appended_before_its_end(path, make):
     create, items = make
     stored = create(path, items[:1])
     iterator = iter(stored)
@@ -74,7 +74,7 @@ def test_an_error_of_the_wrapper_does_not_pass_for_the_end(path, error):
         next(iterator)
 
 
-def test_a_closed_map_says_so(path, make):
+def test_iterating_over_a_closed_map_says_that_it_is_closed(path, make):
     create, items = make
     stored = create(path, items)
     iterator = iter(stored)

@@ -1,13 +1,13 @@
-"""Opening and reading cost nothing that grows with the samples."""
+"""The cost of opening and reading does not grow with the number of samples."""
 
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import program
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing
 
 COUNT = 100_000_000
@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 def stretch(member, *values, rows=COUNT):
-    """Make the member's last values the last of `rows` times as many, after zeros."""
+    """Give the member `rows` rows, of which `values` are the last one and all others are zeros."""
     with (member / "data.ninja").open("wb") as data:
         data.seek((rows - 1) * 8 * len(values))
         data.write(np.array(values, "<i8").tobytes())
@@ -39,7 +39,7 @@ def stretch_data(path, last, start):
 
 
 def sparse_tokens(path):
-    """Empty samples, and at last [1, 2, 3] after 8 GiB of elements that belong to nobody."""
+    """Empty samples, and at last [1, 2, 3] after 8 GiB of elements that belong to no sample."""
     RaggedMmap.from_lists(path, [np.array([1, 2, 3], "u1")])
     start = 8 << 30
     stretch_data(path, bytes([1, 2, 3]), start)
@@ -49,7 +49,7 @@ def sparse_tokens(path):
 
 
 def sparse_images(path):
-    """Samples that nobody asks for, and at last [[1, 2, 3]]."""
+    """Samples that no test reads, and at last [[1, 2, 3]]."""
     RaggedMmap.from_lists(path, [np.array([[1, 2, 3]], "u1")])
     for member, value in [("starts", 0), ("ends", 3), ("flattened_shapes", 3)]:
         stretch(path / member, value)
@@ -119,8 +119,8 @@ def test_samples_far_into_a_map_of_100_million_are_padded_and_appended_to(path, 
 
 
 @pytest.mark.parametrize("kind", ["ragged", "strings"])
-def test_samples_that_overlap_without_end_are_no_batch(path, large_files, kind):
-    """As many as their sizes add up to 2^64, which is 0 to a careless sum."""
+def test_a_batch_whose_size_overflows_is_refused(path, large_files, kind):
+    """The sizes of the overlapping samples add up to 2^64, which overflows to 0."""
     if kind == "ragged":
         RaggedMmap.from_lists(path, [np.zeros(1, "uint8")])
     else:
@@ -141,31 +141,8 @@ def test_samples_that_overlap_without_end_are_no_batch(path, large_files, kind):
             call(np.zeros((1 << 64) // size, int))
 
 
-# What a process of its own does with a map, and prints by how many bytes it has grown at each step.
-FOOTPRINT = """
-import json, os, sys
-import mmap_ninja
-
-def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-warm = mmap_ninja.open_existing(sys.argv[2])
-warm[-1], warm.gather([-1]), warm.lengths
-indices = json.loads(sys.argv[3])
-before = resident()
-memmap = mmap_ninja.open_existing(sys.argv[1])
-opened = resident()
-memmap[-1], memmap.gather(indices), memmap.prefetch(indices)
-read = resident()
-if isinstance(memmap, mmap_ninja.RaggedMmap):
-    assert memmap.lengths[-1] == 3 and len(memmap.lengths) == len(memmap)
-print(json.dumps([opened - before, read - opened, resident() - read]))
-"""
-
-
 def footprint(path, warm, indices):
-    command = [sys.executable, "-c", FOOTPRINT, path, warm, json.dumps(indices)]
+    command = program("measure_reading", path, warm, json.dumps(indices))
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 

@@ -122,7 +122,7 @@ def test_a_bar_shows_the_length_where_no_number_is_given(path, capfd):
         assert "5/5" in capfd.readouterr().err
 
 
-def test_a_bar_without_a_number_counts(path, capfd):
+def test_a_bar_without_a_total_counts_samples(path, capfd):
     samples = [np.zeros(2)] * 5
     RaggedMmap.from_generator(path, map(np.asarray, samples), 2, verbose=True)
     RaggedMmap.from_indexable(path, lambda index: samples[index], 2, verbose=True)
@@ -160,7 +160,7 @@ def test_a_map_of_a_named_dtype_is_the_map(path):
         assert tokens[0].tolist() == [0, 1, 2]
 
 
-def test_what_only_type_checkers_need_is_not_loaded():
+def test_importing_does_not_load_what_only_type_checkers_need():
     code = "import mmap_ninja, sys; print('typing_extensions' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -193,7 +193,7 @@ def test_an_out_that_cannot_be_filled_in_place_is_a_value_error(ragged):
 
 
 @pytest.mark.parametrize("out", [[[0] * 3] * 2, bytearray(48), memoryview(bytearray(48)), 5], ids=type)
-def test_an_out_that_is_no_array_is_a_type_error(ragged, out):
+def test_an_out_that_is_not_an_array_is_a_type_error(ragged, out):
     with pytest.raises(TypeError, match="out must be a NumPy array"):
         ragged.padded([0, 1], out=out)
 
@@ -255,7 +255,7 @@ class Lying(np.ndarray):
         return self
 
 
-def test_an_array_to_fill_is_taken_for_what_it_is(path):
+def test_a_subclass_cannot_lie_about_the_array_to_fill(path):
     tokens = RaggedMmap.from_lists(path, [np.arange(3)] * 2)
     read_only = np.frombuffer(bytes(48), np.int64).reshape(2, 3).view(Lying)
     with pytest.raises(ValueError, match="writable"):

@@ -1,4 +1,4 @@
-"""Repair: what is whole stays, what is cut is kept, and where nothing is safe to do, nothing is done."""
+"""Repair keeps every intact sample and a backup of what it cuts, and changes nothing where that is not safe."""
 
 import os
 import random
@@ -7,46 +7,17 @@ import shutil
 
 import numpy as np
 import pytest
+from catalogue import KINDS
 from conftest import tree
+from damage import files, flip
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing, repair, verify, write_checksums
-from mmap_ninja import numpy as np_ninja
-from specimens import IS_SOAK, STORES, append, build, files, flip, read
+from scale import SOAK
 
-TORN = ["flat", "bytes", "scalars", "n-d", "big-endian", "strings", "frames", "dense"]
-SMALL = {
-    "flat": 9,
-    "bytes": 9,
-    "scalars": 9,
-    "n-d": 7,
-    "big-endian": 9,
-    "strings": 7,
-    "frames": 5,
-    "dense": 7,
-}
-
-
-def build_small(kind, path):
-    """A few samples, so that files can be cut at every length."""
-    samples = read(build(kind, path))[: SMALL[kind]]
-    if kind == "dense":
-        np_ninja.from_ndarray(path, np.array(samples))
-    elif kind in ["strings", "frames"]:
-        StringsMmap.from_strings(
-            path, [str(text) for text in samples], zstd_level=3 if kind == "frames" else None
-        )
-    else:
-        RaggedMmap.from_lists(path, samples, dtype=np.asarray(samples[0]).dtype)
-    return path
-
-
-def same(found, expected):
-    return [(item.shape, item.tobytes()) for item in found] == [
-        (item.shape, item.tobytes()) for item in expected
-    ]
+TORN = ["flat", "bytes", "scalars", "n-d", "big-endian", "strings", "zstd", "dense"]
 
 
 def whole_samples(path, file, length, count):
-    """Samples that are there whole after `file` is cut to `length`, told from the format alone."""
+    """The number of intact samples after `file` is cut to `length`, computed from the format alone."""
     if not (path / "ends").exists():
         return length // (file.stat().st_size // count)
     item_size = 1
@@ -61,12 +32,12 @@ def whole_samples(path, file, length, count):
 
 @pytest.mark.parametrize("kind", TORN)
 def test_a_cut_file_leaves_exactly_the_samples_that_are_whole(kind, tmp_path, original):
-    whole = build_small(kind, tmp_path / "whole")
-    samples, path = read(whole), tmp_path / "torn"
+    whole = KINDS[kind].create(tmp_path / "whole")
+    samples, path = KINDS[kind].read(whole), tmp_path / "torn"
     chosen = random.Random(kind)
     for file in [file for file in files(whole) if file.name == "data.ninja"]:
         lengths = range(file.stat().st_size)
-        for length in lengths if IS_SOAK else sorted(chosen.sample(lengths, min(8, len(lengths)))):
+        for length in lengths if SOAK else sorted(chosen.sample(lengths, min(8, len(lengths)))):
             shutil.copytree(whole, path)
             os.truncate(path / file.relative_to(whole), length)
             count = whole_samples(whole, file, length, len(samples))
@@ -74,20 +45,20 @@ def test_a_cut_file_leaves_exactly_the_samples_that_are_whole(kind, tmp_path, or
             place = (str(file.relative_to(whole)), length)
             assert verify(path).ok, (place, verify(path))
             assert len(open_existing(path)) == count, place
-            assert same(read(path), samples[:count]), place
+            assert KINDS[kind].read(path) == samples[:count], place
             if kind in ["flat", "n-d", "strings", "dense"] and count and chosen.random() < 0.3:
                 original.open("map", "generic.open_existing", str(path))
                 assert len(original.items("map")) == count
                 original.close("map")
-            append(path)
-            assert same(read(path)[:count], samples[:count]), place
+            KINDS[kind].append(path)
+            assert KINDS[kind].read(path)[:count] == samples[:count], place
             assert verify(path).ok, place
             for directory in tmp_path.glob("torn*"):
                 shutil.rmtree(directory)
 
 
 def check_repair(path):
-    """Tell what would be done, then do it: the first changes nothing, and the second loses no byte."""
+    """Check that a dry run changes nothing, and that the repair then loses no byte."""
     before = tree(path.parent)
     told = repair(path)
     assert tree(path.parent) == before
@@ -99,7 +70,7 @@ def check_repair(path):
         str(action) for action in told.actions
     ]
     assert done.ok, done
-    # Where an array had no bytes at all, one stands for none now.
+    # The repair gives a data file without any bytes the one byte that an empty array has.
     now = tree(path)
     assert put_back(path, done.kept) == {file: content or now[file] for file, content in torn.items()}
     again = repair(path, apply=True)
@@ -108,7 +79,7 @@ def check_repair(path):
 
 
 def put_back(path, kept):
-    """The bytes before the repair: those there now, and over them those that were kept, the last first."""
+    """The bytes before the repair: the present ones, overwritten by the backups, the latest first."""
     content = tree(path)
     for directory in reversed(kept):
         for name, piece in tree(directory).items():
@@ -124,7 +95,7 @@ def put_back(path, kept):
 
 @pytest.mark.parametrize("kind", TORN)
 def test_surplus_bytes_are_cut_to_what_is_committed(kind, tmp_path):
-    path = build_small(kind, tmp_path / "torn")
+    path = KINDS[kind].create(tmp_path / "torn")
     before = tree(path)
     for file in files(path):
         if file.name == "data.ninja":
@@ -135,29 +106,29 @@ def test_surplus_bytes_are_cut_to_what_is_committed(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", TORN)
-def test_an_append_that_was_torn_anyhow_is_there_whole_or_not_at_all(kind, tmp_path):
+def test_after_repair_a_torn_append_is_there_whole_or_not_at_all(kind, tmp_path):
     chosen = random.Random(kind)
-    old = build_small(kind, tmp_path / "old")
+    old = KINDS[kind].create(tmp_path / "old")
     shutil.copytree(old, tmp_path / "new")
-    append(tmp_path / "new")
-    states = read(tmp_path / "old"), read(tmp_path / "new")
+    KINDS[kind].append(tmp_path / "new")
+    states = [KINDS[kind].read(tmp_path / name) for name in ["old", "new"]]
     changed = [name for name, content in tree(tmp_path / "new").items() if tree(old)[name] != content]
     path = tmp_path / "torn"
-    for _ in range(500 if IS_SOAK else 25):
+    for _ in range(500 if SOAK else 25):
         shutil.copytree(old, path)
         for name in chosen.sample(changed, chosen.randrange(1, len(changed))):
             (path / name).write_bytes((tmp_path / "new" / name).read_bytes())
         if not repair(path, apply=True).ok:
             raise AssertionError(str(repair(path)))
         assert verify(path).ok
-        assert any(same(read(path), state) for state in states)
+        assert KINDS[kind].read(path) in states
         for directory in tmp_path.glob("torn*"):
             shutil.rmtree(directory)
 
 
-@pytest.mark.parametrize("kind", STORES)
-def test_what_is_sound_is_left_alone(kind, path):
-    write_checksums(build(kind, path))
+@pytest.mark.parametrize("kind", KINDS)
+def test_repair_leaves_a_sound_dataset_alone(kind, path):
+    write_checksums(KINDS[kind].create(path))
     before = tree(path.parent)
     done = repair(path, apply=True)
     assert (done.ok, done.actions, done.kept) == (True, (), [])
@@ -168,16 +139,16 @@ def test_what_is_sound_is_left_alone(kind, path):
 @pytest.mark.parametrize("kind", ["flat", "strings", "n-d"])
 @pytest.mark.parametrize("bit", [0, 3, 60])
 def test_a_wrong_count_is_set_right_and_no_sample_is_lost(kind, bit, path):
-    samples, before = read(build(kind, path)), tree(path)
+    samples, before = KINDS[kind].read(KINDS[kind].create(path)), tree(path)
     for file in [file for file in files(path) if file.name == "shape.ninja"]:
         flip(file, bit)
         done = check_repair(path)
         assert [str(action.file) for action in done.actions] == [str(file.relative_to(path))]
         assert tree(path) == before
-        assert same(read(path), samples)
+        assert KINDS[kind].read(path) == samples
 
 
-def test_damage_within_is_reported_and_stays(path):
+def test_damaged_contents_are_reported_and_stay(path):
     StringsMmap.from_strings(path, ["one", "two", "three"])
     (path / "data.ninja").write_bytes(b"onetw\xffthree")
     before = tree(path.parent)
@@ -186,7 +157,7 @@ def test_damage_within_is_reported_and_stays(path):
     assert (done.ok, done.actions, tree(path.parent)) == (False, (), before)
 
 
-def test_damage_within_does_not_cost_the_samples_behind_it(path):
+def test_a_damaged_sample_does_not_cost_the_samples_behind_it(path):
     RaggedMmap.from_lists(path, [np.arange(3)] * 5)
     ends = np.fromfile(path / "ends" / "data.ninja", "<i8")
     ends[1] = 99
@@ -205,16 +176,16 @@ REFUSED = {
     "flag": ("flat", "shapes_are_flat.ninja", b"\0\0\0"),
     "shape": ("flat", "ends/shape.ninja", b"\0\0\0"),
     "missing": ("flat", "flattened_shapes/data.ninja", None),
-    "level": ("frames", "zstd_level.ninja", b"x"),
+    "level": ("zstd", "zstd_level.ninja", b"x"),
     "f order": ("dense in F order", "data.ninja", b"1234"),
     "0-D": ("dense 0-D", "data.ninja", b"1234"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_where_nothing_is_safe_to_do_nothing_is_done(case, path):
+def test_repair_refuses_damage_that_it_cannot_undo_safely(case, path):
     kind, name, content = REFUSED[case]
-    write_checksums(build(kind, path))
+    write_checksums(KINDS[kind].create(path))
     (path / name).unlink()
     if content is not None:
         (path / name).write_bytes(content)
@@ -226,7 +197,7 @@ def test_where_nothing_is_safe_to_do_nothing_is_done(case, path):
     assert tree(path.parent) == before
 
 
-def test_checksums_go_where_they_cover_what_was_cut_and_stay_elsewhere(tmp_path):
+def test_repair_removes_checksums_only_if_they_cover_what_was_cut(tmp_path):
     for name, size in [("covered", 10), ("appended", 15)]:
         path = tmp_path / name
         StringsMmap.from_strings(path, ["12345"] * 3)
@@ -238,7 +209,7 @@ def test_checksums_go_where_they_cover_what_was_cut_and_stay_elsewhere(tmp_path)
         assert verify(path).ok
 
 
-def test_what_checksums_tell_of_samples_that_stay_is_told_although_the_checksums_go(path):
+def test_repair_reports_damaged_blocks_of_the_samples_that_stay_before_it_removes_the_checksums(path):
     RaggedMmap.from_lists(path, [np.full(1 << 16, i, np.uint8) for i in range(10)])
     write_checksums(path)
     flip(path / "data.ninja", 8 << 16)
@@ -250,7 +221,7 @@ def test_what_checksums_tell_of_samples_that_stay_is_told_although_the_checksums
     assert len(RaggedMmap(path)) == 9
 
 
-def test_every_repair_keeps_in_a_directory_of_its_own(path):
+def test_every_repair_keeps_what_it_cuts_in_a_directory_of_its_own(path):
     StringsMmap.from_strings(path, ["one", "two", "three"])
     for number, size in [(1, 6), (2, 3)]:
         os.truncate(path / "data.ninja", size + 1)
@@ -260,7 +231,7 @@ def test_every_repair_keeps_in_a_directory_of_its_own(path):
     assert StringsMmap(path)[:] == ["one"]
 
 
-def test_a_torn_intent_is_removed(path):
+def test_a_torn_journal_is_removed(path):
     RaggedMmap.from_lists(path, [np.arange(3)])
     before = tree(path)
     (path / "append.ninja").write_bytes(b'{"entries": [')

@@ -40,7 +40,7 @@ def replaced_while_opening(monkeypatch):
     ],
     ids=["shorter", "longer", "twice", "other order", "nothing"],
 )
-def test_an_array_that_is_replaced_while_it_is_opened_is_opened_anew(
+def test_an_array_that_is_replaced_while_it_is_opened_is_opened_again(
     path, mode, arrays, replaced_while_opening
 ):
     np_ninja.from_ndarray(path, np.zeros(1000))
@@ -51,7 +51,7 @@ def test_an_array_that_is_replaced_while_it_is_opened_is_opened_anew(
     assert verify(path).ok
 
 
-def test_an_array_of_nothing_that_is_replaced_is_opened_anew(path, replaced_while_opening):
+def test_an_empty_array_that_is_replaced_while_it_is_opened_is_opened_again(path, replaced_while_opening):
     np_ninja.from_ndarray(path, np.zeros((0, 4), np.int8))
     replaced_while_opening(path, np.arange(5))
     assert np_ninja.open_existing(path).tolist() == [0, 1, 2, 3, 4]
@@ -120,7 +120,7 @@ MEMBERS = ["memmap", "starts", "ends", "flattened_shapes", "shapes"]
 @pytest.mark.parametrize(
     "samples", [[[1, 1], [1]], [[[1, 1]], [[1], [1]]], [[], []]], ids=["1-D", "N-D", "empty"]
 )
-def test_members_are_never_of_another_data_set_than_the_samples(path, name, samples):
+def test_members_are_never_those_of_another_dataset_than_the_samples(path, name, samples):
     first = RaggedMmap.from_lists(path, samples, dtype=np.int64)
     second = RaggedMmap(path)
     RaggedMmap.from_lists(path, [[9.0], [9, 9], [[9.0]]])
@@ -132,7 +132,7 @@ def test_members_are_never_of_another_data_set_than_the_samples(path, name, samp
 
 
 @pytest.mark.parametrize("name", ["starts", "ends"])
-def test_offsets_are_never_of_other_texts(path, name):
+def test_offsets_are_never_those_of_other_strings(path, name):
     first = StringsMmap.from_strings(path, ["one", "two"])
     second = StringsMmap(path)
     RaggedMmap.from_lists(path, [[1, 2]])

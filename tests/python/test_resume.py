@@ -56,7 +56,7 @@ def test_the_size_of_batches_may_change(path, store, first, second):
 
 
 @pytest.mark.parametrize("position", [99, 100, 150, 200, 249])
-def test_a_dictionary_is_kept(path, position):
+def test_a_resumed_build_keeps_its_dictionary(path, position):
     DICTIONARY.generate(whole := path.parent / "whole", iter(DICTIONARY.samples(250)), 100)
     interrupted(DICTIONARY, path, DICTIONARY.samples(position), 100)
     DICTIONARY.generate(path, iter(DICTIONARY.samples(250)), 100, resume=True)
@@ -81,11 +81,11 @@ def test_a_build_interrupted_again_and_again_ends_as_a_single_run(path, store):
     assert names(path.parent) == ["data", "whole"]
 
 
-def test_one_sample_is_said_to_be_safe(path, store):
+def test_an_error_after_one_sample_says_in_the_singular_that_it_is_safe(path, store):
     assert f"1 sample is safe in {partial_of(path)}" in notes(interrupted(store, path, store.samples(1), 1))
 
 
-def test_custom_names_are_kept(path):
+def test_a_resumed_build_keeps_custom_names_of_members(path):
     keys = {"starts_key": "a", "ends_key": "b"}
     for name, more in [("mixed", {"shapes_key": "c", "flattened_shapes_key": "d"}), ("texts", {})]:
         store = STORES[name]
@@ -96,7 +96,7 @@ def test_custom_names_are_kept(path):
         path.rename(path.parent / f"{name} resumed")
 
 
-def test_a_generator_is_asked_for_as_many_samples_as_are_skipped(path, store):
+def test_a_resumed_build_asks_a_generator_for_the_skipped_samples_too(path, store):
     interrupted(store, path, store.samples(7), 3)
     recording = Recording(store, 10)
     built = store.generate(path, iter(recording), 3, resume=True)
@@ -106,7 +106,7 @@ def test_a_generator_is_asked_for_as_many_samples_as_are_skipped(path, store):
 
 @pytest.mark.parametrize("has_length", [True, False])
 @pytest.mark.parametrize("position", [0, 2, 3, 10])
-def test_an_indexable_is_asked_for_what_is_missing_only(path, store, position, has_length):
+def test_a_resumed_build_loads_only_the_missing_indices(path, store, position, has_length):
     make = sized if has_length else unsized
     interrupted(store, path, store.samples(position), 3)
     recording = Recording(store, 10)
@@ -132,7 +132,7 @@ def test_an_interrupted_indexable_goes_on(path, store, error):
 
 
 @pytest.mark.parametrize("is_replacing", [False, True])
-def test_with_nothing_to_resume_it_is_a_plain_build(path, store, is_replacing):
+def test_resuming_without_leftovers_is_a_plain_build(path, store, is_replacing):
     if is_replacing:
         store.create(path, store.samples(40))
     store.generate(path, iter(store.samples(10)), 3, resume=True)
@@ -164,7 +164,7 @@ def test_a_build_without_resuming_replaces_leftovers_of_any_kind(path, name, oth
     assert names(path.parent) == ["data", "whole"]
 
 
-def test_without_overwriting_leftovers_stay_where_a_data_set_is(path, store):
+def test_without_overwriting_leftovers_stay_beside_an_existing_dataset(path, store):
     interrupted(store, path, store.samples(5), 2)
     store.create(path, store.samples(3))
     before = tree(path.parent)
@@ -367,7 +367,7 @@ def test_a_resumed_build_reads_what_the_crate_left(path):
     assert left == tree(whole)
 
 
-def test_what_is_left_is_as_good_as_any_map(path, store):
+def test_an_interrupted_build_opens_like_any_map(path, store):
     """It can be read, moved and appended to."""
     interrupted(store, path, store.samples(5), 2)
     partial_of(path).rename(moved := path.parent / "moved")
@@ -381,7 +381,7 @@ def test_what_is_left_is_as_good_as_any_map(path, store):
     assert names(path.parent) == ["data", "moved"]
 
 
-def test_numbers_without_end_can_be_resumed(path):
+def test_a_resumed_build_asks_an_endless_generator_for_no_more_samples_than_it_uses(path):
     """Only the samples that are skipped and those that are stored are asked for."""
 
     def numbers(stop):
@@ -397,7 +397,7 @@ def test_numbers_without_end_can_be_resumed(path):
     assert Path(built.out_dir) == path
 
 
-def test_subclasses_are_kept(path):
+def test_resumed_builds_return_the_subclass(path):
     class Mine(RaggedMmap):
         pass
 

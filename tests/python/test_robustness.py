@@ -1,4 +1,4 @@
-"""What hostile files, reused buffers, wrappers and subclasses must not do."""
+"""Untrusted files, reused buffers, wrappers and subclasses do no harm."""
 
 import gc
 import json
@@ -38,7 +38,7 @@ SMUGGLED = [
 
 
 @pytest.mark.parametrize("text", SMUGGLED)
-def test_a_dtype_that_numpy_reads_more_into_is_refused(tmp_path, text):
+def test_a_dtype_text_that_numpy_would_misread_is_refused(tmp_path, text):
     RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
     np_ninja.from_ndarray(tmp_path / "n", np.arange(3))
     for kind in "rn":
@@ -47,8 +47,8 @@ def test_a_dtype_that_numpy_reads_more_into_is_refused(tmp_path, text):
             open_existing(tmp_path / kind)
 
 
-def write_intent(path, *entries):
-    """What a writer leaves that died, with the sum that belongs to it."""
+def write_journal(path, *entries):
+    """Write the journal that a killed writer leaves, with its checksum."""
     keys = "member", "rows", "bytes"
     line = json.dumps({"entries": [dict(zip(keys, entry, strict=True)) for entry in entries]}).encode()
     (path / "append.ninja").write_bytes(line + b"\n%08x" % zlib.crc32(line))
@@ -56,14 +56,14 @@ def write_intent(path, *entries):
 
 @pytest.mark.parametrize("member", ["link", "link/starts", "inner/link"])
 @pytest.mark.parametrize("call", [lambda path: RaggedMmap(path).append(np.arange(3)), verify, repair])
-def test_an_intent_does_not_reach_other_data_sets_by_links(tmp_path, member, call):
+def test_a_journal_never_changes_other_datasets_through_links(tmp_path, member, call):
     RaggedMmap.from_lists(tmp_path / "other", [np.arange(1000)] * 10)
     RaggedMmap.from_lists(path := tmp_path / "data", [np.arange(3)] * 2)
     (path / "inner").mkdir()
     for link in path / "link", path / "inner" / "link":
         link.symlink_to(tmp_path / "other")
     size = os.path.getsize(tmp_path / member.replace("inner/", "").replace("link", "other") / "data.ninja")
-    write_intent(path, (member, [0, size // 8], [0, size]), ("starts", [2, 3], [16, 24]))
+    write_journal(path, (member, [0, size // 8], [0, size]), ("starts", [2, 3], [16, 24]))
     before = tree(tmp_path)
     found = []
     try:
@@ -74,10 +74,10 @@ def test_an_intent_does_not_reach_other_data_sets_by_links(tmp_path, member, cal
     assert tree(tmp_path) == before
 
 
-def test_an_intent_cuts_no_bytes_that_nothing_counts(tmp_path):
+def test_a_journal_that_names_a_foreign_member_cuts_none_of_its_bytes(tmp_path):
     RaggedMmap.from_lists(path := tmp_path / "data", [np.arange(3)] * 2)
     StringsMmap.from_strings(path / "names", ["one", "two"])
-    write_intent(path, ("names", None, [0, 6]), ("starts", [2, 3], [16, 24]))
+    write_journal(path, ("names", None, [0, 6]), ("starts", [2, 3], [16, 24]))
     RaggedMmap(path).append(np.arange(3))
     assert StringsMmap(path / "names")[:] == ["one", "two"]
 
@@ -163,7 +163,7 @@ def test_masked_arrays_are_refused(tmp_path):
     assert not (tmp_path / "r").exists()
 
 
-def test_a_handle_with_samples_does_not_begin_anew_where_its_directory_went_away(tmp_path):
+def test_a_handle_with_samples_does_not_create_its_directory_again_after_it_was_removed(tmp_path):
     ragged = RaggedMmap.from_lists(tmp_path / "r", [np.arange(3)])
     os.rename(tmp_path / "r", tmp_path / "elsewhere")
     with pytest.raises(FileNotFoundError):
@@ -200,7 +200,7 @@ def test_a_map_whose_wrapper_is_its_own_method_is_collected(path):
 
 
 @ON_LINUX
-def test_what_was_replaced_goes_while_a_wrapper_is_at_work(path):
+def test_replaced_mappings_are_released_while_a_wrapper_runs(path):
     inside, over = threading.Event(), threading.Event()
 
     def wait(item):

@@ -1,4 +1,4 @@
-"""Verification: no damage is overlooked, and nothing else is called damage."""
+"""Verification finds all damage, and reports nothing else as damage."""
 
 import os
 import random
@@ -9,15 +9,17 @@ import sys
 import numpy as np
 import pytest
 import workers
-from conftest import tree
+from catalogue import KINDS
+from conftest import program, tree
+from damage import files, flip
 from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, repair, verify, write_checksums
 from mmap_ninja import numpy as np_ninja
-from specimens import IS_SOAK, STORES, build, files, flip, read
+from scale import SOAK
 
 
-@pytest.mark.parametrize("kind", STORES)
-def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
-    build(kind, path)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sound_dataset_has_no_findings_and_stays_as_it_is(kind, path):
+    KINDS[kind].create(path)
     before = tree(path)
     report = verify(path)
     assert report.ok, report
@@ -26,15 +28,15 @@ def test_a_sound_data_set_has_no_findings_and_stays_as_it_is(kind, path):
     assert tree(path) == before
 
 
-@pytest.mark.parametrize("kind", STORES)
-def test_what_cannot_be_opened_or_read_is_not_ok(kind, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dataset_that_cannot_be_read_is_never_reported_as_sound(kind, tmp_path):
     chosen = random.Random(kind)
-    build(kind, tmp_path / "whole")
+    KINDS[kind].create(tmp_path / "whole")
     members = [file.relative_to(tmp_path / "whole") for file in files(tmp_path / "whole")]
     directories = [
         file.relative_to(tmp_path / "whole") for file in (tmp_path / "whole").rglob("*") if file.is_dir()
     ]
-    for number in range(2000 if IS_SOAK else 20):
+    for number in range(2000 if SOAK else 20):
         path = tmp_path / str(number)
         shutil.copytree(tmp_path / "whole", path)
         mutation = chosen.choice(MUTATIONS)
@@ -42,7 +44,7 @@ def test_what_cannot_be_opened_or_read_is_not_ok(kind, tmp_path):
         report = verify(path)
         assert str(report)
         try:
-            read(path)
+            KINDS[kind].read(path)
         except (ValueError, OSError):
             assert not report.ok, mutation.__name__
         repair(path)
@@ -99,7 +101,7 @@ BROAD = [remove, link, pipe, directory]
 MUTATIONS = [flip_some, cut, grow, overwrite, set_value, *BROAD]
 
 
-def test_a_directory_of_zeros_without_end_is_read_in_no_time(path, large_files):
+def test_a_huge_sparse_dataset_is_verified_without_reading_its_holes(path, large_files):
     RaggedMmap.from_lists(path, [np.array([], np.uint8)])
     try:
         for key in ["starts", "ends", "shapes", "flattened_shapes"]:
@@ -121,32 +123,18 @@ def test_a_directory_of_zeros_without_end_is_read_in_no_time(path, large_files):
     ]
 
 
-MEMORY = """
-import resource, sys
-from mmap_ninja import verify, write_checksums
-for path in sys.argv[1:]:
-    verify(path)  # What any verification needs.
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for path in sys.argv[1:]:
-    write_checksums(path)
-    assert verify(path).ok
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-
-
 def test_memory_does_not_grow_with_the_data(tmp_path):
     RaggedMmap.from_lists(tmp_path / "r", [np.arange(6 << 20)])
     RaggedMmap.from_lists(tmp_path / "many", [np.zeros((1, 1), np.uint8)] * 300_000)
     StringsMmap.from_strings(tmp_path / "s", ["é" * (20 << 20)])
     small = StringsMmap.from_strings(tmp_path / "small", ["a"])
-    code = MEMORY.replace("sys.argv[1:]", "sys.argv[1:2]", 1)
-    command = [sys.executable, "-c", code, *[str(tmp_path / name) for name in ["small", "r", "many", "s"]]]
+    command = program("measure_checksums", *[tmp_path / name for name in ["small", "r", "many", "s"]])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 8 << 10
     assert len(small) == 1
 
 
-def test_strings_that_overlap_without_end_are_not_read_without_end(path):
+def test_strings_that_overlap_thousands_of_times_are_not_read_each_time(path):
     StringsMmap.from_strings(path, ["x" * (4 << 20), *["y"] * 20_000])
     starts = np.fromfile(path / "starts" / "data.ninja", "<i8")
     starts[1:] = 0
@@ -169,7 +157,7 @@ def test_gaps_and_overlaps_are_notes(path):
     assert len(ragged) == 3
 
 
-def test_strangers_are_notes_and_no_link_is_followed(path):
+def test_foreign_entries_are_notes_and_links_are_not_followed(path):
     StringsMmap.from_strings(path, ["a"])
     (path / "README.md").write_text("mine")
     (path / "starts" / "link").symlink_to("/")
@@ -195,13 +183,13 @@ def test_a_flipped_frame_is_found_without_checksums(path):
     assert [finding.samples for finding in verify(path).findings] == [range(1, 2)]
 
 
-def test_a_writer_at_work_is_no_damage(path):
+def test_verification_beside_a_writer_finds_no_damage(path):
     RaggedMmap.from_lists(path, [np.zeros((0, 2), int)])
     write_checksums(path)
     command = [sys.executable, workers.__file__, "append_forever", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         writer.stdout.read(1)
-        reports = [verify(path) for _ in range(400 if IS_SOAK else 60)]
+        reports = [verify(path) for _ in range(400 if SOAK else 60)]
         writer.kill()
     for report in reports:
         assert report.ok, report
@@ -209,16 +197,10 @@ def test_a_writer_at_work_is_no_damage(path):
     assert verify(path).ok
 
 
-def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
+def test_a_dataset_that_is_replaced_during_verification_is_not_damaged(path, tmp_path):
     for name in "ab":
         RaggedMmap.from_lists(tmp_path / name, [np.arange(i) for i in range(50 if name == "a" else 3)])
-    code = (
-        "import sys; import numpy as np; from mmap_ninja import RaggedMmap\n"
-        "while True:\n"
-        "    for count in (50, 3): RaggedMmap.from_lists(sys.argv[1], [np.arange(i) for i in range(count)])\n"
-        "    print(flush=True)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as writer:
+    with subprocess.Popen(program("replace_forever", path), stdout=subprocess.PIPE) as writer:
         writer.stdout.readline()
         reports = [verify(path) for _ in range(100)]
         writer.kill()
@@ -228,7 +210,7 @@ def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
 
 
 @pytest.mark.parametrize("check", [verify, repair, write_checksums])
-def test_where_there_is_no_data_set_it_is_an_error(check, tmp_path):
+def test_a_missing_dataset_is_an_error(check, tmp_path):
     with pytest.raises(FileNotFoundError):
         check(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="No data set"):
@@ -238,7 +220,7 @@ def test_where_there_is_no_data_set_it_is_an_error(check, tmp_path):
         check(tmp_path / "file")
 
 
-def test_other_names_of_sub_directories(path):
+def test_custom_names_of_members_are_verified_and_checksummed(path):
     keys = {"starts_key": "a", "ends_key": "b", "shapes_key": "c", "flattened_shapes_key": "d"}
     RaggedMmap.from_lists(path, [np.zeros((2, 2))], **keys)
     assert not verify(path).ok
@@ -250,7 +232,7 @@ def test_other_names_of_sub_directories(path):
         verify(path, start_key="a")
 
 
-def test_a_bar_counts_bytes(path, capsys):
+def test_a_progress_bar_counts_bytes(path, capsys):
     StringsMmap.from_strings(path, ["a" * 5000])
     verify(path, verbose=True)
     write_checksums(path, verbose=True)
@@ -302,7 +284,7 @@ def test_a_damaged_dictionary_is_damage_when_strings_are_appended(path):
     strings.close()
 
 
-def test_a_shape_that_no_array_has_is_damage(tmp_path):
+def test_a_shape_that_no_array_can_have_is_damage(tmp_path):
     RaggedMmap.from_lists(tmp_path / "r", [np.zeros((2, 0))])
     np.array([2**62, 0], "<i8").tofile(tmp_path / "r" / "shapes" / "data.ninja")
     with pytest.raises(CorruptDatasetError):

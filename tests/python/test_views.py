@@ -105,7 +105,7 @@ def test_a_slice_of_an_item_keeps_the_map_alive(path, ragged):
     assert part.tolist() == [[3, 5]]
 
 
-def test_a_closed_handle_says_so(path, ragged):
+def test_appending_to_a_closed_handle_says_that_it_is_closed(path, ragged):
     strings = StringsMmap.from_strings(path.parent / "strings", ["a"])
     for memmap, sample in [(ragged, np.zeros(1)), (strings, "b")]:
         memmap.close()
@@ -115,7 +115,7 @@ def test_a_closed_handle_says_so(path, ragged):
     assert len(RaggedMmap(path)) == 3
 
 
-def test_threads_read_rightly_while_another_handle_appends(path):
+def test_threads_read_the_right_samples_while_another_handle_appends(path):
     writer = RaggedMmap.from_lists(path, [np.full((index % 5, 2), index) for index in range(200)])
     shared, strings = (
         RaggedMmap(path),

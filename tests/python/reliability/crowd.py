@@ -14,7 +14,7 @@ BUILT = 50
 
 
 def array(writer, number):
-    """What says of itself who wrote it, in which order; every fourth one has two axes."""
+    """Sample `number` of a writer, which tells both; every fourth one has two axes."""
     return np.full((2, 3) if number % 4 == 3 else 3, writer * 100_000 + number)
 
 
@@ -23,7 +23,7 @@ def text(writer, number):
 
 
 def append_all(path, writer, appends, ragged=None, strings=None):
-    """Append to three data sets, with handles of its own where none are given."""
+    """Append to three datasets; open handles where none are given."""
     ragged = RaggedMmap(path / "ragged") if ragged is None else ragged
     strings = StringsMmap(path / "strings") if strings is None else strings
     for number in range(appends):
@@ -33,19 +33,19 @@ def append_all(path, writer, appends, ragged=None, strings=None):
 
 
 def append_and_count(path, count):
-    """Append until told to stop; `count` holds how many samples are there at least."""
+    """Append until killed; `count` is a lower bound of the number of samples."""
     ragged, strings = RaggedMmap(path / "ragged"), StringsMmap(path / "strings")
     for number in range(10**9):
         ragged.append(array(0, number))
         strings.append(text(0, number))
         np_ninja.extend_dir(path / "dense", np.array([[0, number]]))
         struct.pack_into("q", count, 0, number + 1)
-        # In turns: two data sets take each other's place.
+        # The new dataset replaces the one of the turn before.
         RaggedMmap.from_lists(path / "replaced", [np.full(5, number)] * (number % 3 + 1))
 
 
 def open_and_check(path, count, until):
-    """Open anew again and again, and look at the first, the last and some other sample; how often."""
+    """Open again and again, and check the first, the last and some other samples; return how often."""
     opened = 0
     while time.monotonic() < until:
         (least,) = struct.unpack_from("q", count)
@@ -68,7 +68,7 @@ def open_and_check(path, count, until):
 
 
 def build_again(path, writer, until):
-    """Build one data set again and again; how often another builder was not in the way."""
+    """Build one dataset again and again; return how often no other builder was at work."""
     built = 0
     for number in range(10**9):
         if time.monotonic() > until:
@@ -82,7 +82,7 @@ def build_again(path, writer, until):
 
 
 def replace_again(path, until):
-    """The same by single calls, which no builder is in the way of."""
+    """Replace the dataset by single calls, which builders do not block; return how often."""
     replaced = 0
     while time.monotonic() < until:
         RaggedMmap.from_lists(path, [np.full(replaced % 5 + 1, replaced)] * BUILT)

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import struct
+import sys
 import time
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
-# Killed writers between which a data set is begun anew.
+# The number of killed writers after which another dataset begins.
 ROUNDS_EACH = 40
 
 
 def array(number):
-    """Sample `number`; the first ones are 1-D, so that the data set is widened on its way."""
+    """Sample `number`; the first ones are 1-D, so that the map becomes N-D as it grows."""
     shape = (number % 5,) if number < 8 else (number % 4, 2)
     return np.full(shape, number, "int32")
 
@@ -118,7 +119,7 @@ def kill_one(store, path, rng):
 
 
 def check(store, path, least, checked):
-    """All samples are there, right and in order; how many there are."""
+    """Check that all samples are there, right and in order; return how many there are."""
     memmap = store.open(path)
     count = len(memmap)
     assert count >= least, f"{store.name}: {least} samples were acknowledged, {count} are there"
@@ -149,3 +150,7 @@ def check_at_rest(store, path, count):
     store.extend(path, store.open(path), range(count, count + 3))
     check(store, path, count + 3, 0)
     assert not (path / "append.ninja").exists()
+
+
+if __name__ == "__main__":
+    print(kill_many(sys.argv[1], int(sys.argv[2])))

@@ -19,14 +19,17 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy  # noqa: F401 - the children share what is imported here
-import stores
+import readers
+
+sys.path.append(str(Path(__file__).parents[1]))  # The catalogue, where this runs as a program.
+from catalogue import create_all
 from mutations import Place, mutate
 
 # Most of the time of a damaged directory is waiting: a reader looks again before it judges.
 WORKERS = 48
 MEMORY = 64 << 20
 NOBODY = 65534
-READERS = [stores.read_any, stores.look_over, *stores.READERS.values()]
+READERS = [readers.read_any, readers.look_over, *readers.READERS.values()]
 MODES = ["r", "r", "r+", "c"]
 SLOW, HUNG = 1.0, 20.0
 MOST_DEATHS = 20
@@ -37,11 +40,11 @@ def read_one(place, seed):
     rng, wrong = random.Random(seed), []
     done = mutate(place, rng)
     mode, kind = rng.choice(MODES), kind_of(place)
-    for ask in {stores.READERS[kind]: 1, rng.choice(READERS): 1}:
+    for ask in {readers.READERS[kind]: 1, rng.choice(READERS): 1}:
         attempt(wrong, ask, place.path, mode)
     if rng.random() < 0.2:
         place.touch("")
-        attempt(wrong, rng.choice([stores.append_one, stores.append_one, stores.mend]), place.path)
+        attempt(wrong, rng.choice([readers.append_one, readers.append_one, readers.mend]), place.path)
     return done, wrong
 
 
@@ -54,7 +57,7 @@ def attempt(wrong, ask, *args):
     begun = time.monotonic()
     try:
         ask(*args)
-    except stores.EXPECTED:
+    except readers.EXPECTED:
         pass
     except BaseException:  # noqa: BLE001 - a panic is one
         wrong.append(traceback.format_exc(limit=-3))
@@ -68,7 +71,7 @@ def work(folder, origins, seeds, at, answers):
     faulthandler.enable()
     ours = {name: Place(folder / name, origins / name) for name in sorted(os.listdir(origins))}
     for place in ours.values():
-        stores.READERS[kind_of(place)](place.path)
+        readers.READERS[kind_of(place)](place.path)
     before = limit_memory()
     count = 0
     for seed in seeds:
@@ -143,9 +146,9 @@ def run(first, count, workers=WORKERS):
 
 
 def read_all(first, count, workers):
-    with stores.memory_folder() as base:
+    with readers.memory_folder() as base:
         base.chmod(0o755)
-        stores.create_all(base / "origins")
+        create_all(base / "origins")
         for path in (base / "origins").rglob("*"):  # A link that replaces a member may lead there.
             path.chmod(0o555 if path.is_dir() else 0o444)
         return supervise(base, base / "origins", first, count, min(workers, count))
@@ -190,7 +193,7 @@ def death(status):
 def show(seed):
     """Mutate and read in this process, and say what was done."""
     base = Path(mkdtemp())
-    names = stores.create_all(base / "origins")
+    names = create_all(base / "origins")
     place = Place(base / "place", base / "origins" / choose(names, seed))
     print("directory", place.path, "of", place.origin.name, flush=True)
     faulthandler.enable()

@@ -1,4 +1,4 @@
-"""Directories that a stranger might have made: seeded changes of every member, and the way back."""
+"""Untrusted directories: seeded changes of every member, and how to undo them."""
 
 import json
 import os
@@ -128,7 +128,7 @@ class Place:
         """Put everything back."""
         remove(self.path)
         self.put_back("")
-        for cut in self.path.parent.glob(f"{self.path.name}.cut-*"):  # What a repair has kept.
+        for cut in self.path.parent.glob(f"{self.path.name}.cut-*"):  # The backups of a repair.
             shutil.rmtree(cut)
         self.touched.clear()
 
@@ -143,7 +143,7 @@ class Place:
         return None
 
     def put_back(self, name):
-        """Write a member that is not there, or a directory with all that it holds; nothing if it was no member."""
+        """Write a missing file, or a missing directory with all its files; nothing for a name that the origin lacks."""
         if name in self.content:
             write(f"{self.path}/{name}", self.content[name])
         below = f"{name}/" if name else ""
@@ -182,7 +182,7 @@ def mutate(place, rng):
     for change in chosen:
         try:
             done.append(f"{change.__name__}: {change(place, rng)}")
-        except OSError as error:  # An earlier change has taken the ground away.
+        except OSError as error:  # An earlier change removed what this one needs.
             done.append(f"{change.__name__}: not possible ({error})")
     return done
 
@@ -233,7 +233,7 @@ def a_size(place, rng):
     """Cut, or grown without any bytes."""
     name = rng.choice(place.files)
     size = rng.choice([rng.choice(SIZES), rng.randrange(len(place.content[name]) + 1)])
-    if not os.path.islink(path := place.touch(name)):  # What a link leads to is no member.
+    if not os.path.islink(path := place.touch(name)):  # The target of a link is not a member.
         os.truncate(path, size)
     return name, size
 
@@ -299,7 +299,7 @@ def a_socket(place, rng):
 
 
 def a_directory(place, rng):
-    """In place of a file; perhaps itself a whole data set."""
+    """In place of a file; perhaps a whole dataset."""
     name = rng.choice(place.files)
     remove(path := place.touch(name))
     if rng.random() < 0.5:
@@ -325,7 +325,7 @@ def another_member(place, rng):
 
 
 def a_copy_within(place, rng):
-    """The data set, or a part of it, as one of its own sub-directories."""
+    """The dataset, or a part of it, as one of its own sub-directories."""
     source, name = rng.choice(place.folders), rng.choice([*place.folders[1:], "shapes", "starts"])
     remove(path := place.touch(name))
     shutil.copytree(place.origin / source, path)
@@ -352,8 +352,8 @@ def no_permission(place, rng):
     return name, oct(mode)
 
 
-def an_intent(place, rng):
-    """The intent of an append that nobody began."""
+def a_journal(place, rng):
+    """The journal of an append that never began."""
     members = [*place.folders, "..", "/etc", "starts/../..", "missing", "a\0b", "x" * 300]
     number = lambda: rng.choice([*EDGES, len(place.content[place.files[0]]), 3, 4])
     entries = [
@@ -372,8 +372,8 @@ def an_intent(place, rng):
     return text[:200]
 
 
-def a_stranger(place, rng):
-    """Entries that are no part of the format."""
+def a_foreign_entry(place, rng):
+    """Entries that the format does not have."""
     name = rng.choice(["building.ninja", "checksums.json", ".hidden", "starts/extra", "ä", "x" * 255])
     place.write(name, rng.randbytes(rng.choice([0, 10, 5000])))
     return name
@@ -397,4 +397,4 @@ MUTATIONS += [
     (a_directory, 1),
 ]
 MUTATIONS += [(a_file, 1), (another_member, 2), (a_copy_within, 1), (a_deep_nest, 0.2), (no_permission, 1)]
-MUTATIONS += [(an_intent, 2), (a_stranger, 1)]
+MUTATIONS += [(a_journal, 2), (a_foreign_entry, 1)]

@@ -1,4 +1,4 @@
-"""Opens and reads every data set in a folder with the default mode, between two calls that a trace can be cut at."""
+"""Opens and reads every dataset in a folder with the default mode, between two system calls that mark a trace."""
 
 import os
 import sys
@@ -6,24 +6,24 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import stores
+import readers
 from mmap_ninja import RaggedMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
 
 def read(folder):
-    """Everything that can be read; how many items that were."""
+    """Read everything; return how many items that were."""
     count = 0
     for path in sorted(folder.iterdir()):
         data = open_existing(path)
         count += np.size(data) if isinstance(data, np.ndarray) else len(list(data))
         if isinstance(data, RaggedMmap):
-            stores.read_ragged(path)
+            readers.read_ragged(path)
         elif isinstance(data, StringsMmap):
-            stores.read_strings(path)
+            readers.read_strings(path)
             StringsMmap(path)[0]
         else:
-            stores.read_dense(path)
+            readers.read_dense(path)
     for missing in (RaggedMmap(folder / "missing"), StringsMmap(folder / "missing")):
         assert len(missing) == 0
     return count
@@ -33,10 +33,10 @@ def append(folder):
     """Try to append to everything; the errors."""
     writes = {
         "flat": lambda path: RaggedMmap(path).append(np.arange(2, dtype="int32")),
-        "texts": lambda path: StringsMmap(path).append("new"),
+        "strings": lambda path: StringsMmap(path).append("new"),
         "dense": lambda path: np_ninja.extend_dir(path, np.ones((1, 3))),
         "missing": lambda path: RaggedMmap(path).append(np.arange(2)),
-        "images": lambda path: RaggedMmap.from_lists(path, [np.arange(2)]),
+        "n-d": lambda path: RaggedMmap.from_lists(path, [np.arange(2)]),
     }
     for name, write in writes.items():
         try:
@@ -47,9 +47,9 @@ def append(folder):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    read(folder)  # Whatever Python imports and compiles only now is no matter of the library.
+    read(folder)  # Python imports and compiles lazily, which the trace should not show.
     if len(sys.argv) > 2:
-        with suppress(PermissionError):  # Root may write everywhere; others need no other user.
+        with suppress(PermissionError):  # Only root can switch users, and only root may write everywhere.
             os.setuid(int(sys.argv[2]))
     os.path.exists("/trace begins")
     print(read(folder))

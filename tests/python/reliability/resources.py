@@ -1,4 +1,4 @@
-"""Opens or appends many times, and says what the process holds on the way."""
+"""Opens or appends many times; prints what the process holds half-way and at the end."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from mmap_ninja import numpy as np_ninja
 
 
 def held():
-    """Descriptors, mappings, and bytes of memory that are no file's."""
+    """The numbers of descriptors and mappings, and the bytes of anonymous memory."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     with open("/proc/self/maps") as maps:
         mappings = sum(1 for _ in maps)
@@ -34,11 +34,11 @@ def opening(folder):
 def failing(folder):
     """Open what cannot be opened."""
     (folder / "flat" / "ends" / "shape.ninja").write_bytes(b"torn")
-    (folder / "texts" / "data.ninja").write_bytes(b"")
+    (folder / "strings" / "data.ninja").write_bytes(b"")
 
     def once(number):
         try:
-            open_existing(folder / ["flat", "texts", "missing"][number % 3])
+            open_existing(folder / ["flat", "strings", "missing"][number % 3])
         except (ValueError, OSError):
             return
         raise AssertionError("it opened")
@@ -48,8 +48,8 @@ def failing(folder):
 
 def appending(folder):
     """Append with handles that stay open."""
-    flat, images = RaggedMmap(folder / "flat"), RaggedMmap(folder / "images")
-    texts, frames = StringsMmap(folder / "texts"), StringsMmap(folder / "frames")
+    flat, images = RaggedMmap(folder / "flat"), RaggedMmap(folder / "n-d")
+    texts, frames = StringsMmap(folder / "strings"), StringsMmap(folder / "zstd")
 
     def once(number):
         flat.append(np.arange(3, dtype="int32"))
@@ -63,7 +63,7 @@ def appending(folder):
 
 def many_handles(folder):
     """Append with hundreds of handles in turn."""
-    ragged = [RaggedMmap(folder / "images") for _ in range(200)]
+    ragged = [RaggedMmap(folder / "n-d") for _ in range(200)]
 
     def once(number):
         ragged[number % 200].append(np.ones((1, 2, 3), "uint8"))
@@ -72,11 +72,11 @@ def many_handles(folder):
 
 
 def replacing(folder):
-    """Write data sets in place of others, while handles of old ones are open."""
+    """Replace datasets while handles of the old ones are open."""
 
     def once(number):
         RaggedMmap.from_lists(folder / "flat", [np.arange(number % 5 + 1)])
-        StringsMmap.from_generator(folder / "texts", ["a", "b"], 1)
+        StringsMmap.from_generator(folder / "strings", ["a", "b"], 1)
 
     return once
 

@@ -1,4 +1,4 @@
-"""Writers at once lose nothing, and readers that open meanwhile never see anything wrong."""
+"""Concurrent writers lose nothing, and readers that open beside them see only consistent data."""
 
 import struct
 import subprocess
@@ -10,7 +10,7 @@ from collections import Counter
 import crowd
 import numpy as np
 import pytest
-import stores
+import readers
 from conftest import names, tree
 from crowd import append_all, array, text
 from mmap_ninja import RaggedMmap, StringsMmap, verify
@@ -44,7 +44,7 @@ def check_all(path, writers):
 
 @pytest.fixture
 def folder():
-    with stores.memory_folder() as folder:
+    with readers.memory_folder() as folder:
         np_ninja.from_ndarray(folder / "dense", np.array([[-1, -1]]))
         yield folder
 
@@ -83,7 +83,7 @@ def run(threads):
         thread.join()
 
 
-def test_two_handles_in_turn_lose_nothing(folder):
+def test_two_handles_that_append_in_turns_lose_nothing_over_many_turns(folder):
     ragged = [RaggedMmap(folder / "ragged") for _ in range(2)]
     strings = [StringsMmap(folder / "strings") for _ in range(2)]
     for number in range(TURNS):
@@ -95,7 +95,7 @@ def test_two_handles_in_turn_lose_nothing(folder):
     assert list(StringsMmap(folder / "strings")) == [str(number) for number in range(TURNS)]
 
 
-def test_readers_that_open_beside_a_writer_see_nothing_wrong(folder, tmp_path):
+def test_readers_that_open_beside_a_writer_see_only_consistent_data(folder, tmp_path):
     (counter := tmp_path / "count").write_bytes(bytes(8))
     with begin("append_and_count", folder, counter) as writer:
         reading = ["open_and_check", folder, counter, SECONDS]
@@ -111,13 +111,13 @@ def test_readers_that_open_beside_a_writer_see_nothing_wrong(folder, tmp_path):
 
 @pytest.fixture
 def built():
-    with stores.memory_folder() as folder:
+    with readers.memory_folder() as folder:
         crowd.replace_again(path := folder / "data", time.monotonic() + 0.01)
         yield path
 
 
 @pytest.mark.parametrize("replacers", [0, 2])
-def test_builders_of_one_data_set_never_mix_their_samples(built, replacers):
+def test_builders_of_one_dataset_never_mix_their_samples(built, replacers):
     crew = [("build", built, SECONDS, writer) for writer in range(BUILDERS)]
     crew += [("replace", built, SECONDS)] * replacers + [("read", built, SECONDS)]
     members = [begin(*member, stdout=-1, stderr=-1, text=True) for member in crew]
@@ -128,7 +128,7 @@ def test_builders_of_one_data_set_never_mix_their_samples(built, replacers):
     assert verify(built).ok
 
 
-def test_builders_that_are_killed_leave_nothing_that_others_trip_over(built):
+def test_killed_builders_leave_nothing_that_hinders_other_builders(built):
     crew = [("build", built, SECONDS, writer) for writer in range(2)] + [("read", built, SECONDS)]
     members = [begin(*member, stdout=-1, stderr=-1, text=True) for member in crew]
     while any(member.poll() is None for member in members):

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import shutil
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-import stores
+import readers
+from catalogue import create_all
 from mmap_ninja import RaggedMmap, StringsMmap, concatenate, open_existing
 from mmap_ninja import numpy as np_ninja
 
@@ -49,6 +49,7 @@ NO_OPTIONS = {
     "timeout": ([-1, -0.001, float("nan"), -float("inf")], ValueError),
     "unknown": ([1], TypeError),
 }
+FORTRAN = "dense in F order"
 NO_KEYS = ["", ".", "..", "a/b", "/tmp", "data.ninja", "ends", "a\0b"]
 
 
@@ -65,14 +66,14 @@ def cases():
 def index_cases():
     for why, (indices, error) in BAD_INDICES.items():
         for index in indices:
-            for name in ["flat", "images", "texts", "frames"]:
+            for name in ["flat", "n-d", "strings", "zstd"]:
                 yield f"{name}[{index!r}] {why}", lambda at, n=name, i=index: opened(at, n)[i], error
             if isinstance(index, (list, range)) and index != ["0"]:
-                for name, batches in {"flat": RAGGED_BATCHES, "texts": STRING_BATCHES}.items():
+                for name, batches in {"flat": RAGGED_BATCHES, "strings": STRING_BATCHES}.items():
                     for batch in batches:
                         call = lambda at, n=name, b=batch, i=index: getattr(opened(at, n), b)(i)
                         yield f"{name}.{batch}({index!r}) {why}", call, error
-    yield "padded: mixed axes", lambda at: opened(at, "images").padded([0, 4]), ValueError
+    yield "padded: mixed axes", lambda at: opened(at, "n-d").padded([0, 4]), ValueError
     yield "padded: side", lambda at: opened(at, "flat").padded([0], padding_side="top"), ValueError
     yield "padded: value", lambda at: opened(at, "flat").padded([0], padding_value=0.5), TypeError
     yield "padded: large value", lambda at: opened(at, "flat").padded([0], padding_value=2**40), OverflowError
@@ -87,7 +88,7 @@ def append_cases():
         kept = [[1], sample]
         yield f"from_lists({why})", lambda at, k=kept: RaggedMmap.from_lists(at / "flat", k, "int32"), error
     for why, text in NO_TEXTS.items():
-        for name in ["texts", "frames"]:
+        for name in ["strings", "zstd"]:
             yield f"{name}.append({why})", lambda at, n=name, t=text: opened(at, n).append(t), TypeError
             yield (
                 f"{name}.extend({why})",
@@ -96,18 +97,18 @@ def append_cases():
             )
         yield (
             f"from_strings({why})",
-            lambda at, t=text: StringsMmap.from_strings(at / "texts", ["a", t]),
+            lambda at, t=text: StringsMmap.from_strings(at / "strings", ["a", t]),
             TypeError,
         )
-    for name in ["texts", "frames"]:
+    for name in ["strings", "zstd"]:
         yield (
             f"{name}.append(surrogate)",
             lambda at, n=name: opened(at, n).append("\ud800"),
             UnicodeEncodeError,
         )
-    for name, value in product(["flat", "images", "texts"], [None, 5, 1.5]):
+    for name, value in product(["flat", "n-d", "strings"], [None, 5, 1.5]):
         yield f"{name}.extend({value})", lambda at, n=name, v=value: opened(at, n).extend(v), TypeError
-    for name in ["flat", "texts"]:
+    for name in ["flat", "strings"]:
         yield f"{name}: closed", lambda at, n=name: closed(opened(at, n)).append("a"), (ValueError, TypeError)
         yield f"{name}: closed item", lambda at, n=name: closed(opened(at, n))[0], ValueError
 
@@ -115,7 +116,7 @@ def append_cases():
 def assignment_cases():
     for index in ONES:
         yield f"flat[{index}] =", lambda at, i=index: put(opened(at, "flat"), i, [1]), IndexError
-        yield f"texts[{index}] =", lambda at, i=index: put(opened(at, "texts"), i, "a"), IndexError
+        yield f"strings[{index}] =", lambda at, i=index: put(opened(at, "strings"), i, "a"), IndexError
     for why, (sample, error) in NO_SAMPLES.items():
         broadcast = (
             np.full(3, sample) if isinstance(sample, np.ndarray) and not np.ma.isMA(sample) else sample
@@ -137,18 +138,18 @@ def assignment_cases():
     yield "flat[:2] = three", lambda at: put(opened(at, "flat"), slice(0, 2), [[1, 2, 3]] * 3), ValueError
     for text in ["", "on", "ones", "é", "\ud800", 1, None, b"one"]:
         yield (
-            f"texts[0] = {text!r}",
-            lambda at, t=text: put(opened(at, "texts"), 0, t),
+            f"strings[0] = {text!r}",
+            lambda at, t=text: put(opened(at, "strings"), 0, t),
             (ValueError, TypeError),
         )
         both = ["two", text]
         yield (
-            f"texts[[0, 2]] = {both}",
-            lambda at, b=both: put(opened(at, "texts"), [0, 0], b),
+            f"strings[[0, 2]] = {both}",
+            lambda at, b=both: put(opened(at, "strings"), [0, 0], b),
             (ValueError, TypeError),
         )
-    yield "frames[0] =", lambda at: put(opened(at, "frames"), 0, "one"), ValueError
-    for name, value in {"flat": [1, 2, 3], "images": np.ones((1, 2, 3)), "texts": "two"}.items():
+    yield "zstd[0] =", lambda at: put(opened(at, "zstd"), 0, "one"), ValueError
+    for name, value in {"flat": [1, 2, 3], "n-d": np.ones((1, 2, 3)), "strings": "two"}.items():
         yield f"{name}: read-only", lambda at, n=name, v=value: put(opened(at, n, "r"), 0, v), ValueError
     yield "item: read-only", lambda at: put(opened(at, "flat", "r")[0], 0, 1), ValueError
 
@@ -156,13 +157,15 @@ def assignment_cases():
 def option_cases():
     calls = {
         "RaggedMmap": lambda at, **options: RaggedMmap(at / "flat", **options),
-        "StringsMmap": lambda at, **options: StringsMmap(at / "texts", **options),
+        "StringsMmap": lambda at, **options: StringsMmap(at / "strings", **options),
         "from_lists": lambda at, **options: RaggedMmap.from_lists(at / "flat", [[1]], **options),
-        "from_strings": lambda at, **options: StringsMmap.from_strings(at / "texts", ["a"], **options),
+        "from_strings": lambda at, **options: StringsMmap.from_strings(at / "strings", ["a"], **options),
         "new from_lists": lambda at, **options: RaggedMmap.from_lists(at / "new", [[1]], **options),
         "new from_strings": lambda at, **options: StringsMmap.from_strings(at / "new", ["a"], **options),
         "from_generator": lambda at, **options: RaggedMmap.from_generator(at / "flat", [[1]], 1, **options),
-        "from_indexable": lambda at, **options: StringsMmap.from_indexable(at / "texts", ["a"], 1, **options),
+        "from_indexable": lambda at, **options: StringsMmap.from_indexable(
+            at / "strings", ["a"], 1, **options
+        ),
     }
     for (name, call), (option, (values, error)) in product(calls.items(), NO_OPTIONS.items()):
         for value in values:
@@ -175,11 +178,11 @@ def option_cases():
             call = lambda at, m=make, n=name, s=size: getattr(m, n)(at / "new", ["a"], s)
             yield f"{make.__name__}.{name}(batch_size={size})", call, ValueError
     for level in [23, 1000, -(2**31)]:
-        call = lambda at, v=level: StringsMmap.from_strings(at / "texts", ["a"], zstd_level=v)
+        call = lambda at, v=level: StringsMmap.from_strings(at / "strings", ["a"], zstd_level=v)
         yield f"from_strings(zstd_level={level})", call, ValueError
     for size in [1, 256, 2**30, 2**60]:
         options = {"zstd_level": 3, "zstd_train_dictionary_size": size}
-        call = lambda at, o=options: StringsMmap.from_strings(at / "texts", ["a"], **o)
+        call = lambda at, o=options: StringsMmap.from_strings(at / "strings", ["a"], **o)
         yield f"from_strings(zstd_train_dictionary_size={size})", call, ValueError
 
 
@@ -196,14 +199,14 @@ def dense_cases():
     for why, (array, error) in rows.items():
         yield f"extend_dir({why})", lambda at, a=array: np_ninja.extend_dir(at / "dense", a), error
         yield f"extend({why})", lambda at, a=array: np_ninja.extend(dense(at), a), error
-        yield f"fortran extend({why})", lambda at, a=array: np_ninja.extend_dir(at / "fortran", a), error
+        yield f"fortran extend({why})", lambda at, a=array: np_ninja.extend_dir(at / FORTRAN, a), error
     for shape in [(), (2,), (4,), (1, 3)]:
         yield f"append(shape {shape})", lambda at, s=shape: np_ninja.append(dense(at), np.ones(s)), ValueError
-    yield "extend: 0-D", lambda at: np_ninja.extend_dir(at / "scalar", np.ones(1, int)), ValueError
-    yield "extend: fraction", lambda at: np_ninja.extend_dir(at / "fortran", np.full((1, 3), 0.5)), TypeError
+    yield "extend: 0-D", lambda at: np_ninja.extend_dir(at / "dense 0-D", np.ones(1, int)), ValueError
+    yield "extend: fraction", lambda at: np_ninja.extend_dir(at / FORTRAN, np.full((1, 3), 0.5)), TypeError
     yield (
         "extend: large",
-        lambda at: np_ninja.extend_dir(at / "fortran", np.full((1, 3), 2.0**70)),
+        lambda at: np_ninja.extend_dir(at / FORTRAN, np.full((1, 3), 2.0**70)),
         OverflowError,
     )
     yield "from_ndarray(object)", lambda at: np_ninja.from_ndarray(at / "dense", np.array([None])), TypeError
@@ -235,7 +238,7 @@ def dense_cases():
 
 
 def place_cases():
-    kinds = {"flat": "ragged", "texts": "string", "dense": "numpy"}
+    kinds = {"flat": "ragged", "strings": "string", "dense": "numpy"}
     openers = {"ragged": RaggedMmap, "string": StringsMmap, "numpy": np_ninja.open_existing}
     for (name, kind), (wanted, opener) in product(kinds.items(), openers.items()):
         # The elements of a ragged map are a dense array.
@@ -252,7 +255,7 @@ def place_cases():
         for path in [None, 5, ["a"]]:
             yield f"{opener.__name__}({path!r})", lambda at, o=opener, p=path: o(p), TypeError
         yield f"{opener.__name__}(with NUL)", lambda at, o=opener: o("a\0b"), ValueError
-    for name, other in product(["flat", "texts", "dense"], repeat=2):
+    for name, other in product(["flat", "strings", "dense"], repeat=2):
         if name != other:
             both = [name, other]
             yield (
@@ -261,8 +264,8 @@ def place_cases():
                 ValueError,
             )
     yield "concatenate(nothing)", lambda at: concatenate(at / "new", []), ValueError
-    yield "concatenate: dtypes", lambda at: concatenate(at / "new", [at / "flat", at / "images"]), TypeError
-    for name in ["flat", "texts", "dense"]:
+    yield "concatenate: dtypes", lambda at: concatenate(at / "new", [at / "flat", at / "n-d"]), TypeError
+    for name in ["flat", "strings", "dense"]:
         call = lambda at, n=name: concatenate(at / n, [at / n], overwrite=False)
         yield f"concatenate(overwrite=False) onto {name}", call, FileExistsError
     yield "from_lists()", lambda at: RaggedMmap.from_lists(at / "flat", []), ValueError
@@ -277,8 +280,8 @@ def place_cases():
         lambda at: RaggedMmap.from_generator(at / "flat", failing(), 5),
         ConnectionError,
     )
-    yield "failing texts", lambda at: StringsMmap.from_strings(at / "texts", failing()), ConnectionError
-    yield "failing extend", lambda at: opened(at, "texts").extend(failing()), ConnectionError
+    yield "failing texts", lambda at: StringsMmap.from_strings(at / "strings", failing()), ConnectionError
+    yield "failing extend", lambda at: opened(at, "strings").extend(failing()), ConnectionError
     yield (
         "failing wrapper",
         lambda at: RaggedMmap(at / "flat", wrapper_fn=lambda item: item[99])[0],
@@ -309,7 +312,7 @@ def failing():
 
 
 CASES = list(cases())
-UNUSED = ["big_endian", "dictionary", "fields", "records", "words"]
+USED = ["flat", "n-d", "strings", "zstd", "dense", "dense in F order", "dense 0-D"]
 
 
 def digest(folder):
@@ -326,11 +329,9 @@ def digest(folder):
 
 @pytest.fixture(scope="module")
 def folder():
-    """One data set of every kind that is used here, a file, and the hash of it all."""
-    with stores.memory_folder() as folder:
-        stores.create_all(folder)
-        for name in UNUSED:
-            shutil.rmtree(folder / name)
+    """A dataset of every kind that the calls name, a file, and the hash of it all."""
+    with readers.memory_folder() as folder:
+        create_all(folder, USED)
         (folder / "file").write_text("no directory")
         yield folder, digest(folder)
 

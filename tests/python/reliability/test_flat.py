@@ -1,16 +1,19 @@
-"""What a process holds does not grow with what it does."""
+"""The descriptors, mappings and memory of a process do not grow with the number of its calls."""
 
 import json
 import subprocess
 import sys
 
 import pytest
+import readers
 import resources
-import stores
+from catalogue import create_all
 from scale import scaled
 
-# Only Linux tells a process through files what it holds.
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
+# Only Linux lists descriptors and mappings of a process in files.
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="descriptors and mappings are read from /proc"
+)
 
 TIMES = {
     "opening": 10_000,
@@ -19,15 +22,15 @@ TIMES = {
     "many_handles": 10_000,
     "replacing": 5_000,
 }
-# What allocators keep for later.
+# The memory that allocators keep for reuse.
 SLACK = 2 << 20
 
 
 @pytest.mark.parametrize("action", TIMES)
 def test_descriptors_mappings_and_memory_stay_flat(action):
     times = scaled(TIMES[action] // 25, TIMES[action])
-    with stores.memory_folder() as folder:
-        stores.create_all(folder)
+    with readers.memory_folder() as folder:
+        create_all(folder)
         command = [sys.executable, resources.__file__, action, str(folder), str(times)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     before, after = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Reading changes nothing, and asks for nothing that could."""
+"""Reading changes nothing, and opens nothing in a way that could."""
 
 import re
 import shutil
@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import readers
 import reading
-import stores
+from catalogue import create_all
 from conftest import tree
 
 NOBODY = "65534"
@@ -22,9 +23,9 @@ CHANGING = (
 
 @pytest.fixture
 def folder():
-    with stores.memory_folder() as folder:
+    with readers.memory_folder() as folder:
         folder.chmod(0o755)
-        stores.create_all(folder / "sets")
+        create_all(folder / "sets")
         yield folder / "sets"
 
 
@@ -43,7 +44,7 @@ def test_no_system_call_of_a_reader_changes_anything(folder, tmp_path):
     begin, end = text.index("/trace begins"), text.index("/trace ends")
     calls = [line.split(maxsplit=1)[1] for line in text[begin:end].splitlines()[1:-1]]
     assert sum(str(folder) in call for call in calls) > 100
-    # Standard output is no file of a data set.
+    # Standard output does not belong to a dataset.
     changing = [
         call for call in calls if re.match(rf"({CHANGING})\(", call) and not call.startswith("write(1,")
     ]
@@ -88,6 +89,6 @@ def check(done, errno):
     count, *refused = done.stdout.splitlines()
     assert int(count) > 100
     assert [line.split()[:2] for line in refused] == [
-        [name, str(errno)] for name in ("flat", "texts", "dense", "missing", "images")
+        [name, str(errno)] for name in ("flat", "strings", "dense", "missing", "n-d")
     ]
     assert all("sets" in line for line in refused)
