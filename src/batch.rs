@@ -42,19 +42,16 @@ impl Shapes {
     }
 
     /// Samples.
-    #[cfg(feature = "python")]
     pub fn len(&self) -> usize {
         self.elements.len()
     }
 
     /// Elements of each sample.
-    #[cfg(feature = "python")]
     pub fn elements(&self) -> &[i64] {
         &self.elements
     }
 
     /// More samples.
-    #[cfg(feature = "python")]
     fn extend(&mut self, others: &Self) {
         self.elements.extend_from_slice(&others.elements);
         self.axes.extend_from_slice(&others.axes);
@@ -62,7 +59,6 @@ impl Shapes {
     }
 
     /// Forgets all samples, and keeps the memory for others.
-    #[cfg(feature = "python")]
     pub fn clear(&mut self) {
         self.elements.clear();
         self.axes.clear();
@@ -91,7 +87,6 @@ impl<'a> Batch<'a> {
     }
 
     /// Samples that lie one after another in pieces, with the shapes of those in each.
-    #[cfg(feature = "python")]
     pub fn packed(data: Vec<&'a [u8]>, mut shapes: impl Iterator<Item = &'a Shapes>) -> Self {
         let mut all = shapes.next().map_or_else(Cow::default, Cow::Borrowed);
         shapes.for_each(|more| all.to_mut().extend(more));

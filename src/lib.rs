@@ -94,8 +94,7 @@ mod python;
 mod ragged;
 mod settle;
 mod storage;
-#[cfg(feature = "python")]
-mod stream;
+pub mod stream;
 mod strings;
 mod verify;
 

@@ -3,7 +3,6 @@
 mod payload;
 mod view;
 
-#[cfg(feature = "python")]
 pub(crate) use payload::Packed;
 use payload::{Frames, Payload, end_of_part};
 pub(crate) use view::View;
@@ -137,7 +136,6 @@ impl Strings {
     }
 
     /// Appends a part of a long build, of which the first one settles how all are compressed.
-    #[cfg(feature = "python")]
     pub(crate) fn append_part(&mut self, compression: Option<Compression>, part: &[Packed]) -> Result<()> {
         if self.view.exists {
             return self.append_payload(&Payload::Packed(part));

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mmap_ninja import _build, _core
+from mmap_ninja import _build
 from mmap_ninja._once import Once
 from mmap_ninja._remote import Failure
 
@@ -203,36 +203,25 @@ def build(
     indexable: Any,
     batch_size: int,
     n_jobs: int | None,
-    stream: Callable[[Path], _core.Stream],
-    reopen: Callable[[Path], Any],
-    write_shard: Callable[[Any], Callable[[Path, list[Any]], Any]],
-    join_shard: Callable[[Any, Path], Any],
-    *,
+    recipe: _build.Recipe,
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
     deciding: int | None = None,
-    durability: str = "process",
-    timeout: float = 60.0,
 ) -> bool:
     """Build a map from an indexable beside `out_dir` and put it in place; return whether there were samples.
 
     Args:
-        stream, reopen: see `_build.build`.
-        write_shard: makes, of the map, what a worker does with a directory and its samples.
-        join_shard: appends such a directory to the map.
+        recipe: how such a dataset is built.
         deciding: the first samples, which decide how all of them are stored; by default those of a batch.
     """
     ParallelBatchCollector.verify(indexable, batch_size)
     run = ParallelBatchCollector.begin(n_jobs, return_as="generator")
     length = length_of(indexable)
     if run is None:
-        options: dict[str, Any] = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
-        options |= {"durability": durability, "timeout": timeout}
-        return _build.build(out_dir, partial(samples, indexable), batch_size, stream, reopen, **options)
-    with _build.construction(
-        out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
-    ) as built:
+        samples_from = partial(samples, indexable)
+        return _build.build(out_dir, samples_from, batch_size, recipe, verbose, length, resume, overwrite)
+    with recipe.session(out_dir, resume, overwrite) as built:
         folder = built.scratch()
         _check_length(length, built.stored)
         if not built.stored:
@@ -240,10 +229,10 @@ def build(
             with _results(run, _starts(run, length), folder):
                 built.extend(first, batch_size)
         if built.stored:
-            work = _write_shards(run, built, indexable, batch_size, folder, write_shard(built.memmap))
+            work = _write_shards(run, built, indexable, batch_size, folder, recipe.write_shard(built.memmap))
             with closing(work) as shards, _build.Counter(verbose, length, built.stored) as bar:
                 for shard, stored in shards:
-                    join_shard(built.memmap, shard)
+                    recipe.join_shard(built.memmap, shard)
                     built.stored += stored
                     bar.show_written(built.partial)
                     bar.update(stored)
@@ -287,7 +276,7 @@ def _start() -> None:
 
 def _write_shards(
     run: Any,
-    built: _build.Build,
+    built: _build.BuildSession,
     indexable: Any,
     batch_size: int,
     folder: Path,

@@ -57,7 +57,6 @@ thread_local! {
 }
 
 /// Lets another thread end this one's waits for locks, with [`Error::Interrupted`].
-#[cfg(feature = "python")]
 pub(crate) fn stop_by(stop: Arc<AtomicBool>) {
     STOP.set(stop);
 }

@@ -42,7 +42,8 @@ pub(crate) use fs::{overwrite, write_whole_file};
 pub(crate) use intent::Entry;
 pub(crate) use lock::DirLock;
 #[cfg(feature = "python")]
-pub(crate) use lock::{interrupt_by, stop_by};
+pub(crate) use lock::interrupt_by;
+pub(crate) use lock::stop_by;
 pub(crate) use recover::{check_intent, has_intent, recover};
 
 /// What a committed batch survives.

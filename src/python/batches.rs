@@ -1,4 +1,4 @@
-//! Batches for Python: bytes are copied without holding the interpreter.
+//! Batches for Python. Bytes are copied while detached from the interpreter.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -20,15 +20,15 @@ use crate::storage::Identity;
 /// Two arrays.
 pub type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-/// How to pad.
-pub struct Options<'py, 'a> {
+/// How to pad a batch.
+pub struct PadOptions<'py, 'a> {
     pub value: Bound<'py, PyAny>,
     pub side: &'a str,
     pub max_length: Option<i64>,
     pub out: Option<Bound<'py, PyAny>>,
 }
 
-/// `pieces` in one array of `descr`, and where each of them begins and ends.
+/// The `pieces` in one array of `descr`, and the offsets at which each begins and ends.
 pub fn gather<'py>(py: Python<'py>, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
     let size = descr.itemsize();
     let total = total(pieces.iter().map(|piece| piece.len())).ok_or_else(|| {
@@ -36,18 +36,18 @@ pub fn gather<'py>(py: Python<'py>, descr: &Bound<'py, PyArrayDescr>, pieces: &[
     })?;
     let offsets = offsets(pieces.iter().map(|piece| piece.len() / size));
     let values = empty(py, descr, &[total / size])?;
-    // SAFETY: the array is new, so that nobody else knows it.
-    let place = unsafe { out(&values) };
-    py.detach(|| concatenate(pieces, place));
+    // SAFETY: the array is new, so that nothing else refers to it.
+    let target = unsafe { out(&values) };
+    py.detach(|| concatenate(pieces, target));
     Ok((values.into_any(), PyArray1::from_vec(py, offsets).into_any()))
 }
 
-/// The samples at `indices` in one array, and their true sizes.
+/// The samples at `indices` in one array, and their unpadded sizes.
 pub fn padded<'py>(
     view: &View,
     descr: &Bound<'py, PyArrayDescr>,
     indices: &[usize],
-    options: &Options<'py, '_>,
+    options: &PadOptions<'py, '_>,
 ) -> PyResult<Pair<'py>> {
     let py = descr.py();
     let side = side(options.side)?;
@@ -60,12 +60,12 @@ pub fn padded<'py>(
         None => empty(py, descr, &with_first(samples.len(), &plan.shape))?,
         Some(given) => checked(given, descr, samples.len(), &plan, view)?,
     };
-    // SAFETY: the array is new, or was checked to be writable and outside of the mapped bytes; a caller who hands it
-    // over for writing does not use it meanwhile.
-    let place: &mut Out = unsafe { out(&batch) };
+    // SAFETY: the array is new, or was checked to be writable and outside the mapped bytes; a caller that passes it
+    // for writing does not use it during the call.
+    let target: &mut Out = unsafe { out(&batch) };
     let (padding, shape) =
         (Padding { value: &value, side, most: most.unwrap_or(usize::MAX) }, batch.shape()[1..].to_vec());
-    py.detach(|| pad(&samples, &shape, padding, place));
+    py.detach(|| pad(&samples, &shape, padding, target));
     let lengths = PyArray1::from_vec(py, plan.lengths);
     let lengths = if plan.shape.len() == 1 {
         lengths.into_any()
@@ -83,7 +83,7 @@ fn side(name: &str) -> PyResult<Side> {
     }
 }
 
-/// The bytes of the element to pad with. The number 0 stands for zeros of every dtype.
+/// The bytes of the element to pad with. The number 0 means zero bytes for every dtype.
 fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, view: &View) -> PyResult<Vec<u8>> {
     if value.extract::<i64>().is_ok_and(|number| number == 0) {
         return Ok(vec![0; descr.itemsize()]);
@@ -101,7 +101,7 @@ fn with_first(first: usize, others: &[usize]) -> Vec<usize> {
     std::iter::once(first).chain(others.iter().copied()).collect()
 }
 
-/// The caller's array, if a batch of the plan fits into it.
+/// The caller's array, if a batch of the plan fits in it.
 fn checked<'py>(
     given: &Bound<'py, PyAny>,
     descr: &Bound<'py, PyArrayDescr>,
@@ -110,7 +110,7 @@ fn checked<'py>(
     view: &View,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let array = given.cast::<PyUntypedArray>().map_err(|_| PyTypeError::new_err("out must be a NumPy array"))?;
-    // This may run code of Python's, which could undo what was checked before it.
+    // First, since this may run Python code, which could invalidate earlier checks.
     let is_own = view.data.file().is_some_and(|file| shows(array, file));
     if !has_dtype(array, descr) {
         return Err(PyTypeError::new_err(format!("out has the dtype {}, the samples have {descr}", array.dtype())));
@@ -131,7 +131,8 @@ fn checked<'py>(
     Ok(array.clone())
 }
 
-/// Whether an array lies in any mapping of a file. A class may say anything of an array's base, the array itself does not.
+/// Whether an array lies in any mapping of a file. The base is read from the array itself: a subclass may override the
+/// attribute.
 fn shows(array: &Bound<'_, PyUntypedArray>, file: Identity) -> bool {
     let mut part = array.as_any().clone();
     loop {
@@ -150,13 +151,13 @@ fn shows(array: &Bound<'_, PyUntypedArray>, file: Identity) -> bool {
     }
 }
 
-/// Where bytes lie in memory.
+/// The addresses of bytes in memory.
 fn addresses(bytes: &[u8]) -> Range<usize> {
     let start = bytes.as_ptr() as usize;
     start..start + bytes.len()
 }
 
-/// Whether two ranges have something in common.
+/// Whether two ranges overlap.
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start.max(other.start) < one.end.min(other.end)
 }

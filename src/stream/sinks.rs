@@ -1,66 +1,69 @@
-//! Where the samples of a stream go.
+//! The stores behind a stream.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Block;
+use super::resume::check_count;
 use crate::batch::Batch;
 use crate::compression::Compression;
 use crate::dense::{self, Header};
 use crate::dtype::Dtype;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::Order;
 use crate::options::Options;
 use crate::ragged::Ragged;
 use crate::strings::{Packed, Strings};
 
-/// What stores blocks.
+/// Stores blocks.
 pub(crate) trait Sink: Send {
-    /// Stores all samples of the blocks or none.
+    /// Stores all samples of the blocks, or none.
     fn write(&mut self, blocks: &[Block]) -> Result<()>;
 }
 
 /// Samples of any shape.
-pub(crate) struct Arrays {
+pub(crate) struct RaggedSink {
+    pub dir: PathBuf,
     pub store: Ragged,
     pub dtype: Dtype,
 }
 
-impl Sink for Arrays {
+impl Sink for RaggedSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
         let batch = Batch::packed(bytes_of(blocks), blocks.iter().map(Block::shapes));
         let expected = self.store.len() + batch.len();
         self.store.append_batch(&self.dtype, &batch)?;
-        check_alone(&self.store.view().dir, self.store.len(), expected)
+        check_count(&self.dir, self.store.len(), expected)
     }
 }
 
-/// Strings. The first block settles how all are compressed.
-pub(crate) struct Texts {
+/// Texts. The first block decides how all of them are compressed.
+pub(crate) struct StringsSink {
+    pub dir: PathBuf,
     pub store: Strings,
     pub compression: Option<Compression>,
 }
 
-impl Sink for Texts {
+impl Sink for StringsSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
         let expected = self.store.len() + samples(blocks);
-        let part = |block| Packed { bytes: Block::bytes(block), lengths: block.shapes().elements() };
+        let part = |block| Packed { bytes: bytes(block), lengths: block.shapes().elements() };
         self.store.append_part(self.compression, &blocks.iter().map(part).collect::<Vec<_>>())?;
-        check_alone(&self.store.view().dir, self.store.len(), expected)
+        check_count(&self.dir, self.store.len(), expected)
     }
 }
 
 /// Rows of one dense array in C order.
-pub(crate) struct Rows {
+pub(crate) struct DenseSink {
     pub dir: PathBuf,
     pub options: Options,
     pub dtype: Dtype,
     /// The axes of a row.
     pub shape: Vec<u64>,
-    /// Rows that are there already.
+    /// Rows stored so far.
     pub stored: usize,
 }
 
-impl Sink for Rows {
+impl Sink for DenseSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
         let rows = samples(blocks);
         let shape = std::iter::once(rows as u64).chain(self.shape.iter().copied()).collect();
@@ -72,7 +75,7 @@ impl Sink for Rows {
         }
         self.stored += rows;
         let found = dense::read_shape(&self.dir)?.first().and_then(|&rows| usize::try_from(rows).ok());
-        check_alone(&self.dir, found.unwrap_or(0), self.stored)
+        check_count(&self.dir, found.unwrap_or(0), self.stored)
     }
 }
 
@@ -80,17 +83,10 @@ fn samples(blocks: &[Block]) -> usize {
     blocks.iter().map(Block::len).sum()
 }
 
-/// Refuses to go on where others have added samples to a build, or replaced what it had written.
-fn check_alone(dir: &Path, found: usize, expected: usize) -> Result<()> {
-    if found == expected {
-        return Ok(());
-    }
-    let dir = dir.display();
-    let what =
-        format!("{dir}: others have written to this build: it holds {found} samples, not {expected}; begin it anew");
-    Err(Error::Argument { what })
+fn bytes_of(blocks: &[Block]) -> Vec<&[u8]> {
+    blocks.iter().map(bytes).collect()
 }
 
-fn bytes_of(blocks: &[Block]) -> Vec<&[u8]> {
-    blocks.iter().map(Block::bytes).collect()
+fn bytes(block: &Block) -> &[u8] {
+    &block.bytes
 }

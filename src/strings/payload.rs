@@ -63,7 +63,6 @@ pub enum Payload<'a> {
     /// As they are.
     Strings(&'a [&'a [u8]]),
     /// Some after others.
-    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "long builds are made by the bindings"))]
     Packed(&'a [Packed<'a>]),
     /// Those of another data set, whose `data.ninja` may be open in `file`.
     Stored { view: &'a View, indices: &'a [usize], file: Option<&'a File> },

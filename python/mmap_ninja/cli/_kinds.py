@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap, _core
+from mmap_ninja import RaggedMmap, StringsMmap, _build
 
 # What Pillow calls the modes that become arrays as they are, and what the others become.
 _AS_THEY_ARE = {"L", "RGB", "RGBA"}
@@ -23,12 +23,12 @@ class Kind:
     Attributes:
         extensions: by which such files are known.
         read: makes a sample of one regular file.
-        stream: opens a directory for samples that come one after another.
+        recipe: how their dataset is built.
     """
 
     extensions: frozenset[str]
     read: Callable[[Path], Any]
-    stream: Callable[[Path], _core.Stream]
+    recipe: _build.Recipe
 
     def is_likely(self, file: Path) -> bool:
         """Whether the extension is of this kind."""
@@ -80,7 +80,7 @@ KINDS = {
             [".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
         ),
         _read_image,
-        RaggedMmap._stream,
+        RaggedMmap._recipe(),
     ),
-    "texts": Kind(frozenset({".md", ".rst", ".text", ".txt"}), _read_text, StringsMmap._stream),
+    "texts": Kind(frozenset({".md", ".rst", ".text", ".txt"}), _read_text, StringsMmap._recipe()),
 }

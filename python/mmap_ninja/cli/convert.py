@@ -87,7 +87,7 @@ def _kind_of(files: Sequence[Path], folder: Path) -> str:
 def _build_map(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace) -> None:
     """Put the map in its place when it is whole, with the names of the files."""
     names = [_name(file, arguments.folder) for file in files]
-    work = _build.construction(arguments.out, kind.stream, None, overwrite=arguments.overwrite, keep=False)
+    work = kind.recipe.session(arguments.out, overwrite=arguments.overwrite, keep=False)
     bar = _build.Counter(_terminal.is_watched(), len(files))
     with bar, work as built, closing(_loaded(kind.load, files, arguments.j)) as samples:
         built.extend(bar.over(samples, built.partial), _BATCH)
