@@ -56,11 +56,13 @@ class Handle:
         @classmethod
         def _recipe(cls, **given: Any) -> _build.Recipe: ...
 
-    def _keep_attributes(self, place: Path, out_dir: str | PathLike[str], **attributes: Any) -> None:
-        """Set the attributes that the constructor's arguments become. `place` is `out_dir`, made absolute at once."""
+    def _keep_attributes(
+        self, place: Path, out_dir: str | PathLike[str], options: _core.Options, **others: Any
+    ) -> None:
+        """Set the attributes that the constructor's arguments become. `place` is `out_dir`, made absolute early."""
         self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
         self._place = place
-        vars(self).update(attributes)
+        vars(self).update(options.keywords(), **others)
 
     @property
     def n(self) -> int:
@@ -86,6 +88,8 @@ class Handle:
 
         Raises:
             IndexError: an index is out of range.
+
+        >>> StringsMmap.from_strings(out_dir, ["one", "two"]).prefetch([1, 0])
         """
         self._prefetch(indices)
 
@@ -144,6 +148,9 @@ class Handle:
             The map, or None if there were no samples.
 
         For the errors, see `from_lists` and `from_strings`.
+
+        >>> StringsMmap.from_generator(out_dir, (str(n) for n in range(5)), batch_size=2)[:]
+        ['0', '1', '2', '3', '4']
         """
         recipe, resolved = cls._checked("from_generator", kwargs), _build.resolve_later(out_dir)
         samples_from = partial(_build.skip_stored, sample_generator)
@@ -171,6 +178,9 @@ class Handle:
                 process. The files are the same.
 
         For the other arguments and the result, see `from_generator`.
+
+        >>> StringsMmap.from_indexable(out_dir, ["one", "two"], batch_size=2)[1]
+        'two'
         """
         recipe, resolved = cls._checked("from_indexable", kwargs), _build.resolve_later(out_dir)
         # A dictionary is trained on a whole batch; anything else is decided by the first sample.

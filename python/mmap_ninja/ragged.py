@@ -72,18 +72,18 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         timeout: float = 60.0,
     ):
         place = Path(os.path.abspath(out_dir))
-        options: dict[str, Any] = {
-            "mode": mode,
-            "starts_key": starts_key,
-            "ends_key": ends_key,
-            "shapes_key": shapes_key,
-            "flattened_shapes_key": flattened_shapes_key,
-            "access": access,
-            "durability": durability,
-            "timeout": timeout,
-        }
-        self._open(out_dir, _core.Options(**options), wrapper_fn, copy_before_wrapper_fn)
-        self._keep_attributes(place, out_dir, copy_before_wrapper_fn=copy_before_wrapper_fn, **options)
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            shapes_key=shapes_key,
+            flattened_shapes_key=flattened_shapes_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        self._open(out_dir, options, wrapper_fn, copy_before_wrapper_fn)
+        self._keep_attributes(place, out_dir, options, copy_before_wrapper_fn=copy_before_wrapper_fn)
 
     @property
     def data_file(self) -> Path:
@@ -222,6 +222,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
             arrays: the samples; one array is split along its first axis.
 
         For the errors, see `append`.
+
+        >>> words = RaggedMmap(out_dir)
+        >>> words.extend([[3, 1], [4]])
+        >>> words[:]
+        [array([3, 1]), array([4])]
         """
         self._extend(arrays)
 
@@ -270,21 +275,23 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         >>> RaggedMmap.from_lists(out_dir, [[1, 2], [3]], dtype=np.uint8)[0]
         array([1, 2], dtype=uint8)
         """
-        options: dict[str, Any] = {
-            "mode": mode,
-            "starts_key": starts_key,
-            "ends_key": ends_key,
-            "shapes_key": shapes_key,
-            "flattened_shapes_key": flattened_shapes_key,
-            "access": access,
-            "durability": durability,
-            "timeout": timeout,
-        }
-        checked, resolved = _core.Options(**options), _build.resolve_later(out_dir)
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            shapes_key=shapes_key,
+            flattened_shapes_key=flattened_shapes_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        resolved = _build.resolve_later(out_dir)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        _core.create_ragged(out_dir, lists, checked, dtype)
-        return cls(resolved(), wrapper_fn, copy_before_wrapper_fn=copy_before_wrapper_fn, **options)
+        _core.create_ragged(out_dir, lists, options, dtype)
+        return cls(
+            resolved(), wrapper_fn, copy_before_wrapper_fn=copy_before_wrapper_fn, **options.keywords()
+        )
 
     @classmethod
     def _recipe(cls, dtype: DTypeLike | None = None, mode: Mode = "r+", **given: Any) -> _build.Recipe:

@@ -61,16 +61,16 @@ class StringsMmap(_handle.Handle, _core.Strings):
         timeout: float = 60.0,
     ):
         place = Path(os.path.abspath(out_dir))
-        options: dict[str, Any] = {
-            "mode": mode,
-            "starts_key": starts_key,
-            "ends_key": ends_key,
-            "access": access,
-            "durability": durability,
-            "timeout": timeout,
-        }
-        self._open(out_dir, _core.Options(**options))
-        self._keep_attributes(place, out_dir, **options)
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        self._open(out_dir, options)
+        self._keep_attributes(place, out_dir, options)
 
     @property
     def data_file(self) -> Path:
@@ -130,6 +130,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
             TypeError: it is not a `str`; nothing was written.
             UnicodeEncodeError: it cannot be encoded as UTF-8; nothing was written.
             TimeoutError: another writer held the dataset for `timeout` seconds.
+
+        >>> texts = StringsMmap(out_dir)
+        >>> texts.append("one")
+        >>> texts[-1]
+        'one'
         """
         self._extend((string,))
 
@@ -141,6 +146,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
             verbose: show a progress bar.
 
         For the errors, see `append`.
+
+        >>> texts = StringsMmap(out_dir)
+        >>> texts.extend(["one", "two"])
+        >>> len(texts)
+        2
         """
         self._extend(_build.progress(list_of_strings, verbose))
 
@@ -190,20 +200,20 @@ class StringsMmap(_handle.Handle, _core.Strings):
         >>> StringsMmap.from_strings(out_dir, ["one", "two"], zstd_level=3)[0]
         'one'
         """
-        options: dict[str, Any] = {
-            "mode": mode,
-            "starts_key": starts_key,
-            "ends_key": ends_key,
-            "access": access,
-            "durability": durability,
-            "timeout": timeout,
-        }
-        checked, resolved = _core.Options(**options), _build.resolve_later(out_dir)
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        resolved = _build.resolve_later(out_dir)
         texts = _build.progress(strings, verbose)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        _core.create_strings(out_dir, texts, checked, (zstd_level, zstd_train_dictionary_size))
-        return cls(resolved(), **options)
+        _core.create_strings(out_dir, texts, options, (zstd_level, zstd_train_dictionary_size))
+        return cls(resolved(), **options.keywords())
 
     @classmethod
     def _recipe(

@@ -38,8 +38,13 @@ impl PyOptions {
         Ok(Self { parsed, given: given.unbind() })
     }
 
+    /// The options that were given, by name.
+    fn keywords<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.given.bind(py).copy()
+    }
+
     fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
-        Ok((PyTuple::empty(py), self.given.bind(py).copy()?))
+        Ok((PyTuple::empty(py), self.keywords(py)?))
     }
 }
 

@@ -16,6 +16,7 @@ from mmap_ninja import numpy as np_ninja
 
 MODULES = [
     "",
+    "._handle",
     "._show",
     "._verify",
     ".base",
