@@ -70,7 +70,7 @@ impl BackgroundWriter {
         self.written
     }
 
-    /// Whether so many bytes are in flight that the producer should wait.
+    /// Whether enough bytes are in flight that the producer should wait.
     pub fn is_backlogged(&self) -> bool {
         self.bytes > IN_FLIGHT
     }

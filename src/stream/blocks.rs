@@ -89,7 +89,7 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Whether so many bytes are in flight that the producer should wait.
+    /// Whether enough bytes are in flight that the producer should wait.
     pub fn is_backlogged(&self) -> bool {
         self.background.as_ref().is_some_and(BackgroundWriter::is_backlogged)
     }

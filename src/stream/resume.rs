@@ -13,7 +13,7 @@ use crate::ragged::Ragged;
 use crate::storage::kind_of;
 use crate::strings::Strings;
 
-/// Opens the samples that are in `dir`, to go on with those of `dtype`, if that is known.
+/// Opens the samples in `dir` to add others, of `dtype` if it is given.
 pub(crate) fn open_ragged(dir: &Path, options: &Options, dtype: Option<&Dtype>) -> Result<Ragged> {
     let layout = &options.layout;
     let names = [&layout.starts, &layout.ends, &layout.shapes, &layout.flattened_shapes];
@@ -25,7 +25,7 @@ pub(crate) fn open_ragged(dir: &Path, options: &Options, dtype: Option<&Dtype>) 
     Ok(store)
 }
 
-/// Opens the texts that are in `dir`, to go on with others compressed alike.
+/// Opens the texts in `dir` to add others, which must be compressed like them.
 pub(crate) fn open_strings(dir: &Path, options: &Options, compression: Option<Compression>) -> Result<Strings> {
     check_names(dir, Kind::String, &[&options.layout.starts, &options.layout.ends])?;
     let store = Strings::open_with(dir, for_writing(options))?;
@@ -38,7 +38,7 @@ pub(crate) fn open_strings(dir: &Path, options: &Options, compression: Option<Co
     Ok(store)
 }
 
-/// Opens the array that is in `dir`, to which rows can be added; `None` where there is none.
+/// Opens the array in `dir` to add rows; `None` if there is none.
 pub(crate) fn open_dense(dir: &Path) -> Result<Option<Dense>> {
     match kind_of(dir)? {
         None => return Ok(None),
@@ -55,7 +55,7 @@ pub(crate) fn open_dense(dir: &Path) -> Result<Option<Dense>> {
     Ok(Some(present))
 }
 
-/// Refuses a build in `dir` that does not hold exactly the samples that its builder has stored.
+/// Checks that the build in `dir` holds exactly the samples that its builder has stored.
 ///
 /// ```
 /// use mmap_ninja::{Dtype, Options, Ragged, Sample, stream};
@@ -68,7 +68,7 @@ pub(crate) fn open_dense(dir: &Path) -> Result<Option<Dense>> {
 /// ```
 ///
 /// # Errors
-/// [`Error::Argument`] where the number differs, since others must have written; [`Error::Corrupt`]; [`Error::Io`].
+/// [`Error::Argument`] if the number differs, since others must have written; [`Error::Corrupt`]; [`Error::Io`].
 pub fn check_exclusive(dir: &Path, options: &Options, stored: usize) -> Result<()> {
     let found = match kind_of(dir)? {
         None => 0,

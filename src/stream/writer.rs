@@ -44,8 +44,9 @@ pub struct Writer<S> {
     /// Where the blocks go, until the first is sent.
     sink: Option<Box<dyn Sink>>,
     dir: PathBuf,
-    /// What a sample must fit; `None` for texts.
-    expected: Option<(Dtype, Vec<i64>)>,
+    dtype: Dtype,
+    /// The axes of a row, in an array of rows.
+    row: Vec<i64>,
     store: PhantomData<fn() -> S>,
 }
 
@@ -61,7 +62,7 @@ impl Writer<Ragged> {
         let store = open_ragged(&dir, options, Some(dtype))?;
         let blocks = BlockWriter::new(&dir, store.len(), DEFAULT_BATCH, false);
         let sink = RaggedSink { dir: dir.clone(), store, dtype: dtype.clone() };
-        Ok(Self::over(dir, blocks, Box::new(sink), Some((dtype.clone(), Vec::new()))))
+        Ok(Self::over(dir, blocks, Box::new(sink), dtype.clone()))
     }
 
     /// Adds a sample.
@@ -70,7 +71,7 @@ impl Writer<Ragged> {
     /// [`Error::Shape`] where its bytes do not fit its shape. Of the samples before it: [`Error::Busy`],
     /// [`Error::Argument`] where others have written to `dir`, [`Error::Io`]; then nothing more is stored.
     pub fn push(&mut self, sample: Sample) -> Result<()> {
-        self.push_array(sample)
+        self.push_checked(sample)
     }
 }
 
@@ -87,7 +88,7 @@ impl Writer<Strings> {
         let trains = store.is_empty() && compression.is_some_and(|compression| compression.dict_size.is_some());
         let blocks = BlockWriter::new(&dir, store.len(), DEFAULT_BATCH, trains);
         let sink = StringsSink { dir: dir.clone(), store, compression };
-        Ok(Self::over(dir, blocks, Box::new(sink), None))
+        Ok(Self::over(dir, blocks, Box::new(sink), Dtype::of::<u8>()))
     }
 
     /// Adds a text.
@@ -123,10 +124,12 @@ impl Writer<Dense> {
         let dir = crate::absolute(dir.as_ref())?;
         let stored = open_dense(&dir)?.map_or(Ok(0), |present| rows_of(&dir, &present, dtype, shape))?;
         let blocks = BlockWriter::new(&dir, stored, DEFAULT_BATCH, false);
-        let axes = shape.iter().map(|&axis| axis.cast_signed()).collect();
+        let row = shape.iter().map(|&axis| axis.cast_signed()).collect();
         let (options, shape) = (options.clone(), shape.to_vec());
         let sink = DenseSink { dir: dir.clone(), options, dtype: dtype.clone(), shape, stored };
-        Ok(Self::over(dir, blocks, Box::new(sink), Some((dtype.clone(), axes))))
+        let mut writer = Self::over(dir, blocks, Box::new(sink), dtype.clone());
+        writer.row = row;
+        Ok(writer)
     }
 
     /// Adds a row: its elements in C order.
@@ -135,14 +138,14 @@ impl Writer<Dense> {
     /// [`Error::Shape`] where the bytes do not fill a row. Of the rows before it: [`Error::Busy`],
     /// [`Error::Argument`] where others have written to `dir`, [`Error::Io`]; then nothing more is stored.
     pub fn push(&mut self, row: &[u8]) -> Result<()> {
-        let shape = self.expected.as_ref().map(|(_, shape)| shape.clone()).unwrap_or_default();
-        self.push_array(Sample { bytes: row, shape: &shape })
+        let shape = self.row.clone();
+        self.push_checked(Sample { bytes: row, shape: &shape })
     }
 }
 
 impl<S> Writer<S> {
-    fn over(dir: PathBuf, blocks: BlockWriter, sink: Box<dyn Sink>, expected: Option<(Dtype, Vec<i64>)>) -> Self {
-        Self { blocks, sink: Some(sink), dir, expected, store: PhantomData }
+    fn over(dir: PathBuf, blocks: BlockWriter, sink: Box<dyn Sink>, dtype: Dtype) -> Self {
+        Self { blocks, sink: Some(sink), dir, dtype, row: Vec::new(), store: PhantomData }
     }
 
     /// Ends a batch after that many samples, by default 1024. It ends earlier where samples are large, but for the
@@ -177,9 +180,8 @@ impl<S> Writer<S> {
         Ok(self.blocks.stored())
     }
 
-    fn push_array(&mut self, sample: Sample) -> Result<()> {
-        let Some((dtype, _)) = &self.expected else { return Ok(()) };
-        let elements = Batch::encode(&self.dir, self.blocks.next_index(), dtype, &[sample])?.elements();
+    fn push_checked(&mut self, sample: Sample) -> Result<()> {
+        let elements = Batch::encode(&self.dir, self.blocks.next_index(), &self.dtype, &[sample])?.elements();
         self.push_bytes(sample.bytes, elements, sample.shape)
     }
 
