@@ -124,7 +124,7 @@ def test_members_are_never_of_another_data_set_than_the_samples(path, name, samp
     first = RaggedMmap.from_lists(path, samples, dtype=np.int64)
     second = RaggedMmap(path)
     RaggedMmap.from_lists(path, [[9.0], [9, 9], [[9.0]]])
-    with pytest.raises(ValueError, match=f"{path}: the data set was replaced"):
+    with pytest.raises(ValueError, match=f"{path}: the dataset was replaced"):
         getattr(first, name)
     second.refresh()
     assert len(getattr(second, name)) == {"memmap": 4}.get(name, 3)
@@ -136,7 +136,7 @@ def test_offsets_are_never_of_other_texts(path, name):
     first = StringsMmap.from_strings(path, ["one", "two"])
     second = StringsMmap(path)
     RaggedMmap.from_lists(path, [[1, 2]])
-    with pytest.raises(ValueError, match="the data set was replaced"):
+    with pytest.raises(ValueError, match="the dataset was replaced"):
         getattr(first, name)
     StringsMmap.from_strings(path, ["three"])
     second.refresh()
