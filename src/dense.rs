@@ -33,7 +33,7 @@ pub struct Dense {
     dir: PathBuf,
     options: Options,
     header: Header,
-    data: Region,
+    pub(crate) data: Region,
     writer: Writer,
 }
 
@@ -78,8 +78,14 @@ impl Dense {
     ) -> Result<()> {
         let dir = absolute(dir.as_ref())?;
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
-        check_fit(&dir, &header, bytes.len())?;
-        txn::create(&dir, options, &[new_member(&header, NewData::Chunks(vec![bytes.into()]))])
+        Self::create_chunks(&dir, options, &header, vec![bytes])
+    }
+
+    /// Writes a new array whose bytes lie in pieces one after another.
+    pub(crate) fn create_chunks(dir: &Path, options: &Options, header: &Header, chunks: Vec<&[u8]>) -> Result<()> {
+        check_fit(dir, header, chunks.iter().map(|chunk| chunk.len()).sum())?;
+        let data = NewData::Chunks(chunks.into_iter().map(Into::into).collect());
+        txn::create(dir, options, &[new_member(header, data)])
     }
 
     /// Writes a new array of zeros, which take no space on disk until they are assigned to.
@@ -125,9 +131,14 @@ impl Dense {
         Ok(())
     }
 
-    /// The mapped bytes.
-    pub(crate) fn region(&self) -> &Region {
-        &self.data
+    /// The same array, with other options for what is written to it.
+    pub(crate) fn with_options(self, options: &Options) -> Self {
+        Self { options: options.clone(), ..self }
+    }
+
+    /// The number of rows; 1 for a 0-D array.
+    pub(crate) fn rows(&self) -> usize {
+        usize::try_from(self.header.rows()).unwrap_or(usize::MAX)
     }
 
     /// The axes.

@@ -1,17 +1,39 @@
-//! Which process made a thing. A forked child has a copy of it, and must neither use nor remove what belongs to its parent.
+//! Which process owns a thing, and which is a child that it forked.
 
-/// The process that made something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OwnerPid(u32);
+use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Error, Result};
+
+/// The process that owns something. A forked child inherits a copy, but not the threads and locks behind it.
+#[derive(Debug)]
+pub(crate) struct OwnerPid(AtomicU32);
 
 impl OwnerPid {
-    /// This process.
     pub fn current() -> Self {
-        Self(std::process::id())
+        let owner = Self(AtomicU32::default());
+        owner.take_over();
+        owner
     }
 
-    /// Whether this process is the owner, and not a child that was forked since.
-    pub fn is_current(self) -> bool {
-        self == Self::current()
+    /// Whether this is the process that owns it.
+    pub fn is_current(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == process::id()
+    }
+
+    /// Makes this process the owner.
+    pub fn take_over(&self) {
+        self.0.store(process::id(), Ordering::Relaxed);
+    }
+
+    /// Refuses a child that was forked during the build in `dir`.
+    pub fn check_build(&self, dir: &Path) -> Result<()> {
+        if self.is_current() {
+            return Ok(());
+        }
+        let dir = dir.display();
+        let what = format!("{dir}: this process was forked during the build, which continues in its parent");
+        Err(Error::Argument { what })
     }
 }

@@ -93,8 +93,7 @@ mod python;
 mod ragged;
 mod sample;
 mod schema;
-#[cfg(feature = "python")]
-mod stream;
+pub mod stream;
 mod strings;
 mod txn;
 mod verify;

@@ -12,7 +12,7 @@ pub(crate) use view::View;
 use crate::error::{Error, Result};
 use crate::format::DATA;
 use crate::format::dtype::{Dtype, Element, typed};
-use crate::io::mapping::Mode;
+use crate::io::mapping::{Access, Mode};
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::sample::Sample;
@@ -132,6 +132,11 @@ impl Ragged {
         self.view.check_open()?;
         self.view = View::open(&self.view.dir, &self.options)?;
         Ok(())
+    }
+
+    /// Tells the kernel how the files will be read from now on, those that hold offsets and shapes included.
+    pub fn advise(&self, access: Access) {
+        self.view.advise(access);
     }
 
     /// Releases the files. Every later call is [`Error::Closed`].

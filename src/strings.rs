@@ -16,7 +16,7 @@ use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
 use crate::format::DATA;
 use crate::io::advice::PrefetchPolicy;
-use crate::io::mapping::Mode;
+use crate::io::mapping::{Access, Mode};
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::txn::{self, Writer};
@@ -153,6 +153,11 @@ impl Strings {
             start = end;
         }
         Ok(())
+    }
+
+    /// Tells the kernel how the files will be read from now on, those that hold offsets and shapes included.
+    pub fn advise(&self, access: Access) {
+        self.view.advise(access);
     }
 
     /// Releases the files. Every later call is [`Error::Closed`].

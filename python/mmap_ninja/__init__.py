@@ -1,4 +1,4 @@
-"""Machine-learning data sets in memory-mapped files: written once, then any sample at the speed of memory.
+"""Machine-learning datasets in memory-mapped files: written once, then every sample is read at the speed of memory.
 
 - `RaggedMmap`: samples of any shape and one dtype, such as images or token sequences;
 - `StringsMmap`: texts, optionally compressed;

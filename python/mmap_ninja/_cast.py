@@ -1,4 +1,4 @@
-"""Casts that lose nothing but digits of a float."""
+"""Casts that lose at most digits of a float."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ import numpy as np
 def cast(array: np.ndarray, dtype: np.dtype, place: str) -> np.ndarray:
     """Return `array` as `dtype` if its values survive.
 
-    A float may lose digits (float64 to float32), since that is what choosing a narrower float means. Anything else
-    must read back as the same value.
+    A float may lose digits (float64 to float32): that is the meaning of a narrower float. Any other value must read back
+    unchanged.
 
     Raises:
-        OverflowError: a value is outside of the range of `dtype`.
-        TypeError: a value would change in any other way.
+        OverflowError: a value is outside the range of `dtype`.
+        TypeError: a value would change in another way.
     """
     if not _is_meaningful(array.dtype, dtype):
         raise TypeError(f"{place}: {array.dtype} cannot be stored as {dtype}")
@@ -31,7 +31,7 @@ def cast(array: np.ndarray, dtype: np.dtype, place: str) -> np.ndarray:
 
 
 def _is_meaningful(source: np.dtype, target: np.dtype) -> bool:
-    """Numbers are numbers, times are times, texts are texts, and fields are fields of the same names."""
+    """Whether both are numbers, times, texts, or fields of the same names."""
     if source.names or target.names or source.kind in "OT":
         return source.names == target.names and np.can_cast(source, target, "safe")
     return _family(source) == _family(target)
@@ -44,19 +44,19 @@ def _family(dtype: np.dtype) -> str:
 
 
 def _is_custom(dtype: np.dtype) -> bool:
-    """Dtypes that a package such as ml_dtypes registered: all of them are numbers."""
+    """Whether a package such as ml_dtypes has registered the dtype: all such dtypes are numbers."""
     return dtype.isbuiltin == 2
 
 
 def _is_lossless(source: np.dtype, target: np.dtype) -> bool:
-    """What NumPy calls safe, but for large integers, which a float rounds, and times, which a finer unit wraps."""
+    """Whether NumPy calls the cast safe and means it: a float rounds large integers, and a finer unit wraps times."""
     if source.kind in "mM" or (source.kind in "iu" and target.kind not in "iu"):
         return False
     return np.can_cast(source, target, "safe")
 
 
 def _changed(array: np.ndarray, converted: np.ndarray) -> np.ndarray:
-    """Where a value is lost."""
+    """The mask of values that the cast has changed."""
     changed: np.ndarray
     if _is_inexact(array.dtype) and _is_inexact(converted.dtype):
         changed = ~np.isfinite(converted) & np.isfinite(array)
@@ -66,7 +66,7 @@ def _changed(array: np.ndarray, converted: np.ndarray) -> np.ndarray:
     if array.dtype.kind in "iu" and converted.dtype.kind in "iu":
         changed |= (array < 0) != (converted < 0)
     if array.dtype.kind == "i" and converted.dtype.kind in "fc":
-        # The largest integers round up to a float that has no integer of their type, and wrap.
+        # The largest integers round up to a float that is outside their type, and wrap when cast back.
         changed |= np.abs(converted) >= 2.0**63
     changed &= ~(_is_nothing(array) & _is_nothing(back))
     return changed
@@ -77,13 +77,13 @@ def _is_inexact(dtype: np.dtype) -> bool:
 
 
 def _is_nothing(array: np.ndarray) -> np.ndarray:
-    """NaN and NaT: what differs from itself."""
+    """The mask of NaN and NaT, the values that differ from themselves."""
     differs: np.ndarray = np.not_equal(array, array)
     return differs
 
 
 def _refuse(array: np.ndarray, changed: np.ndarray, dtype: np.dtype, place: str) -> None:
-    """Raise an error that names the first changed value."""
+    """Raise an error that names the first changed value, if any."""
     if not np.any(changed):
         return
     first = array[np.unravel_index(np.argmax(changed), array.shape)]
@@ -92,7 +92,7 @@ def _refuse(array: np.ndarray, changed: np.ndarray, dtype: np.dtype, place: str)
 
 
 def _is_outside(value: np.generic, dtype: np.dtype) -> bool:
-    """Whether the value is a number, but too large or too small."""
+    """Whether the value is a number that is too large or too small."""
     if dtype.kind in "mM" or (value.dtype.kind == "c" and dtype.kind != "c"):
         return np.can_cast(value.dtype, dtype, "safe")
     if dtype.kind in "iu" and value.dtype.kind in "iuf" and np.isfinite(value):

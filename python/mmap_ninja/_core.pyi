@@ -1,4 +1,4 @@
-"""The compiled module: what the package's classes and functions are made of."""
+"""The compiled module behind the package."""
 
 from collections.abc import Callable, Iterable
 from os import PathLike
@@ -13,9 +13,10 @@ from typing_extensions import Self, disjoint_base
 from mmap_ninja._typing import Index, Indices, ItemT, ScalarT
 
 __all__ = [
-    "Construction",
+    "BuildSession",
     "CorruptDatasetError",
     "Finding",
+    "Options",
     "Owner",
     "Ragged",
     "Repair",
@@ -23,7 +24,6 @@ __all__ = [
     "Stream",
     "Strings",
     "__version__",
-    "check_options",
     "create_dense",
     "create_ragged",
     "create_strings",
@@ -42,7 +42,26 @@ __all__ = [
 __version__: str
 
 class CorruptDatasetError(ValueError):
-    """The files of a data set contradict each other or the format; the message names the file."""
+    """The files of a dataset contradict each other or the format; the message names the file."""
+
+@final
+class Options:
+    """How a dataset is opened and written. It is checked once, when it is made."""
+
+    def __new__(
+        cls,
+        *,
+        mode: str = "r",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        access: str = "normal",
+        durability: str = "process",
+        timeout: float = 60.0,
+    ) -> Self: ...
+    def keywords(self) -> dict[str, Any]: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]: ...
 
 @final
 class Owner:
@@ -60,16 +79,9 @@ class Ragged(Generic[ScalarT, ItemT]):
     def _open(
         self,
         out_dir: str | PathLike[str],
+        options: Options,
         wrapper_fn: Callable[[Any], Any] | None,
-        mode: str,
-        starts_key: str,
-        ends_key: str,
-        shapes_key: str,
-        flattened_shapes_key: str,
         copy_before_wrapper_fn: bool,
-        access: str,
-        durability: str,
-        timeout: float,
     ) -> None: ...
     def __len__(self) -> int: ...
     @overload
@@ -110,16 +122,7 @@ class Strings:
     """UTF-8 strings."""
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
-    def _open(
-        self,
-        out_dir: str | PathLike[str],
-        mode: str,
-        starts_key: str,
-        ends_key: str,
-        access: str,
-        durability: str,
-        timeout: float,
-    ) -> None: ...
+    def _open(self, out_dir: str | PathLike[str], options: Options) -> None: ...
     def __len__(self) -> int: ...
     @overload
     def __getitem__(self, index: Index, /) -> str: ...
@@ -145,155 +148,127 @@ class Strings:
     def nbytes(self) -> int: ...
 
 @final
-class Construction:
-    """A data set under construction, by one builder at a time."""
+class BuildSession:
+    """A dataset that is being built, by one builder at a time."""
 
-    def __new__(cls, out_dir: str | PathLike[str], resume: bool, durability: str, timeout: float) -> Self: ...
+    def __new__(cls, out_dir: str | PathLike[str], options: Options, resume: bool) -> Self: ...
     @property
     def partial(self) -> Path: ...
+    @property
+    def is_owner(self) -> bool: ...
     def scratch(self) -> Path: ...
+    def check_exclusive(self, stored: int) -> None: ...
     def finish(self) -> None: ...
-    def abandon(self, keep: bool) -> None: ...
+    def suspend(self) -> None: ...
+    def discard(self) -> None: ...
 
 @final
 class Stream:
-    """A data set that grows by what an iterator yields."""
+    """A dataset that grows by the samples of an iterable."""
 
     @staticmethod
-    def ragged(
-        out_dir: str | PathLike[str],
-        dtype: Any,
-        starts_key: str,
-        ends_key: str,
-        shapes_key: str,
-        flattened_shapes_key: str,
-        durability: str,
-        timeout: float,
-    ) -> Stream: ...
+    def ragged(out_dir: str | PathLike[str], options: Options, dtype: Any) -> Stream: ...
     @staticmethod
     def strings(
-        out_dir: str | PathLike[str],
-        starts_key: str,
-        ends_key: str,
-        zstd_level: int | None,
-        zstd_train_dictionary_size: int | None,
-        durability: str,
-        timeout: float,
+        out_dir: str | PathLike[str], options: Options, zstd: tuple[int | None, int | None]
     ) -> Stream: ...
     @staticmethod
-    def dense(out_dir: str | PathLike[str], durability: str, timeout: float) -> Stream: ...
+    def dense(out_dir: str | PathLike[str], options: Options) -> Stream: ...
     @property
     def stored(self) -> int: ...
     def extend(self, samples: Iterable[Any], batch_size: int) -> None: ...
 
 @final
 class Finding:
-    """Something about one place in a data set."""
+    """A statement about one place in a dataset."""
 
     @property
     def file(self) -> Path:
-        """The file or directory, relative to the data set's."""
+        """The file or directory, relative to the dataset's."""
     @property
     def offset(self) -> int | None:
-        """The first byte concerned, where that is known."""
+        """The first byte concerned, if known."""
     @property
     def samples(self) -> range | None:
-        """The indices of the samples concerned, where that is known."""
+        """The indices of the samples concerned, if known."""
     @property
     def message(self) -> str:
-        """What is the matter."""
+        """What was found."""
 
 @final
 class Report:
-    """What a verification has found."""
+    """The result of a verification."""
 
     @property
     def ok(self) -> bool:
         """Whether there is no damage."""
     @property
     def kind(self) -> str | None:
-        """ "numpy", "ragged" or "string"; None where that cannot be told."""
+        """ "numpy", "ragged" or "string"; None if unknown."""
     @property
     def samples(self) -> int:
-        """Committed samples: strings, or rows of a dense array."""
+        """The number of committed samples, texts or rows."""
     @property
     def bytes(self) -> int:
-        """Bytes of all members."""
+        """The size of all members, in bytes."""
     @property
     def checked(self) -> int:
-        """Bytes that agree with their checksums."""
+        """The number of bytes that match their checksums."""
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Damage; at most a thousand findings are listed."""
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """What is no damage but may be of interest."""
+        """Observations that are not damage."""
     @property
     def unlisted(self) -> int:
-        """Findings beyond those that are listed."""
+        """The number of findings that are not listed."""
 
 @final
 class Repair:
-    """What a repair did, or would do."""
+    """The result of a repair, or its plan."""
 
     @property
     def ok(self) -> bool:
-        """Whether no damage stays."""
+        """Whether no damage remains."""
     @property
     def actions(self) -> tuple[Finding, ...]:
         """What is cut or overwritten, file by file."""
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """Damage that stays, and why nothing is done where nothing is safe to do."""
+        """Damage that remains, and the reason if nothing is safe to do."""
     @property
     def kept(self) -> list[Path]:
-        """Directories that hold the bytes that were cut or overwritten."""
+        """Directories with the bytes that were cut or overwritten."""
     @property
     def applied(self) -> bool:
-        """Whether it was done."""
+        """Whether the repair was carried out."""
 
 def verify(
-    out_dir: str | PathLike[str], keys: tuple[str, str, str, str], progress: Callable[[int, int], None] | None
+    out_dir: str | PathLike[str], options: Options, progress: Callable[[int, int], None] | None
 ) -> Report: ...
-def repair(out_dir: str | PathLike[str], keys: tuple[str, str, str, str], apply: bool) -> Repair: ...
+def repair(out_dir: str | PathLike[str], options: Options, apply: bool) -> Repair: ...
 def write_checksums(
-    out_dir: str | PathLike[str], keys: tuple[str, str, str, str], progress: Callable[[int, int], None] | None
+    out_dir: str | PathLike[str], options: Options, progress: Callable[[int, int], None] | None
 ) -> None: ...
 def create_ragged(
-    out_dir: str | PathLike[str],
-    samples: Iterable[Any],
-    dtype: Any,
-    starts_key: str,
-    ends_key: str,
-    shapes_key: str,
-    flattened_shapes_key: str,
-    durability: str,
-    timeout: float,
+    out_dir: str | PathLike[str], samples: Iterable[Any], options: Options, dtype: Any
 ) -> None: ...
 def create_strings(
     out_dir: str | PathLike[str],
     strings: Iterable[str],
-    starts_key: str,
-    ends_key: str,
-    zstd_level: int | None,
-    zstd_train_dictionary_size: int | None,
-    durability: str,
-    timeout: float,
+    options: Options,
+    zstd: tuple[int | None, int | None],
 ) -> None: ...
 def create_strings_like(
-    out_dir: str | PathLike[str],
-    strings: Iterable[str],
-    like: str | PathLike[str],
-    starts_key: str,
-    ends_key: str,
+    out_dir: str | PathLike[str], strings: Iterable[str], options: Options, like: str | PathLike[str]
 ) -> None: ...
-def create_dense(out_dir: str | PathLike[str], array: ArrayLike, durability: str, timeout: float) -> None: ...
+def create_dense(out_dir: str | PathLike[str], array: ArrayLike, options: Options) -> None: ...
 def create_zeros(out_dir: str | PathLike[str], dtype: Any, shape: Iterable[int], order: str) -> None: ...
-def extend_dense(out_dir: str | PathLike[str], array: ArrayLike, durability: str, timeout: float) -> None: ...
-def join_dense(out_dir: str | PathLike[str], source: str | PathLike[str]) -> None: ...
+def extend_dense(out_dir: str | PathLike[str], array: ArrayLike, options: Options) -> None: ...
+def join_dense(out_dir: str | PathLike[str], source: str | PathLike[str], options: Options) -> None: ...
 def read_dense(
     out_dir: str | PathLike[str],
 ) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"], Owner]: ...
 def kind(out_dir: str | PathLike[str]) -> Literal["numpy", "ragged", "string"] | None: ...
 def numpy_mode(mode: str) -> Literal["r", "r+", "c"]: ...
-def check_options(mode: str, access: str, durability: str, timeout: float) -> None: ...

@@ -1,6 +1,6 @@
-"""What options may be, and type variables.
+"""The values that options may have, and type variables.
 
-The defaults of these are for type checkers: at run time, `typing` has them from Python 3.13 on only.
+The defaults of type variables are for type checkers: at run time, `typing` has them only from Python 3.13 on.
 """
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     ScalarT = TypeVar("ScalarT", bound=np.generic, default=Any)
-    # Spelt out: mypy does not find the variable in a default of `NDArray[ScalarT]`.
+    # Written out: mypy does not find the variable in a default of `NDArray[ScalarT]`.
     ItemT = TypeVar("ItemT", default=np.ndarray[tuple[Any, ...], np.dtype[ScalarT]])
 
     Index: TypeAlias = int | np.integer[Any]
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Indices: TypeAlias = slice | Batch
 
     class Items(Protocol[T]):
-        """What is indexed as maps are."""
+        """Anything that is indexed like a map."""
 
         def __len__(self) -> int: ...
         @overload

@@ -1,4 +1,4 @@
-"""Batches on their way to a store, conversions of the small files, and `Wrapped`."""
+"""Building any store in batches, conversions for small files, and `Wrapped`."""
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
@@ -62,7 +62,7 @@ def _file_to_shape(file: str | PathLike[str]) -> Sequence[int]:
 
 @dataclass
 class BytesSlices:
-    """Strings one after another in `buffer`, and the byte at which each starts and ends."""
+    """Strings one after another in `buffer`, the first byte of each and one past the last."""
 
     buffer: bytes
     starts: list[int]
@@ -80,16 +80,19 @@ def from_generator_base(
     """Store samples batch by batch, in any store.
 
     Args:
-        out_dir: the directory, handed to `batch_ctor`.
+        out_dir: the directory, passed to `batch_ctor`.
         sample_generator: yields the samples.
         batch_size: samples to hold in memory before they are written.
         batch_ctor: called as `batch_ctor(out_dir, samples, **kwargs)` with the first batch; returns the map.
-        extend_fn: called as `extend_fn(map, samples)` with the others; by default the map's `extend`.
-        **kwargs: `verbose` shows a progress bar, whose total is `n` or else what `len()` tells; others go to
-            `batch_ctor`.
+        extend_fn: called as `extend_fn(map, samples)` with each other batch; by default the map's `extend`.
+        **kwargs: `verbose` shows a progress bar, whose total is `n` or else the `len()` of the samples; others are passed
+            to `batch_ctor`.
 
     Returns:
-        What `batch_ctor` returned; None where there were no samples.
+        The result of `batch_ctor`, or None if there were no samples.
+
+    >>> from_generator_base(out_dir, "abcde", 2, lambda out_dir, samples: samples, list.extend)
+    ['a', 'b', 'c', 'd', 'e']
     """
     verbose, n = kwargs.pop("verbose", False), kwargs.pop("n", None)
     batches = _build.batches(_build.progress(sample_generator, verbose, n), batch_size)
@@ -109,10 +112,13 @@ def from_indexable_base(
     """Store the samples of anything that can be indexed, batch by batch, in any store.
 
     Args:
-        indexable: has `__getitem__`, or is called with the index; ends at its `len()` or by an IndexError.
-        n_jobs: processes that load samples (needs joblib); None loads them here.
+        indexable: has `__getitem__`, or is called with the index; ends at its `len()` or at the first IndexError.
+        n_jobs: number of processes that load samples (needs joblib); None uses this process.
 
-    For the others, and what is returned, see `from_generator_base`.
+    For the other arguments and the result, see `from_generator_base`.
+
+    >>> from_indexable_base(out_dir, "abc", 2, lambda out_dir, samples: samples)
+    ['a', 'b', 'c']
     """
     kwargs.pop("n", None)
     batches = ParallelBatchCollector(indexable, batch_size, n_jobs, verbose).batches()
@@ -126,7 +132,7 @@ def _store(
     extend_fn: Callable[..., Any] | None,
     options: dict[str, Any],
 ) -> Any:
-    """Create a map from the first batch and extend it by the others."""
+    """Create a map from the first batch and extend it with the others."""
     memmap = None
     for batch in batches:
         if memmap is None:
@@ -144,7 +150,7 @@ class Wrapped:
     Args:
         data: anything that can be indexed.
         wrapper_fn: called with each item.
-        copy_before_wrapper_fn: hand it a copy, which it may change or keep as its own.
+        copy_before_wrapper_fn: pass it a copy, which it may change or keep.
 
     >>> Wrapped(["a", "b"], str.upper)[1]
     'B'

@@ -1,4 +1,4 @@
-"""Opening a directory whatever it holds."""
+"""Opening and joining datasets of any kind."""
 
 import errno
 import os
@@ -29,19 +29,22 @@ def open_existing(
 def open_existing(
     out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
-    """Open the data set in `out_dir`, of any kind.
+    """Open the dataset in `out_dir`, of any kind.
 
     Args:
         out_dir: the directory.
         wrapper_fn: called with each item.
-        mode: for texts, 'rb' or 'r+b'. Arrays are opened for reading by 'r+b', and otherwise take 'r', 'r+' and 'c'.
+        mode: 'r', 'r+' or 'c' for arrays, which 'r+b' opens for reading; 'rb' or 'r+b' for texts.
 
     Returns:
-        A `RaggedMmap`, a `StringsMmap` or an `np.memmap`; the last two in a `Wrapped` where a `wrapper_fn` is given.
+        A `RaggedMmap`, a `StringsMmap` or an `np.memmap`; the last two in a `Wrapped` if there is a `wrapper_fn`.
 
     Raises:
-        FileNotFoundError: there is no data set.
-        CorruptDatasetError: its files contradict each other.
+        FileNotFoundError: there is no dataset.
+        CorruptDatasetError: the files contradict each other.
+
+    >>> open_existing(StringsMmap.from_strings(out_dir, ["one", "two"]).out_dir)[1]
+    'two'
     """
     kind = _kind(out_dir)
     array_mode = "r" if mode == "r+b" else mode
@@ -64,28 +67,28 @@ def concatenate(
     timeout: float = 60.0,
     **keys: str,
 ) -> RaggedMmap | StringsMmap | np.memmap:
-    """Join data sets of one kind, sample after sample, as one build of all of them would have been.
+    """Join datasets of one kind, sample after sample. The result is the same as that of a single build.
 
-    The bytes are copied within the kernel, which shares them where the file system can. Tasks of a cluster can write a
-    directory each, and one call joins them.
+    The kernel copies the bytes, or shares them on file systems that can. The tasks of a cluster can write a directory each,
+    which one call then joins.
 
     Args:
-        out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
+        out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
         dirs: at least one directory.
         verbose: show a progress bar.
-        overwrite: False raises FileExistsError where `out_dir` holds a data set already.
-        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
-        timeout: seconds to wait while another writer is at work.
-        **keys: `starts_key` and others, where all of `dirs` have sub-directories of other names; see `RaggedMmap` and
+        overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+        durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait for another writer.
+        **keys: `starts_key` and others, if the sub-directories of all `dirs` have other names; see `RaggedMmap` and
             `StringsMmap`.
 
     Returns:
-        The joined data set, opened for writing.
+        The joined dataset, opened for writing.
 
     Raises:
-        FileNotFoundError: a directory holds no data set.
+        FileNotFoundError: a directory holds no dataset.
         TypeError: the dtypes differ.
-        ValueError: the kinds differ, or the shapes of dense arrays but for the first axis; there are no directories.
+        ValueError: the kinds differ; the shapes of dense arrays differ, apart from the first axis; `dirs` is empty.
 
     >>> first = RaggedMmap.from_lists(out_dir / "first", [[1, 2], [3]])
     >>> second = RaggedMmap.from_lists(out_dir / "second", [[[4, 5]]])
@@ -94,8 +97,10 @@ def concatenate(
     """
     with joining(out_dir, dirs, verbose, overwrite, durability, timeout, **keys) as (kind, _):
         pass
-    commit = {} if kind == "numpy" else {"durability": durability, "timeout": timeout}
-    joined: RaggedMmap | StringsMmap | np.memmap = _opened(kind, out_dir, "r+", keys | commit)
+    options: dict[str, Any] = (
+        {} if kind == "numpy" else {"durability": durability, "timeout": timeout, **keys}
+    )
+    joined: RaggedMmap | StringsMmap | np.memmap = _open(kind, out_dir, mode="r+", **options)
     return joined
 
 
@@ -109,7 +114,7 @@ def joining(
     timeout: float = 60.0,
     **keys: str,
 ) -> Iterator[tuple[str, Path]]:
-    """The kind of joined data sets, and the directory in which they are one, which then takes the place of `out_dir`.
+    """Yield the kind of the datasets, and the directory that holds them joined. It then takes the place of `out_dir`.
 
     For the arguments, see `concatenate`.
     """
@@ -117,35 +122,31 @@ def joining(
     if not dirs:
         raise ValueError("at least one directory is needed to concatenate")
     kind = _kind(dirs[0])
-    _opened(kind, dirs[0], "r", keys)
+    _open(kind, dirs[0], mode="r", **keys)
     partial = os.path.realpath(out_dir) + ".partial"
     if any(os.path.realpath(directory) == partial for directory in dirs):
-        raise ValueError(f"{partial}: this is where the joined data set is built; rename it first")
-    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
-    with _build.construction(out_dir, None, None, overwrite=overwrite, keep=False, **commit) as built:
+        raise ValueError(f"{partial}: the joined dataset is built in this directory; rename it first")
+    options = _core.Options(durability=durability, timeout=timeout, **keys)
+    with _build.BuildSession(out_dir, options, overwrite=overwrite, keep=False) as session:
         for directory in _build.progress(dirs, verbose, unit="map"):
             if _kind(directory) != kind:
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
-            _join(kind, built.partial, directory, keys)
-        yield kind, built.partial
+            if kind == "numpy":
+                _core.join_dense(session.partial, directory, _core.Options())
+            else:
+                _open(kind, session.partial, mode="r", **keys)._join(directory)
+        yield kind, session.partial
 
 
-def _opened(kind: str, out_dir: str | PathLike[str], mode: str, options: dict[str, Any]) -> Any:
+def _open(kind: str, out_dir: str | PathLike[str], **options: Any) -> Any:
     stores: dict[str, Callable[..., Any]] = {
         "ragged": RaggedMmap,
         "string": StringsMmap,
         "numpy": np_ninja.open_existing,
     }
-    return stores[kind](out_dir, mode=mode, **options)
-
-
-def _join(kind: str, out_dir: Path, directory: Path, keys: dict[str, str]) -> None:
-    if kind == "numpy":
-        _core.join_dense(out_dir, directory)
-    else:
-        _opened(kind, out_dir, "r", keys)._join(directory)
+    return stores[kind](out_dir, **options)
 
 
 def _kind(directory: str | PathLike[str]) -> str:

@@ -16,7 +16,7 @@ from mmap_ninja._typing import Durability, Mode, ScalarT
 
 @dataclass
 class NumpyBytesSlices:
-    """Samples one after another in the 1-D `buffer`, the element at which each starts and ends, and their shapes."""
+    """Samples one after another in the 1-D `buffer`, the first element of each and one past the last, and their shapes."""
 
     buffer: np.ndarray
     starts: list[int]
@@ -28,7 +28,7 @@ class NumpyBytesSlices:
 def _empty(
     out_dir: str | PathLike[str], dtype: str | np.dtype, shape: Sequence[int], order: str
 ) -> np.memmap:
-    """Create an array of zeros to be filled in place; returned writable."""
+    """Create an array of zeros and return it writable, to be filled in place."""
     _core.create_zeros(out_dir, dtype, shape, order)
     return open_existing(out_dir, mode="r+")
 
@@ -40,28 +40,28 @@ def from_ndarray(
     durability: Durability = "process",
     timeout: float = 60.0,
 ) -> np.memmap[Any, np.dtype[ScalarT]]:
-    """Store an array in `out_dir`, in place of whatever data set is there.
+    """Store an array, replacing any dataset in `out_dir`.
 
     Args:
         out_dir: the directory; parents are created.
-        arr: an array of any shape and of any dtype but object.
-        overwrite: False raises FileExistsError where `out_dir` holds a data set already.
-        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
-        timeout: seconds to wait while another writer is at work.
+        arr: an array of any shape and any dtype except object.
+        overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+        durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait for another writer.
 
     Returns:
-        The stored array, writable, so that what is assigned to it reaches the disk.
+        The stored array, of the same shape and dtype, writable: assignments to it reach the disk.
 
     Raises:
         TypeError: the dtype cannot be stored.
-        TimeoutError: another writer held the directory all the time; nothing was written.
+        TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
 
     >>> from_ndarray(out_dir, np.arange(6).reshape(3, 2))[1]
     memmap([2, 3])
     """
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, arr, durability, timeout)
+    _core.create_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout))
     return open_existing(out_dir, mode="r+")
 
 
@@ -79,30 +79,31 @@ def from_generator(
     """Stack samples of one shape along a new first axis, batch by batch.
 
     Args:
-        out_dir: the directory; parents are created. A data set that is there stays until the new one is whole.
-        sample_generator: yields arrays or scalars of one shape; a list will do.
+        out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
+        sample_generator: an iterable of arrays or scalars of one shape, such as a generator or a list.
         batch_size: samples to hold in memory before they are written.
         verbose: show a progress bar.
         n: the expected number of samples, for the bar.
-        resume: go on with what an interrupted build has left in `<out_dir>.partial`, after skipping as many items of
-            the generator.
-        overwrite: False raises FileExistsError where `out_dir` holds a data set already.
-        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
-        timeout: seconds to wait while another writer is at work.
+        resume: continue what an interrupted build has left in `<out_dir>.partial`; that many items of the generator are
+            skipped.
+        overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+        durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait for another writer.
 
     Returns:
-        The stored array of shape (samples, ...), writable; None where there were no samples.
+        The stored array of shape (samples, ...), writable, or None if there were no samples.
 
     Raises:
         ValueError: a sample has another shape than the first.
         TypeError, OverflowError: a sample's values do not survive the cast to the dtype of the first batch.
-    """
 
-    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
-    options: dict[str, Any] = {"verbose": verbose, "n": n, "resume": resume, "overwrite": overwrite, **commit}
-    place, samples_from = _build.same_place(out_dir), partial(_build.rest, sample_generator)
-    is_built = _build.build(out_dir, samples_from, batch_size, *_Stack.stages(**commit), **options)
-    return open_existing(place(), mode="r+") if is_built else None
+    >>> from_generator(out_dir, ([n, n * n] for n in range(3)), batch_size=2)[2]
+    memmap([2, 4])
+    """
+    recipe = _recipe(_core.Options(durability=durability, timeout=timeout))
+    samples_from, resolved = partial(_build.skip_stored, sample_generator), _build.resolve_later(out_dir)
+    is_built = _build.build(out_dir, samples_from, batch_size, recipe, verbose, n, resume, overwrite)
+    return open_existing(resolved(), mode="r+") if is_built else None
 
 
 def from_indexable(
@@ -119,51 +120,40 @@ def from_indexable(
     """Stack the samples of anything that can be indexed along a new first axis, batch by batch.
 
     Args:
-        indexable: has `__getitem__`, or is called with the index. It ends at its `len()`, or, where it has none, by
-            the first IndexError; any other error of its own reaches the caller.
-        n_jobs: processes that load and write samples (needs joblib, the extra `parallel`); None does it here.
+        indexable: has `__getitem__`, or is called with the index. It ends at its `len()` or, without one, at the first
+            IndexError; any other error reaches the caller.
+        n_jobs: number of processes that load and write samples (needs joblib, the extra `parallel`); None uses this
+            process.
 
-    For the others, and what is returned, see `from_generator`.
+    For the other arguments and the result, see `from_generator`.
+
+    >>> from_indexable(out_dir, [[1, 2], [3, 4]], batch_size=2).shape
+    (2, 2)
     """
-    commit: dict[str, Any] = {"durability": durability, "timeout": timeout}
-    options: dict[str, Any] = {"verbose": verbose, "resume": resume, "overwrite": overwrite, **commit}
-    stages = (*_Stack.stages(**commit), _Stack.write_shard, _Stack.join_shard)
-    place = _build.same_place(out_dir)
-    is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, *stages, **options)
-    return open_existing(place(), mode="r+") if is_built else None
+    recipe = _recipe(_core.Options(durability=durability, timeout=timeout))
+    resolved = _build.resolve_later(out_dir)
+    is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite)
+    return open_existing(resolved(), mode="r+") if is_built else None
 
 
-class _Stack:
-    """An array that grows by parts."""
+def _recipe(options: _core.Options) -> _build.Recipe:
+    return _build.Recipe(options, _core.Stream.dense, Path, _write_shard, partial(_join_shard, options))
 
-    def __init__(self, out_dir: Path):
-        if _core.kind(out_dir) != "numpy":
-            raise ValueError(
-                f"{out_dir}: the interrupted build is of kind '{_core.kind(out_dir)}', not 'numpy'"
-            )
-        self.out_dir = out_dir
-        self.dtype, self.shape, _, _ = _core.read_dense(out_dir)
 
-    @classmethod
-    def stages(cls, **commit: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """How a build writes its rows, and how it opens the array that an interrupted one has left."""
-        return partial(_core.Stream.dense, **commit), cls
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def write_shard(self) -> Callable[[Path, list[Any]], None]:
-        """What a worker process does with its samples."""
-        return partial(_write_rows, self.dtype, self.shape[1:])
-
-    def join_shard(self, shard: Path) -> None:
-        _core.join_dense(self.out_dir, shard)
+def _write_shard(built: Path) -> Callable[[Path, list[Any]], None]:
+    """What a worker process does with its rows."""
+    dtype, shape, _, _ = _core.read_dense(built)
+    return partial(_write_rows, dtype, shape[1:])
 
 
 def _write_rows(dtype: np.dtype, shape: tuple[int, ...], out_dir: Path, samples: list[Any]) -> None:
-    """Store rows one by one in an array of this dtype and, but for the first axis, shape."""
+    """Store rows in a new array of this dtype, each of this shape."""
     _core.create_zeros(out_dir, dtype, (0, *shape), "C")
-    _core.Stream.dense(out_dir, "process", 60.0).extend(samples, len(samples))
+    _core.Stream.dense(out_dir, _core.Options()).extend(samples, len(samples))
+
+
+def _join_shard(options: _core.Options, built: Path, shard: Path) -> None:
+    _core.join_dense(built, shard, options)
 
 
 def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
@@ -178,7 +168,7 @@ def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
 
     Raises:
         FileNotFoundError: there is no array.
-        CorruptDatasetError: its files contradict each other.
+        CorruptDatasetError: the files contradict each other.
         ValueError: the mode is unknown, or would erase the array.
     """
     array_mode = _core.numpy_mode(mode)
@@ -186,8 +176,8 @@ def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
     while True:
         dtype, shape, order, mapping = _core.read_dense(out_dir)
         with open(data, "r+b" if array_mode == "r+" else "rb") as file:
-            # The file that was described is at its place still, so it is the one that was opened: it was checked to be
-            # large enough, and NumPy does not stretch it. Another one is described anew.
+            # The file that `read_dense` checked is still in place, so it is the one that was opened, and is large enough
+            # that NumPy does not extend it. If it was replaced, the new one is read again.
             if mapping.is_at(data):
                 return np.memmap(file, dtype, array_mode, shape=shape, order=order)
 
@@ -198,25 +188,29 @@ def extend_dir(
     """Append rows to the array in `out_dir`, all of them or none.
 
     Args:
-        arr: an array of the stored one's shape but for the first axis.
-        durability: 'process' lets what is stored survive a killed process; 'full' also a power failure.
-        timeout: seconds to wait while another writer is at work.
+        arr: an array of shape (rows, ...), whose other axes are those of the stored array.
+        durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
+        timeout: seconds to wait for another writer.
 
     Raises:
         FileNotFoundError: there is no array.
         ValueError: the shape does not fit.
         TypeError, OverflowError: the values do not survive the cast to the stored dtype.
-        TimeoutError: another writer held the directory all the time; nothing was written.
+        TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
     """
-    _core.extend_dense(out_dir, arr, durability, timeout)
+    _core.extend_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout))
 
 
 def extend(
     np_mmap: np.memmap, arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
 ) -> None:
-    """Append rows to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
+    """Append rows to the stored array behind `np_mmap`, which keeps its length until it is opened again.
 
     For the arguments and errors, see `extend_dir`.
+
+    >>> extend(from_ndarray(out_dir, np.zeros((2, 3))), np.ones((4, 3)))
+    >>> open_existing(out_dir).shape
+    (6, 3)
     """
     extend_dir(_directory(np_mmap), arr, durability, timeout)
 
@@ -224,14 +218,18 @@ def extend(
 def append(
     np_mmap: np.memmap, arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
 ) -> None:
-    """Append one row to the stored array that `np_mmap` shows, which keeps its length until it is opened again.
+    """Append one row to the stored array behind `np_mmap`, which keeps its length until it is opened again.
 
     Args:
         arr: an array of the shape of one row.
 
-    For the others, and the errors, see `extend_dir`.
+    For the other arguments and the errors, see `extend_dir`.
+
+    >>> append(from_ndarray(out_dir, np.zeros((2, 3))), np.ones(3))
+    >>> open_existing(out_dir).shape
+    (3, 3)
     """
-    _core.extend_dense(_directory(np_mmap), [arr], durability, timeout)
+    extend_dir(_directory(np_mmap), [arr], durability, timeout)  # type: ignore[arg-type]
 
 
 def _directory(np_mmap: np.memmap) -> Path:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from mmap_ninja import _build, _core
-from mmap_ninja._indexable import EXHAUSTED, check_length, length_of, load, ranges, samples
-from mmap_ninja._workers import LEAST, Workers
+from mmap_ninja import _build
+from mmap_ninja._build.indexable import EXHAUSTED, check_length, length_of, load, ranges, samples
+from mmap_ninja._build.workers import Workers
 
-__all__ = ["EXHAUSTED", "LEAST", "ParallelBatchCollector", "build", "make_indexable"]
+__all__ = ["EXHAUSTED", "ParallelBatchCollector", "build", "make_indexable"]
 
 
 class ParallelBatchCollector:
@@ -134,24 +133,16 @@ def build(
     indexable: Any,
     batch_size: int,
     n_jobs: int | None,
-    stream: Callable[[Path], _core.Stream],
-    reopen: Callable[[Path], Any],
-    write_shard: Callable[[Any], Callable[[Path, list[Any]], Any]],
-    join_shard: Callable[[Any, Path], Any],
-    *,
+    recipe: _build.Recipe,
     verbose: bool = False,
     resume: bool = False,
     overwrite: bool = True,
     deciding: int | None = None,
-    durability: str = "process",
-    timeout: float = 60.0,
 ) -> bool:
-    """Build a dataset from an indexable next to `out_dir`, then move it there; return whether there were samples.
+    """Build a dataset from an indexable beside `out_dir` and put it in place; return whether there were samples.
 
     Args:
-        stream, reopen: see `_build.build`.
-        write_shard: given the dataset, returns the function with which a worker writes samples to a directory.
-        join_shard: appends such a directory to the dataset.
+        recipe: how such a dataset is built.
         deciding: how many samples decide how all of them are stored; a batch by default.
     """
     ParallelBatchCollector.verify(indexable, batch_size)
@@ -159,21 +150,18 @@ def build(
     run = ParallelBatchCollector.begin(n_jobs, return_as="generator")
     length = length_of(indexable)
     if run is None:
-        options: dict[str, Any] = {"verbose": verbose, "n": length, "resume": resume, "overwrite": overwrite}
-        options |= {"durability": durability, "timeout": timeout}
-        return _build.build(out_dir, partial(samples, indexable), batch_size, stream, reopen, **options)
-    with _build.construction(
-        out_dir, stream, reopen, resume, overwrite, durability=durability, timeout=timeout
-    ) as built:
-        check_length(length, built.stored)
-        workers = Workers(run, built, indexable, batch_size)
-        if not built.stored:
+        samples_from = partial(samples, indexable)
+        return _build.build(out_dir, samples_from, batch_size, recipe, verbose, length, resume, overwrite)
+    with recipe.session(out_dir, resume, overwrite) as session:
+        check_length(length, session.stored)
+        workers = Workers(run, session, indexable, batch_size)
+        if not session.stored:
             first = islice(samples(indexable), min(deciding or batch_size, batch_size))
             with workers.starting():
-                built.extend(first, batch_size)
-        if built.stored:
-            write, join = write_shard(built.memmap), partial(join_shard, built.memmap)
-            with _build.Counter(verbose, length, built.stored) as bar:
+                session.extend(first, batch_size)
+        if session.stored:
+            write, join = recipe.write_shard(session.memmap), partial(recipe.join_shard, session.memmap)
+            with _build.Counter(verbose, length, session.stored) as bar:
                 workers.store(write, join, bar)
-                bar.show_written(built.partial)
-    return built.stored > 0
+                bar.show_written(session.partial)
+    return session.stored > 0

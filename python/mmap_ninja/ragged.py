@@ -29,21 +29,21 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     Annotate a map with the dtype of its elements, `RaggedMmap[np.int32]`, and type checkers know its items.
 
     Args:
-        out_dir: the directory. One that is not there holds no samples, and can be appended to.
+        out_dir: the directory. If it does not exist, the map is empty, and can be appended to.
         wrapper_fn: called with each item, for example `torch.from_numpy`.
         mode: 'r' for read-only items, 'r+' for items whose changes reach the disk, 'c' for items whose changes stay
-            in this process, until the map grows or is refreshed. Appending works with all of them.
+            in this process until the map grows or is refreshed. Appending works with each of them.
         starts_key, ends_key, shapes_key, flattened_shapes_key: names of the sub-directories.
-        copy_before_wrapper_fn: hand `wrapper_fn` a copy, which it may change or keep as its own.
-        access: 'random' or 'sequential' tells the kernel how samples will be read from a file larger than memory:
-            'random' suits single small samples (batches announce themselves), 'sequential' a pass in order.
-        durability: 'process' lets an append survive a killed process; 'full' also a power failure: each step of it
-            waits for the disk.
-        timeout: seconds that writing waits while another writer is at work; infinity waits as long as that takes.
+        copy_before_wrapper_fn: pass `wrapper_fn` a copy, which it may change or keep.
+        access: 'random' or 'sequential' tells the kernel how samples of a file larger than memory will be read:
+            'random' suits single small samples (batches are prefetched anyway), 'sequential' a pass in order.
+        durability: 'process' makes an append survive a killed process; 'full' also a power failure, for which every
+            step waits for the disk.
+        timeout: seconds to wait for another writer; infinity waits as long as it takes.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of data set, or an option is unknown.
+        ValueError: the directory holds another kind of dataset, or an option is unknown.
 
     >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3)), np.ones((5, 2, 3))])
     >>> images.append(np.full((1, 1, 3), 7))
@@ -51,24 +51,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     [(4, 6, 3), (5, 2, 3), (1, 1, 3)]
     """
 
+    shapes_key: str
+    flattened_shapes_key: str
+    copy_before_wrapper_fn: bool
+
     _ITEM = "sample"
-    # What the constructor sets again where a pickle is opened.
-    _ATTRIBUTES = frozenset(
-        (
-            "out_dir",
-            "mode",
-            "starts_key",
-            "ends_key",
-            "shapes_key",
-            "flattened_shapes_key",
-            "copy_before_wrapper_fn",
-            "access",
-            "durability",
-            "timeout",
-            "_place",
-            "_members",
-        )
-    )
 
     def __init__(
         self,
@@ -84,21 +71,23 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         durability: Durability = "process",
         timeout: float = 60.0,
     ):
-        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
         place = Path(os.path.abspath(out_dir))
-        self._open(out_dir, wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
-        self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
-        # Where that is, whatever becomes of the working directory.
-        self._place = place
-        self.mode = mode
-        self.starts_key, self.ends_key, self.shapes_key, self.flattened_shapes_key = keys
-        self.copy_before_wrapper_fn = copy_before_wrapper_fn
-        self.access = access
-        self.durability, self.timeout = durability, timeout
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            shapes_key=shapes_key,
+            flattened_shapes_key=flattened_shapes_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        self._open(out_dir, options, wrapper_fn, copy_before_wrapper_fn)
+        self._keep_attributes(place, out_dir, options, copy_before_wrapper_fn=copy_before_wrapper_fn)
 
     @property
     def data_file(self) -> Path:
-        """What mmap_ninja 0.9 calls the file of the elements; they are in `data.ninja`."""
+        """The name that mmap_ninja 0.9 gives the file of elements, which is `data.ninja`."""
         return self.out_dir / "data"
 
     @property
@@ -109,24 +98,24 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     @property
     def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
-        """The element at which each sample starts, int64 of shape (n,)."""
+        """Index of the first element of each sample, int64 of shape (n,)."""
         return self._member(self.starts_key)
 
     @property
     def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
-        """One past the element at which each sample ends, int64 of shape (n,)."""
+        """Index one past the last element of each sample, int64 of shape (n,)."""
         return self._member(self.ends_key)
 
     @property
     def flattened_shapes(self) -> "np.memmap[Any, np.dtype[np.int64]]":
-        """Elements of each sample, int64 of shape (n,)."""
+        """Number of elements of each sample, int64 of shape (n,)."""
         return self._member(self.flattened_shapes_key)
 
     @property
     def shapes(self) -> "np.memmap[Any, np.dtype[np.int64]] | RaggedMmap[np.int64]":
-        """The shapes, int64: an array of shape (n, 1) where all samples are 0-D or 1-D, else a `RaggedMmap`."""
+        """The shapes, int64: an array of shape (n, 1) if all samples are 0-D or 1-D, else a `RaggedMmap`."""
         if self.shapes_are_flat:
-            # Where others have nested them since, the entries of samples of one axis are the same, but all in a row.
+            # If others have nested the shapes since, the entries of 1-D samples are the same, but in one row.
             return cast("np.memmap[Any, Any]", self._member(self.shapes_key).reshape(-1, 1))
         mapping, samples, _ = self._shown()
         with _handle.unreplaced(self, mapping):
@@ -145,7 +134,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         """The elements of samples one after another, and where each begins and ends.
 
         Args:
-            indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
+            indices: a list, an array, a mask, a slice or a range; indices may repeat.
 
         Returns:
             Two arrays, in the layout of Arrow's list arrays and of PyTorch's jagged tensors.
@@ -155,7 +144,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
             - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
-            IndexError: there is no such sample.
+            IndexError: an index is out of range.
 
         >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
         >>> tokens.gather([2, 0])
@@ -171,28 +160,28 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         max_length: int | None = None,
         out: NDArray[ScalarT] | None = None,
     ) -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
-        """Samples in one dense array, filled up to the longest of them, as `torch.nn.utils.rnn.pad_sequence` does.
+        """Samples in one dense array, padded to the longest of them, like `torch.nn.utils.rnn.pad_sequence`.
 
         Args:
-            indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
+            indices: a list, an array, a mask, a slice or a range; indices may repeat.
             padding_value: a scalar that the map's dtype can hold.
-            padding_side: 'right' puts the padding behind the elements of every axis, 'left' before them.
-            max_length: cut every axis of a sample to its first so many entries.
-            out: fill this array instead of a new one: of the map's dtype, C-contiguous, of shape (len(indices), ...),
-                its other axes at least as long as the longest sample's.
+            padding_side: 'right' pads after the elements of every axis, 'left' before them.
+            max_length: keep at most that many entries of every axis, the first ones.
+            out: an array to fill instead of a new one: of the map's dtype, C-contiguous, of shape (len(indices), ...), its
+                other axes at least as long as those of the longest sample.
 
         Returns:
             Two arrays.
 
             - The batch, of the map's dtype and shape (len(indices), longest, ...), every axis of N-D samples padded;
-              `out` if it was given.
-            - The lengths of the samples in it, int64 of shape (len(indices),), or (len(indices), ndim) where the samples
-              have several axes.
+              `out`, if given.
+            - The unpadded lengths, int64 of shape (len(indices),), or (len(indices), ndim) if the samples have several
+              axes.
 
         Raises:
-            IndexError: there is no such sample.
+            IndexError: an index is out of range.
             ValueError: the samples have different numbers of axes, or `out` does not fit.
-            TypeError, OverflowError: the dtype of `out` is another, or it cannot hold `padding_value`.
+            TypeError, OverflowError: `out` has another dtype, or the dtype cannot hold `padding_value`.
 
         >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
         >>> batch, lengths = tokens.padded([0, 1], padding_value=-1)
@@ -217,7 +206,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
         Raises:
             TypeError, OverflowError: a value does not survive; nothing was written.
-            TimeoutError: another writer held the directory all the time.
+            TimeoutError: another writer held the dataset for `timeout` seconds.
 
         >>> words = RaggedMmap(out_dir)
         >>> words.append(np.array([3, 1, 4]))
@@ -233,6 +222,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
             arrays: the samples; one array is split along its first axis.
 
         For the errors, see `append`.
+
+        >>> words = RaggedMmap(out_dir)
+        >>> words.extend([[3, 1], [4]])
+        >>> words[:]
+        [array([3, 1]), array([4])]
         """
         self._extend(arrays)
 
@@ -241,22 +235,6 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
         dtype = [] if self.dtype is None else [str(self.dtype)]
         return [*dtype, human_size(self.nbytes)]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        options = {
-            "out_dir": os.fspath(self._place),
-            "wrapper_fn": self.wrapper_fn,
-            "mode": self.mode,
-            "starts_key": self.starts_key,
-            "ends_key": self.ends_key,
-            "shapes_key": self.shapes_key,
-            "flattened_shapes_key": self.flattened_shapes_key,
-            "copy_before_wrapper_fn": self.copy_before_wrapper_fn,
-            "access": self.access,
-            "durability": self.durability,
-            "timeout": self.timeout,
-        }
-        return _handle.reopen, (type(self), RaggedMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
     @classmethod
     def from_lists(
@@ -276,73 +254,64 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         durability: Durability = "process",
         timeout: float = 60.0,
     ) -> "Self":
-        """Store samples that are in memory, in place of whatever data set is in `out_dir`.
+        """Store samples that are in memory, replacing any dataset in `out_dir`.
 
         Args:
             out_dir: the directory; parents are created.
             lists: at least one sample.
-            dtype: that of the map; by default the first sample's. The values of all samples must survive the cast
-                (a float may lose digits).
-            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+            dtype: the dtype of the map; by default that of the first sample. All values must survive the cast (a float
+                may lose digits).
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
 
-        For the others, see the class.
+        For the other arguments, see the class.
 
         Returns:
             The map, writable by default, so that what is assigned to it or to its items reaches the disk.
 
         Raises:
             TypeError: the dtype cannot be stored, or a value does not survive the cast; nothing was written.
-            OverflowError: a value is outside of the dtype's range; nothing was written.
+            OverflowError: a value is outside the dtype's range; nothing was written.
             ValueError: there are no samples.
-            TimeoutError: another writer held the directory all the time; nothing was written.
+            TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
+
+        >>> RaggedMmap.from_lists(out_dir, [[1, 2], [3]], dtype=np.uint8)[0]
+        array([1, 2], dtype=uint8)
         """
-        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
-        _core.check_options(mode, access, durability, timeout)
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            shapes_key=shapes_key,
+            flattened_shapes_key=flattened_shapes_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        resolved = _build.resolve_later(out_dir)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        place = _build.same_place(out_dir)
-        _core.create_ragged(out_dir, lists, dtype, *keys, durability, timeout)
-        return cls(place(), wrapper_fn, mode, *keys, copy_before_wrapper_fn, access, durability, timeout)
-
-    @classmethod
-    def _stream(
-        cls,
-        out_dir: Path,
-        dtype: DTypeLike | None = None,
-        mode: Mode = "r+",
-        wrapper_fn: Callable[..., Any] | None = None,
-        starts_key: str = "starts",
-        ends_key: str = "ends",
-        shapes_key: str = "shapes",
-        flattened_shapes_key: str = "flattened_shapes",
-        copy_before_wrapper_fn: bool = True,
-        access: Access = "normal",
-        durability: Durability = "process",
-        timeout: float = 60.0,
-    ) -> _core.Stream:
-        _core.check_options(mode, access, durability, timeout)
-        keys = (starts_key, ends_key, shapes_key, flattened_shapes_key)
-        return _core.Stream.ragged(out_dir, dtype, *keys, durability, timeout)
-
-    @classmethod
-    def _reopened(cls, out_dir: Path, dtype: DTypeLike | None = None, **options: Any) -> "Self":
-        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
-        _build.check_members(out_dir, *(options[key] for key in keys if key in options))
-        memmap = cls._opened(out_dir, **options)
-        if dtype is not None:
-            _build.check_same(out_dir, "the dtype", np.dtype(dtype), memmap.dtype)
-        return memmap
-
-    @staticmethod
-    def _write_shard(memmap: "RaggedMmap[Any, Any]") -> Callable[[Path, list[Any]], Any]:
-        """What a worker process does with its samples."""
-        keys = ("starts_key", "ends_key", "shapes_key", "flattened_shapes_key")
-        return partial(
-            RaggedMmap.from_lists, dtype=memmap.dtype, **{key: getattr(memmap, key) for key in keys}
+        _core.create_ragged(out_dir, lists, options, dtype)
+        return cls(
+            resolved(), wrapper_fn, copy_before_wrapper_fn=copy_before_wrapper_fn, **options.keywords()
         )
 
     @classmethod
-    def _opened(
-        cls, out_dir: str | PathLike[str], dtype: DTypeLike | None = None, mode: Mode = "r+", **kwargs: Any
-    ) -> "Self":
-        return cls(out_dir, mode=mode, **kwargs)
+    def _recipe(cls, dtype: DTypeLike | None = None, mode: Mode = "r+", **given: Any) -> _build.Recipe:
+        options = {name: value for name, value in given.items() if name not in _WRAPPING}
+        return _build.Recipe(
+            _core.Options(mode=mode, **options),
+            partial(_core.Stream.ragged, dtype=dtype),
+            partial(cls, mode=mode, **given),
+            partial(_write_shard, _core.Options(**_handle.names_in(options))),
+            cls._join_shard,
+        )
+
+
+RaggedMmap._BASE = RaggedMmap
+# Arguments of the constructor that are not options of the dataset.
+_WRAPPING = frozenset(("wrapper_fn", "copy_before_wrapper_fn"))
+
+
+def _write_shard(options: _core.Options, memmap: RaggedMmap[Any, Any]) -> Callable[[Path, list[Any]], None]:
+    """What a worker process does with its samples."""
+    return partial(_core.create_ragged, options=options, dtype=memmap.dtype)

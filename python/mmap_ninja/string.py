@@ -28,19 +28,19 @@ class StringsMmap(_handle.Handle, _core.Strings):
     An item is a `str`; a slice, a list, an index array, a boolean mask or a range gives a list of them.
 
     Args:
-        out_dir: the directory. One that is not there holds no texts, and can be appended to.
-        mode: 'r' or 'rb' to read, 'r+' or 'r+b' to assign texts of as many bytes in place. Appending works with all
-            of them.
+        out_dir: the directory. If it does not exist, the map is empty, and can be appended to.
+        mode: 'r' or 'rb' to read; 'r+' or 'r+b' to overwrite texts in place with others of the same number of bytes.
+            Appending works with each of them.
         starts_key, ends_key: names of the sub-directories.
-        access: 'random' or 'sequential' tells the kernel how texts will be read from a file larger than memory:
-            'random' suits single texts (batches announce themselves), 'sequential' a pass in order.
-        durability: 'process' lets an append survive a killed process; 'full' also a power failure: each step of it
-            waits for the disk.
-        timeout: seconds that writing waits while another writer is at work; infinity waits as long as that takes.
+        access: 'random' or 'sequential' tells the kernel how texts of a file larger than memory will be read: 'random'
+            suits single texts (batches are prefetched anyway), 'sequential' a pass in order.
+        durability: 'process' makes an append survive a killed process; 'full' also a power failure, for which every
+            step waits for the disk.
+        timeout: seconds to wait for another writer; infinity waits as long as it takes.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of data set, or an option is unknown.
+        ValueError: the directory holds another kind of dataset, or an option is unknown.
 
     >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
     >>> texts.append("três")
@@ -49,10 +49,6 @@ class StringsMmap(_handle.Handle, _core.Strings):
     """
 
     _ITEM = "text"
-    # What the constructor sets again where a pickle is opened.
-    _ATTRIBUTES = frozenset(
-        ("out_dir", "mode", "starts_key", "ends_key", "access", "durability", "timeout", "_place", "_members")
-    )
 
     def __init__(
         self,
@@ -65,28 +61,30 @@ class StringsMmap(_handle.Handle, _core.Strings):
         timeout: float = 60.0,
     ):
         place = Path(os.path.abspath(out_dir))
-        self._open(out_dir, mode, starts_key, ends_key, access, durability, timeout)
-        self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
-        # Where that is, whatever becomes of the working directory.
-        self._place = place
-        self.mode = mode
-        self.starts_key, self.ends_key = starts_key, ends_key
-        self.access = access
-        self.durability, self.timeout = durability, timeout
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        self._open(out_dir, options)
+        self._keep_attributes(place, out_dir, options)
 
     @property
     def data_file(self) -> Path:
-        """The file of the texts' bytes."""
+        """The file that holds the bytes of the texts."""
         return self.out_dir / "data.ninja"
 
     @property
     def starts(self) -> "np.memmap[Any, np.dtype[np.int64]]":
-        """The byte at which each stored text starts, int64 of shape (n,)."""
+        """Offset of the first byte of each stored text, int64 of shape (n,)."""
         return _handle.member(self, self.starts_key, "r", *self._shown())
 
     @property
     def ends(self) -> "np.memmap[Any, np.dtype[np.int64]]":
-        """One past the byte at which each stored text ends, int64 of shape (n,)."""
+        """Offset one past the last byte of each stored text, int64 of shape (n,)."""
         return _handle.member(self, self.ends_key, "r", *self._shown())
 
     def __contains__(self, text: object) -> bool:
@@ -96,7 +94,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """The UTF-8 bytes of texts one after another, and where each begins and ends.
 
         Args:
-            indices: a list, an array, a mask, a slice or a range; an index may stand in it more than once.
+            indices: a list, an array, a mask, a slice or a range; indices may repeat.
 
         Returns:
             Two arrays, in the layout of Arrow's large strings.
@@ -105,7 +103,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
             - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
-            IndexError: there is no such text.
+            IndexError: an index is out of range.
 
         >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
         >>> values, offsets = texts.gather([1, 0])
@@ -115,7 +113,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         return self._gather(indices)
 
     def set_single(self, idx: int, new_value: str) -> None:
-        """Overwrite the text at `idx` by one of as many bytes; the same as `self[idx] = new_value`."""
+        """Overwrite the text at `idx` with one of the same number of bytes; the same as `self[idx] = new_value`."""
         self[idx] = new_value
 
     def set_multiple(self, key: "Indices", value: Sequence[str]) -> None:
@@ -126,12 +124,17 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """Store one more text.
 
         Args:
-            string: any text that has a UTF-8 form; compressed if the others are.
+            string: any text that can be encoded as UTF-8. It is compressed if the others are.
 
         Raises:
-            TypeError: it is no `str`; nothing was written.
-            UnicodeEncodeError: it has no UTF-8 form; nothing was written.
-            TimeoutError: another writer held the directory all the time.
+            TypeError: it is not a `str`; nothing was written.
+            UnicodeEncodeError: it cannot be encoded as UTF-8; nothing was written.
+            TimeoutError: another writer held the dataset for `timeout` seconds.
+
+        >>> texts = StringsMmap(out_dir)
+        >>> texts.append("one")
+        >>> texts[-1]
+        'one'
         """
         self._extend((string,))
 
@@ -143,6 +146,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
             verbose: show a progress bar.
 
         For the errors, see `append`.
+
+        >>> texts = StringsMmap(out_dir)
+        >>> texts.extend(["one", "two"])
+        >>> len(texts)
+        2
         """
         self._extend(_build.progress(list_of_strings, verbose))
 
@@ -151,18 +159,6 @@ class StringsMmap(_handle.Handle, _core.Strings):
 
         zstd = [] if self.zstd_level is None else [f"zstd level {self.zstd_level}"]
         return [*zstd, human_size(self.nbytes)]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        options = {
-            "out_dir": os.fspath(self._place),
-            "mode": self.mode,
-            "starts_key": self.starts_key,
-            "ends_key": self.ends_key,
-            "access": self.access,
-            "durability": self.durability,
-            "timeout": self.timeout,
-        }
-        return _handle.reopen, (type(self), StringsMmap, options), _handle.state_of(self, self._ATTRIBUTES)
 
     @classmethod
     def from_strings(
@@ -180,83 +176,63 @@ class StringsMmap(_handle.Handle, _core.Strings):
         durability: Durability = "process",
         timeout: float = 60.0,
     ) -> "Self":
-        """Store texts that are in memory, in place of whatever data set is in `out_dir`.
+        """Store texts that are in memory, replacing any dataset in `out_dir`.
 
         Args:
             out_dir: the directory; parents are created.
-            strings: the texts. Where there are none, the directory is empty afterwards but for files of others.
+            strings: the texts. Without any, the directory is left empty, except for foreign files.
             verbose: show a progress bar.
-            zstd_level: compress each text, at level 1 to 22 (negative for faster); by default they are stored as
-                they are.
-            zstd_train_dictionary_size: train a dictionary of so many bytes on these texts, which helps where they
-                are short and alike. Only with a `zstd_level`.
-            overwrite: False raises FileExistsError where `out_dir` holds a data set already.
+            zstd_level: compress each text, at level 1 to 22 (negative for faster); by default texts are not
+                compressed.
+            zstd_train_dictionary_size: train a dictionary of that many bytes on these texts, which helps if they are
+                short and similar. Ignored without a `zstd_level`.
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
 
-        For the others, see the class.
+        For the other arguments, see the class.
 
         Returns:
             The map, writable by default.
 
         Raises:
-            TypeError: something is no `str`; nothing was written.
-            UnicodeEncodeError: a text has no UTF-8 form; nothing was written.
-            ValueError: no dictionary could be trained on so few texts; nothing was written.
-            TimeoutError: another writer held the directory all the time; nothing was written.
+            TypeError: an item is not a `str`; nothing was written.
+            UnicodeEncodeError: a text cannot be encoded as UTF-8; nothing was written.
+            ValueError: there are too few texts to train the dictionary; nothing was written.
+            TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
+
+        >>> StringsMmap.from_strings(out_dir, ["one", "two"], zstd_level=3)[0]
+        'one'
         """
-        place = _build.same_place(out_dir)
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+        )
+        resolved = _build.resolve_later(out_dir)
         texts = _build.progress(strings, verbose)
-        _core.check_options(mode, access, durability, timeout)
         if not overwrite:
             _build.refuse_existing(out_dir)
-        compression = zstd_level, zstd_train_dictionary_size
-        _core.create_strings(out_dir, texts, starts_key, ends_key, *compression, durability, timeout)
-        return cls(place(), mode, starts_key, ends_key, access, durability, timeout)
+        _core.create_strings(out_dir, texts, options, (zstd_level, zstd_train_dictionary_size))
+        return cls(resolved(), **options.keywords())
 
     @classmethod
-    def _stream(
-        cls,
-        out_dir: Path,
-        mode: Mode = "r+b",
-        starts_key: str = "starts",
-        ends_key: str = "ends",
-        zstd_level: int | None = None,
-        zstd_train_dictionary_size: int | None = None,
-        access: Access = "normal",
-        durability: Durability = "process",
-        timeout: float = 60.0,
-    ) -> _core.Stream:
-        _core.check_options(mode, access, durability, timeout)
-        keys, compression = (starts_key, ends_key), (zstd_level, zstd_train_dictionary_size)
-        return _core.Stream.strings(out_dir, *keys, *compression, durability, timeout)
+    def _recipe(
+        cls, zstd_level: int | None = None, zstd_train_dictionary_size: int | None = None, **given: Any
+    ) -> _build.Recipe:
+        return _build.Recipe(
+            _core.Options(**given),
+            partial(_core.Stream.strings, zstd=(zstd_level, zstd_train_dictionary_size)),
+            partial(cls, **given),
+            partial(_write_shard, _core.Options(**_handle.names_in(given))),
+            cls._join_shard,
+        )
 
-    @classmethod
-    def _reopened(
-        cls,
-        out_dir: Path,
-        zstd_level: int | None = None,
-        zstd_train_dictionary_size: int | None = None,
-        **options: Any,
-    ) -> "Self":
-        _build.check_members(out_dir, *(options[key] for key in ("starts_key", "ends_key") if key in options))
-        memmap = cls._opened(out_dir, **options)
-        _build.check_same(out_dir, "the zstd level", zstd_level, memmap.zstd_level)
-        is_trained = zstd_level is not None and zstd_train_dictionary_size is not None
-        has_dictionary = (out_dir / "zstd_dict.ninja").exists()
-        _build.check_same(out_dir, "a zstd dictionary:", is_trained, has_dictionary)
-        return memmap
 
-    @staticmethod
-    def _write_shard(memmap: "StringsMmap") -> Callable[[Path, list[Any]], Any]:
-        """What a worker process does with its texts."""
-        keys = {"starts_key": memmap.starts_key, "ends_key": memmap.ends_key}
-        return partial(_core.create_strings_like, like=memmap.out_dir, **keys)
+StringsMmap._BASE = StringsMmap
 
-    @classmethod
-    def _opened(
-        cls,
-        out_dir: str | PathLike[str],
-        zstd_level: int | None = None,
-        zstd_train_dictionary_size: int | None = None,
-        **kwargs: Any,
-    ) -> "Self":
-        return cls(out_dir, **kwargs)
+
+def _write_shard(options: _core.Options, memmap: StringsMmap) -> Callable[[Path, list[Any]], None]:
+    """What a worker process does with its texts."""
+    return partial(_core.create_strings_like, options=options, like=memmap.out_dir)

@@ -27,7 +27,7 @@ pub struct Dtype {
 }
 
 /// `ml_dtypes` by name, with their sizes in bytes.
-const ML_DTYPES: [(&str, usize); 20] = [
+pub(crate) const ML_DTYPES: [(&str, usize); 20] = [
     ("bcomplex32", 4),
     ("bfloat16", 2),
     ("complex32", 4),
@@ -108,25 +108,6 @@ impl Dtype {
     pub fn is<T: Element>(&self) -> bool {
         let wanted = (class_of(T::NAME), size_of::<T>());
         (self.class, self.item_size) == wanted && (!self.big_endian || self.item_size == 1)
-    }
-}
-
-#[cfg(feature = "python")]
-impl Dtype {
-    /// Whether the package `ml_dtypes` defines it.
-    pub(crate) fn is_ml(&self) -> bool {
-        ML_DTYPES.iter().any(|(known, _)| *known == self.text)
-    }
-
-    /// What NumPy takes for it, which is the text but for the widths in bits that NumPy does not read.
-    pub(crate) fn code(&self) -> String {
-        let size = self.item_size;
-        match self.text.trim_end_matches(|c: char| c.is_ascii_digit()) {
-            "str" => format!("<U{}", size / 4),
-            "bytes" => format!("|S{size}"),
-            "void" => format!("|V{size}"),
-            _ => self.text.clone(),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::batch::gather::Out;
 use crate::io::mapping::Region;
 use crate::io::untrusted::FileId;
-use crate::ragged::Sample;
+use crate::sample::Sample;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("shapes are handed to NumPy where they lie, as 64-bit integers");
@@ -25,7 +25,7 @@ pub struct Owner {
 
 impl PartialEq for Owner {
     fn eq(&self, other: &Self) -> bool {
-        self.region.is_same_mapping(&other.region)
+        self.region == other.region
     }
 }
 
@@ -34,7 +34,7 @@ impl Owner {
         Self { region }
     }
 
-    /// Which file is mapped.
+    /// The file that is mapped.
     pub(crate) fn file(&self) -> Option<FileId> {
         self.region.file()
     }
@@ -42,16 +42,16 @@ impl Owner {
 
 #[pymethods]
 impl Owner {
-    /// Whether the file at `path` is the mapped one. As long as it is mapped, no other file can be taken for it.
+    /// Whether the file at `path` is the mapped one. While it is mapped, no other file can have the same identity.
     fn is_at(&self, path: PathBuf) -> bool {
         self.file().is_none_or(|file| FileId::of(&path) == Some(file))
     }
 }
 
-/// Where arrays of no elements point to.
-static NOTHING: [u128; 1] = [0];
+/// The address of arrays without elements.
+static EMPTY: [u128; 1] = [0];
 
-/// A new array whose elements have no value yet.
+/// A new array with uninitialized elements.
 pub fn empty<'py>(
     py: Python<'py>,
     descr: &Bound<'py, PyArrayDescr>,
@@ -77,19 +77,19 @@ pub fn empty<'py>(
     Ok(array.cast_into::<PyUntypedArray>()?)
 }
 
-/// The elements of a C-contiguous array, to be written.
+/// The elements of a C-contiguous array, for writing.
 ///
 /// # Safety
-/// Nothing else reads or writes them while the slice is there, and the array is writable.
+/// The array is writable, and nothing else reads or writes its elements while the slice lives.
 #[expect(clippy::mut_from_ref, reason = "the array is a handle to the elements, not their owner")]
 pub unsafe fn out<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a mut Out {
     let len = array.len() * array.dtype().itemsize();
     // SAFETY: the array is C-contiguous, so that its elements fill `len` bytes from its data pointer on, which is
-    // not null; the caller vouches for the rest.
+    // not null; the caller guarantees the rest.
     unsafe { std::slice::from_raw_parts_mut((*array.as_array_ptr()).fields.data.cast(), len) }
 }
 
-/// A NumPy array on the bytes of `sample`, which lie in `owner`'s mapping.
+/// A NumPy view of the bytes of `sample`, which lie in `owner`'s mapping.
 #[inline]
 pub fn view<'py>(
     py: Python<'py>,
@@ -98,10 +98,10 @@ pub fn view<'py>(
     sample: Sample<'_>,
     writable: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let data = if sample.bytes.is_empty() { NOTHING.as_ptr().cast() } else { sample.bytes.as_ptr() };
+    let data = if sample.bytes.is_empty() { EMPTY.as_ptr().cast() } else { sample.bytes.as_ptr() };
     let flags = NPY_ARRAY_ALIGNED | if writable { NPY_ARRAY_WRITEABLE } else { 0 };
     let axes = i32::try_from(sample.shape.len())?;
-    // SAFETY: `data` points to as many bytes as the shape and dtype ask for (`View::get` checks that), which are
+    // SAFETY: `data` points to as many bytes as the shape and dtype need (`View::get` checks that), which are
     // aligned since a mapping begins on a page and item sizes are multiples of alignments. NumPy copies the shape
     // and does not write to it, takes over the reference to `descr`, and may only write to `data` if the mapping
     // is writable. `owner` becomes the array's base and keeps the mapping alive.

@@ -1,4 +1,4 @@
-//! Batches for Python: bytes are copied without holding the interpreter.
+//! Batches for Python. Bytes are copied while detached from the interpreter.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use super::array::{Owner, empty, out};
 use super::dtype::has_dtype;
 use super::samples::{bytes, cast, to_array};
-use crate::batch::gather::{Out, Padding, PaddingSide, Plan, concatenate, offsets, pad, total};
+use crate::batch::gather::{Out, PaddedPlan, Padding, PaddingSide, arrow_offsets, concatenate, pad, total_len};
 use crate::io::advice::PrefetchPolicy;
 use crate::io::untrusted::FileId;
 use crate::ragged::View;
@@ -20,34 +20,34 @@ use crate::ragged::View;
 /// Two arrays.
 pub type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-/// How to pad.
-pub struct Options<'py, 'a> {
+/// How to pad a batch.
+pub struct PadOptions<'py, 'a> {
     pub value: Bound<'py, PyAny>,
     pub side: &'a str,
     pub max_length: Option<i64>,
     pub out: Option<Bound<'py, PyAny>>,
 }
 
-/// `pieces` in one array of `descr`, and where each of them begins and ends.
+/// The `pieces` in one array of `descr`, and the offsets at which each begins and ends.
 pub fn gather<'py>(py: Python<'py>, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
     let size = descr.itemsize();
-    let total = total(pieces.iter().map(|piece| piece.len())).ok_or_else(|| {
+    let total = total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| {
         PyMemoryError::new_err(format!("a batch of these {} samples is larger than any memory", pieces.len()))
     })?;
-    let offsets = offsets(pieces.iter().map(|piece| piece.len() / size));
+    let offsets = arrow_offsets(pieces.iter().map(|piece| piece.len() / size));
     let values = empty(py, descr, &[total / size])?;
-    // SAFETY: the array is new, so that nobody else knows it.
-    let place = unsafe { out(&values) };
-    py.detach(|| concatenate(pieces, place));
+    // SAFETY: the array is new, so that nothing else refers to it.
+    let target = unsafe { out(&values) };
+    py.detach(|| concatenate(pieces, target));
     Ok((values.into_any(), PyArray1::from_vec(py, offsets).into_any()))
 }
 
-/// The samples at `indices` in one array, and their true sizes.
+/// The samples at `indices` in one array, and their unpadded sizes.
 pub fn padded<'py>(
     view: &View,
     descr: &Bound<'py, PyArrayDescr>,
     indices: &[usize],
-    options: &Options<'py, '_>,
+    options: &PadOptions<'py, '_>,
 ) -> PyResult<Pair<'py>> {
     let py = descr.py();
     let side = side(options.side)?;
@@ -55,17 +55,17 @@ pub fn padded<'py>(
     let most = most.map_err(|_| PyValueError::new_err("max_length must not be negative"))?;
     let value = element(&options.value, descr, view)?;
     let samples = py.detach(|| view.samples(indices, PrefetchPolicy::IfCold))?;
-    let plan = view.plan(indices, &samples, most)?;
+    let plan = view.plan_padded(indices, &samples, most)?;
     let batch = match &options.out {
         None => empty(py, descr, &with_first(samples.len(), &plan.shape))?,
         Some(given) => checked(given, descr, samples.len(), &plan, view)?,
     };
-    // SAFETY: the array is new, or was checked to be writable and outside of the mapped bytes; a caller who hands it
-    // over for writing does not use it meanwhile.
-    let place: &mut Out = unsafe { out(&batch) };
+    // SAFETY: the array is new, or was checked to be writable and outside the mapped bytes; a caller that passes it
+    // for writing does not use it during the call.
+    let target: &mut Out = unsafe { out(&batch) };
     let (padding, shape) =
-        (Padding { value: &value, side, most: most.unwrap_or(usize::MAX) }, batch.shape()[1..].to_vec());
-    py.detach(|| pad(&samples, &shape, padding, place));
+        (Padding { value: &value, side, max_len: most.unwrap_or(usize::MAX) }, batch.shape()[1..].to_vec());
+    py.detach(|| pad(&samples, &shape, padding, target));
     let lengths = PyArray1::from_vec(py, plan.lengths);
     let lengths = if plan.shape.len() == 1 {
         lengths.into_any()
@@ -83,7 +83,7 @@ fn side(name: &str) -> PyResult<PaddingSide> {
     }
 }
 
-/// The bytes of the element to pad with. The number 0 stands for zeros of every dtype.
+/// The bytes of the element to pad with. The number 0 means zero bytes for every dtype.
 fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, view: &View) -> PyResult<Vec<u8>> {
     if value.extract::<i64>().is_ok_and(|number| number == 0) {
         return Ok(vec![0; descr.itemsize()]);
@@ -101,17 +101,17 @@ fn with_first(first: usize, others: &[usize]) -> Vec<usize> {
     std::iter::once(first).chain(others.iter().copied()).collect()
 }
 
-/// The caller's array, if a batch of the plan fits into it.
+/// The caller's array, if a batch of the plan fits in it.
 fn checked<'py>(
     given: &Bound<'py, PyAny>,
     descr: &Bound<'py, PyArrayDescr>,
     samples: usize,
-    plan: &Plan,
+    plan: &PaddedPlan,
     view: &View,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let array = given.cast::<PyUntypedArray>().map_err(|_| PyTypeError::new_err("out must be a NumPy array"))?;
-    // This may run code of Python's, which could undo what was checked before it.
-    let is_own = view.data.file().is_some_and(|file| shows(array, file));
+    // First, since this may run Python code, which could invalidate earlier checks.
+    let is_own = view.extents.data.file().is_some_and(|file| shows(array, file));
     if !has_dtype(array, descr) {
         return Err(PyTypeError::new_err(format!("out has the dtype {}, the samples have {descr}", array.dtype())));
     }
@@ -125,13 +125,14 @@ fn checked<'py>(
     if flags & NPY_ARRAY_WRITEABLE == 0 || !array.is_c_contiguous() {
         return Err(PyValueError::new_err("out must be writable and C-contiguous"));
     }
-    if is_own || overlap(&addresses(bytes(array)), &addresses(view.data.bytes())) {
+    if is_own || overlap(&addresses(bytes(array)), &addresses(view.extents.data.bytes())) {
         return Err(PyValueError::new_err("out lies in the map that the samples are read from"));
     }
     Ok(array.clone())
 }
 
-/// Whether an array lies in any mapping of a file. A class may say anything of an array's base, the array itself does not.
+/// Whether an array lies in any mapping of a file. The base is read from the array itself: a subclass may override the
+/// attribute.
 fn shows(array: &Bound<'_, PyUntypedArray>, file: FileId) -> bool {
     let mut part = array.as_any().clone();
     loop {
@@ -150,13 +151,13 @@ fn shows(array: &Bound<'_, PyUntypedArray>, file: FileId) -> bool {
     }
 }
 
-/// Where bytes lie in memory.
+/// The addresses of bytes in memory.
 fn addresses(bytes: &[u8]) -> Range<usize> {
     let start = bytes.as_ptr() as usize;
     start..start + bytes.len()
 }
 
-/// Whether two ranges have something in common.
+/// Whether two ranges overlap.
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start.max(other.start) < one.end.min(other.end)
 }

@@ -1,4 +1,4 @@
-//! Long builds and joins: `_build.py` drives them.
+//! Long builds and joins. `_build` drives them.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -6,75 +6,97 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::options::parse_commit;
+use super::options::PyOptions;
 use crate::dense::Dense;
+use crate::fork::OwnerPid;
 use crate::io::mapping::Mode;
-use crate::io::untrusted;
+use crate::options::Options;
+use crate::schema;
+use crate::stream::check_exclusive;
 use crate::txn::BuildSession;
 
-/// A data set under construction, by one builder at a time.
+/// A dataset that is being built, by one builder at a time.
 #[pyclass(frozen, name = "BuildSession", module = "mmap_ninja._core")]
 pub struct PyBuildSession {
     inner: Mutex<Option<BuildSession>>,
     partial: PathBuf,
+    options: Options,
+    owner: OwnerPid,
 }
 
 #[pymethods]
 impl PyBuildSession {
     #[new]
-    fn new(py: Python<'_>, out_dir: PathBuf, resume: bool, durability: &str, timeout: f64) -> PyResult<Self> {
-        let options = parse_commit(durability, timeout)?;
-        let construction = py.detach(|| BuildSession::begin_with(&out_dir, resume, options))?;
-        let partial = construction.partial().to_owned();
-        Ok(Self { inner: Mutex::new(Some(construction)), partial })
+    fn new(py: Python<'_>, out_dir: PathBuf, options: &PyOptions, resume: bool) -> PyResult<Self> {
+        let options = options.get().clone();
+        let session = py.detach(|| BuildSession::begin_with(&out_dir, resume, options.clone()))?;
+        let partial = session.partial().to_owned();
+        Ok(Self { inner: Mutex::new(Some(session)), partial, options, owner: OwnerPid::current() })
     }
 
-    /// Where the samples go meanwhile.
+    /// The directory in which the dataset grows.
     #[getter]
     fn partial(&self) -> PathBuf {
         self.partial.clone()
     }
 
-    /// A hidden directory for what is to be joined, which goes with the build.
+    /// False in a child that was forked during the build.
+    #[getter]
+    fn is_owner(&self) -> bool {
+        self.owner.is_current()
+    }
+
+    /// A hidden directory for shards, which is removed when the build ends.
     fn scratch(&self) -> PyResult<PathBuf> {
-        let mut construction = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(construction.as_mut().ok_or_else(ended)?.scratch()?.to_owned())
+        let mut session = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(session.as_mut().ok_or_else(ended)?.scratch()?.to_owned())
     }
 
-    /// Puts what was built in its place; an empty build leaves everything as it is.
+    /// Raises `ValueError` if the build does not hold exactly the samples that its builder has stored.
+    fn check_exclusive(&self, py: Python<'_>, stored: usize) -> PyResult<()> {
+        Ok(py.detach(|| check_exclusive(&self.partial, &self.options, stored))?)
+    }
+
+    /// Puts the dataset in its place. An empty build leaves everything as it is.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        let construction = self.take()?;
-        Ok(py.detach(|| construction.finish())?)
+        let session = self.end()?;
+        Ok(py.detach(|| session.finish())?)
     }
 
-    /// Leaves what was built where it is, for another builder to go on with, or removes it if it is not to `keep`.
-    fn abandon(&self, keep: bool) -> PyResult<()> {
-        let construction = self.take()?;
-        Ok(if keep { construction.abandon() } else { construction.discard() }?)
+    /// Leaves what is stored for another builder to resume.
+    fn suspend(&self) -> PyResult<()> {
+        Ok(self.end()?.suspend()?)
+    }
+
+    /// Removes what is stored.
+    fn discard(&self) -> PyResult<()> {
+        Ok(self.end()?.discard()?)
     }
 }
 
 impl PyBuildSession {
-    fn take(&self) -> PyResult<BuildSession> {
-        let construction = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
-        construction.ok_or_else(ended)
+    fn end(&self) -> PyResult<BuildSession> {
+        self.owner.check_build(&self.partial)?;
+        let session = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        session.ok_or_else(ended)
     }
 }
 
-fn ended() -> PyErr {
+pub fn ended() -> PyErr {
     PyValueError::new_err("this build has ended")
 }
 
-/// Appends the rows of the array in `source` to the one in `out_dir`, which comes into being if need be.
+/// Appends the rows of the array in `source` to the one in `out_dir`, which is created if it does not exist.
 #[pyfunction]
-pub fn join_dense(py: Python<'_>, out_dir: PathBuf, source: PathBuf) -> PyResult<()> {
+pub fn join_dense(py: Python<'_>, out_dir: PathBuf, source: PathBuf, options: &PyOptions) -> PyResult<()> {
+    let options = Options { mode: Mode::ReadOnly, ..options.get().clone() };
     Ok(py.detach(|| {
         let source = Dense::open(&source, Mode::ReadOnly)?;
-        if storage::kind_of(&out_dir)?.is_none() {
+        if schema::kind_of(&out_dir)?.is_none() {
             let mut shape = source.shape().to_vec();
             shape.first_mut().into_iter().for_each(|rows| *rows = 0);
             Dense::create_zeros(&out_dir, source.dtype(), &shape, source.order())?;
         }
-        Dense::open(&out_dir, Mode::ReadOnly)?.join(&source)
+        Dense::open_with(&out_dir, options)?.join(&source)
     })?)
 }

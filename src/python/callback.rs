@@ -1,8 +1,8 @@
-//! Calls that may still run when the program ends: of users' code, and of what lets go of the interpreter meanwhile.
+//! Calls that may still run when the program exits: those of users' code, which may release the interpreter.
 //!
-//! Until Python 3.13, a daemon thread that asks for the interpreter when that has ended is itself ended by
-//! `pthread_exit`, which unwinds its stack; where that comes to a frame that must not unwind, the process aborts. From
-//! 3.14 on such a thread sleeps (python/cpython#87135), and so it does here.
+//! Until Python 3.13, a daemon thread that attaches to a finalized interpreter is ended by `pthread_exit`, which unwinds
+//! its stack. If that reaches a frame that must not unwind, the process aborts. From 3.14 on such a thread sleeps instead
+//! (python/cpython#87135), as it does here.
 
 use std::hint::black_box;
 use std::mem::{forget, transmute};
@@ -19,7 +19,7 @@ type Call = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut ff
 type UnwindingCall =
     unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
 
-/// Where unwinding ends.
+/// Stops unwinding by sleeping forever.
 struct Sleep;
 
 impl Drop for Sleep {
@@ -32,8 +32,8 @@ impl Drop for Sleep {
 
 /// The next item; `None` at the end.
 pub fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    // SAFETY: the two ABIs differ in nothing but that the caller is ready for unwinding. The compiler must not see which
-    // function that is: it takes those of Python for such as never unwind.
+    // SAFETY: the two ABIs differ only in that the caller allows unwinding. The compiler must not see which function
+    // this is, since it assumes that Python's functions never unwind.
     let next: UnwindingNext = unsafe { transmute(black_box(ffi::PyIter_Next as Next)) };
     let sleep = Sleep;
     // SAFETY: this is an iterator, and the thread is attached.
@@ -46,7 +46,7 @@ pub fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py
     Ok(Some(unsafe { Bound::from_owned_ptr(iterator.py(), item) }))
 }
 
-/// What `function` makes of `arguments`, the last of them by name.
+/// Calls `function` with positional and `named` arguments.
 pub fn call<'py>(
     function: &Bound<'py, PyAny>,
     arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,

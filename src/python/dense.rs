@@ -1,4 +1,4 @@
-//! Dense arrays: `mmap_ninja.numpy` makes the `np.memmap`, this checks and writes.
+//! Dense arrays. They are checked and written here; `mmap_ninja.numpy` makes the `np.memmap`.
 
 use std::path::PathBuf;
 
@@ -10,20 +10,20 @@ use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::array::Owner;
 use super::dtype::{from_numpy, has_dtype, stored};
-use super::options::parse_commit;
+use super::options::PyOptions;
 use super::samples::{bytes, cast, contiguous, to_array};
-use crate::dense::{self, Dense, Header};
+use crate::dense::Dense;
 use crate::format::Order;
 use crate::io::mapping::Mode;
-use crate::io::untrusted;
+use crate::schema;
 
-/// The kind of data set in `out_dir`: "numpy", "ragged" or "string"; None where there is none.
+/// The kind of dataset in `out_dir`: "numpy", "ragged" or "string"; None if there is none.
 #[pyfunction]
 pub fn kind(out_dir: PathBuf) -> PyResult<Option<&'static str>> {
-    Ok(storage::kind_of(&out_dir)?.map(crate::Kind::name))
+    Ok(schema::kind_of(&out_dir)?.map(crate::Kind::name))
 }
 
-/// What `read_dense` finds.
+/// The result of `read_dense`.
 type Found<'py> = (Bound<'py, PyArrayDescr>, Bound<'py, PyTuple>, &'static str, Owner);
 
 /// The dtype, shape and order of the array in `out_dir`, after a check of its files, and the mapping of its data.
@@ -31,29 +31,22 @@ type Found<'py> = (Bound<'py, PyArrayDescr>, Bound<'py, PyTuple>, &'static str, 
 pub fn read_dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<Found<'_>> {
     let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let (dtype, shape) = (stored(py, &out_dir, dense.dtype())?, PyTuple::new(py, dense.shape())?);
-    Ok((dtype, shape, dense.order().name(), Owner::new(dense.region().clone())))
+    Ok((dtype, shape, dense.order().name(), Owner::new(dense.data.clone())))
 }
 
-/// Writes `array` to `out_dir`, in place of whatever data set is there.
+/// Writes `array` to `out_dir`, replacing any dataset that is there.
 #[pyfunction]
-pub fn create_dense(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    array: &Bound<'_, PyAny>,
-    durability: &str,
-    timeout: f64,
-) -> PyResult<()> {
-    let options = parse_commit(durability, timeout)?;
+pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: &Bound<'_, PyAny>, options: &PyOptions) -> PyResult<()> {
     let array = to_array(array, || out_dir.display().to_string())?;
     let dtype = from_numpy(&array.dtype())?;
     let is_f = array.is_fortran_contiguous() && !array.is_c_contiguous();
     let array = if is_f { array } else { contiguous(array)? };
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     let (bytes, order) = (bytes(&array), if is_f { Order::F } else { Order::C });
-    Ok(py.detach(|| Dense::create_with(&out_dir, &options, &dtype, &shape, order, bytes))?)
+    Ok(py.detach(|| Dense::create_with(&out_dir, options.get(), &dtype, &shape, order, bytes))?)
 }
 
-/// Writes zeros to `out_dir`, in place of whatever data set is there.
+/// Writes zeros to `out_dir`, replacing any dataset that is there.
 #[pyfunction]
 pub fn create_zeros(
     py: Python<'_>,
@@ -70,14 +63,7 @@ pub fn create_zeros(
 
 /// Appends the rows of `array` to the array in `out_dir`.
 #[pyfunction]
-pub fn extend_dense(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    array: &Bound<'_, PyAny>,
-    durability: &str,
-    timeout: f64,
-) -> PyResult<()> {
-    let options = parse_commit(durability, timeout)?;
+pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: &Bound<'_, PyAny>, options: &PyOptions) -> PyResult<()> {
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let descr = stored(py, &out_dir, present.dtype())?;
     let place = || out_dir.display().to_string();
@@ -85,12 +71,11 @@ pub fn extend_dense(
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &place())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
-    let rows = Header { dtype: present.dtype().clone(), shape, order: present.order() };
-    let bytes = bytes(&array);
-    Ok(py.detach(|| dense::extend(&out_dir, &rows, vec![bytes], None, &options))?)
+    let (bytes, dtype) = (bytes(&array), present.dtype().clone());
+    Ok(py.detach(|| present.with_options(options.get()).extend(&dtype, &shape, bytes))?)
 }
 
-/// The same values, laid out as the array that they are appended to.
+/// The array, in the memory layout of the one that it is appended to.
 fn in_order(array: Bound<'_, PyUntypedArray>, order: Order) -> PyResult<Bound<'_, PyUntypedArray>> {
     if order == Order::C {
         return contiguous(array);

@@ -10,12 +10,12 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::error::Error;
 use crate::format::DTYPE;
-use crate::format::dtype::Dtype;
+use crate::format::dtype::{Dtype, ML_DTYPES};
 
 /// The stored form of a dtype.
 ///
 /// # Errors
-/// `TypeError` where its elements hold pointers, or no stored form reads back as the same dtype.
+/// `TypeError` if its elements hold pointers, or no stored form reads back as the same dtype.
 pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
     let py = descr.py();
     if descr.has_object() || descr.kind() == b'T' {
@@ -32,7 +32,7 @@ pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
     Err(PyTypeError::new_err(format!("dtype {descr} cannot be stored: it has no form that reads back as the same")))
 }
 
-/// The name where that says it all, else the code with the byte order, else the fields.
+/// The name if it is unambiguous, else the code with the byte order, else the fields.
 fn candidates(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Vec<String>> {
     if descr.has_fields() {
         let json = descr.py().import("json")?;
@@ -43,10 +43,10 @@ fn candidates(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Vec<String>> {
     Ok(if is_sized { vec![code] } else { vec![name, code] })
 }
 
-/// The dtype that the data set in `dir` states.
+/// The dtype of the dataset in `dir`.
 ///
 /// # Errors
-/// As [`to_numpy`], but `CorruptDatasetError` with the file's name in place of a `TypeError`.
+/// As [`to_numpy`], but a `CorruptDatasetError` that names the file instead of a `TypeError`.
 pub fn stored<'py>(py: Python<'py>, dir: &Path, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayDescr>> {
     to_numpy(py, dtype).map_err(|error| {
         if error.is_instance_of::<PyTypeError>(py) {
@@ -60,7 +60,7 @@ pub fn stored<'py>(py: Python<'py>, dir: &Path, dtype: &Dtype) -> PyResult<Bound
 /// The dtype of a stored form.
 ///
 /// # Errors
-/// `TypeError` where NumPy does not know it, or takes it for something else than this crate: views rely on the size.
+/// `TypeError` if NumPy does not know it, or disagrees with this crate about its size, which views rely on.
 pub fn to_numpy<'py>(py: Python<'py>, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayDescr>> {
     let text = dtype.text();
     let unknown = |error: PyErr| {
@@ -85,14 +85,25 @@ fn resolved<'py>(py: Python<'py>, dtype: &Dtype) -> PyResult<Bound<'py, PyArrayD
         let found = py.import("numpy.lib.format")?.call_method1("descr_to_dtype", (hashable(&fields)?,))?;
         return Ok(found.cast_into::<PyArrayDescr>()?);
     }
-    if dtype.is_ml() {
+    if ML_DTYPES.iter().any(|(known, _)| *known == text) {
         let scalar = py.import("ml_dtypes")?.getattr(text)?;
         return PyArrayDescr::new(py, scalar);
     }
-    PyArrayDescr::new(py, dtype.code())
+    PyArrayDescr::new(py, numpy_code(dtype))
 }
 
-/// JSON has lists where a `descr` has tuples: for the fields, their shapes and their titles.
+/// The text, but for widths in bits, which NumPy does not read.
+fn numpy_code(dtype: &Dtype) -> String {
+    let size = dtype.item_size();
+    match dtype.text().trim_end_matches(|c: char| c.is_ascii_digit()) {
+        "str" => format!("<U{}", size / 4),
+        "bytes" => format!("|S{size}"),
+        "void" => format!("|V{size}"),
+        _ => dtype.text().to_owned(),
+    }
+}
+
+/// ForkMutex lists into tuples: JSON has lists for the fields of a `descr`, their shapes and their titles.
 fn hashable<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = fields.py();
     let mut converted = Vec::new();
@@ -108,7 +119,7 @@ fn hashable<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     Ok(PyList::new(py, converted)?.into_any())
 }
 
-/// Whether the elements of `array` are `descr`'s.
+/// Whether `array` has the dtype `descr`.
 pub fn has_dtype(array: &Bound<'_, PyUntypedArray>, descr: &Bound<'_, PyArrayDescr>) -> bool {
     let found = array.dtype();
     found.is(descr) || found.is_equiv_to(descr)

@@ -1,4 +1,4 @@
-//! Errors of the crate as the exceptions that a Python user expects.
+//! Maps errors of the crate to Python exceptions.
 
 use std::cell::Cell;
 use std::io;
@@ -13,14 +13,14 @@ create_exception!(
     mmap_ninja,
     CorruptDatasetError,
     PyValueError,
-    "The files of a data set contradict each other or the format; the message names the file."
+    "The files of a dataset contradict each other or the format; the message names the file."
 );
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            // A path that no system call was asked about, since it holds a NUL.
+            // A path with a NUL, which no system call accepts.
             Error::Io { source, .. } if is_no_path(&source) => PyValueError::new_err(message),
             Error::Io { path, source } => {
                 let errno = source.raw_os_error().unwrap_or_else(|| errno(source.kind()));
@@ -41,14 +41,14 @@ impl From<Error> for PyErr {
 }
 
 thread_local! {
-    /// What a signal handler, or a progress bar, raised while this thread waited.
+    /// The exception that a signal handler or a progress bar raised while this thread waited.
     static SIGNALLED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
-/// Runs Python's signal handlers; whether one of them raised an exception. Threads that Python knows nothing of have
-/// no handlers, and no part in its lock.
+/// Runs Python's signal handlers and returns whether one of them raised an exception. Threads unknown to Python run no
+/// handlers and must not attach.
 pub fn is_signalled() -> bool {
-    // SAFETY: it may be called by any thread, attached or not, while there is an interpreter.
+    // SAFETY: any thread may call it, attached or not, while the interpreter exists.
     if unsafe { pyo3::ffi::PyGILState_GetThisThreadState() }.is_null() {
         return false;
     }
@@ -58,12 +58,12 @@ pub fn is_signalled() -> bool {
     is_raised
 }
 
-/// What is raised where the crate says that it was interrupted.
+/// Sets the exception that replaces the crate's next [`Error::Interrupted`].
 pub fn interrupt_with(raised: PyErr) {
     SIGNALLED.set(Some(raised));
 }
 
-/// What the system calls the error, without the number that Python adds by itself.
+/// The system's description of the error, without the number, which Python adds itself.
 fn description(source: &io::Error) -> String {
     let text = match source.raw_os_error() {
         None if source.get_ref().is_none() => io::Error::from_raw_os_error(errno(source.kind())).to_string(),
@@ -76,7 +76,7 @@ fn is_no_path(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none()
 }
 
-/// Errors that this crate raised itself, by the numbers that all systems share.
+/// The numbers of errors that this crate raises itself. All systems share them.
 fn errno(kind: io::ErrorKind) -> i32 {
     const ENOENT: i32 = 2;
     const EIO: i32 = 5;

@@ -1,4 +1,4 @@
-//! What stands between the brackets: an integer, a slice, a list, an index array, a boolean mask or a range.
+//! Index expressions: an integer, a slice, a list, an index array, a boolean mask or a range.
 
 use numpy::npyffi::{NpyTypes, get_type_object};
 use numpy::prelude::*;
@@ -19,8 +19,7 @@ pub enum Index {
 
 impl Index {
     /// # Errors
-    /// `TypeError` where the expression is no index; what `absent` makes of it where it leads outside of `len`
-    /// samples.
+    /// `TypeError` if the expression is not an index; the error of `absent` if it is out of range for `len` samples.
     #[inline]
     pub fn parse(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Self> {
         let resolve = |position| resolve(position, len).ok_or_else(|| absent(position as i64).into());
@@ -31,7 +30,7 @@ impl Index {
     }
 }
 
-/// The type of `np.int64`, the items of index arrays. Asked for its index, it would make an `int` each time.
+/// The type of `np.int64`, the items of index arrays. Its `__index__` would make an `int` each time.
 const INT64: NpyTypes = if cfg!(windows) { NpyTypes::PyLongLongArrType_Type } else { NpyTypes::PyLongArrType_Type };
 
 /// An `np.int64`, as NumPy's `arrayscalars.h` declares `PyLongScalarObject`.
@@ -41,11 +40,11 @@ struct Int64 {
     value: isize,
 }
 
-/// The value of anything that Python takes for an integer; `None` for other objects.
+/// The value of anything that Python accepts as an integer; `None` for other objects.
 #[inline]
 fn integer(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
-    // SAFETY: `index` is a valid object, which holds what its very type says; an exception that the calls set is taken
-    // at once.
+    // SAFETY: `index` is a valid object of exactly the type that is checked; an exception that the calls set is taken at
+    // once.
     unsafe {
         if ffi::PyLong_CheckExact(index.as_ptr()) == 0 {
             if ffi::Py_TYPE(index.as_ptr()) == get_type_object(index.py(), INT64) {
@@ -60,7 +59,7 @@ fn integer(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
     }
 }
 
-/// Either the number, or an exception. Arrays offer `__index__`, and then say that they are no integer if they have axes.
+/// Either the number -1 or an exception. Arrays have `__index__`, which raises if they have axes.
 #[cold]
 fn minus_one(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
     match PyErr::take(index.py()) {
@@ -70,7 +69,7 @@ fn minus_one(index: &Bound<'_, PyAny>) -> PyResult<Option<isize>> {
     }
 }
 
-/// The samples of a batch: anything but a single integer.
+/// The indices of a batch: anything but a single integer.
 pub fn batch(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Vec<usize>> {
     let is_array_like = index.hasattr("__array__")? && index.cast::<PyUntypedArray>().is_err();
     let index = if is_array_like || index.is_instance_of::<PyTuple>() {
@@ -85,14 +84,14 @@ pub fn batch(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error
     }
 }
 
-/// Counted from the end where negative; `None` outside of `len` samples.
+/// Counted from the end if negative; `None` if out of range for `len` samples.
 #[inline]
 fn resolve(position: isize, len: usize) -> Option<usize> {
     let index = if position < 0 { position.checked_add_unsigned(len)? } else { position };
     usize::try_from(index).ok().filter(|&index| index < len)
 }
 
-/// What an expression other than an integer selects.
+/// The positions that an expression other than an integer selects.
 fn positions(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
     if let Ok(slice) = index.cast::<PySlice>() {
         let bounds = slice.indices(len.cast_signed())?;
@@ -112,28 +111,28 @@ fn positions(index: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
     Err(PyTypeError::new_err(format!("indices must be integers, slices, lists, ranges or arrays, not {found}")))
 }
 
-/// An array that hides some of its indices is none of indices.
+/// Refuses masked arrays, which hide some of their indices.
 fn check_unmasked(index: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Some(masked) = masked_array(index.py())?
         && index.is_instance(&masked)?
     {
-        return Err(PyTypeError::new_err("a masked array is no index: its mask would be lost; compress it first"));
+        return Err(PyTypeError::new_err("a masked array is not an index: its mask would be lost; compress it first"));
     }
     Ok(())
 }
 
-/// The values of a list of nothing but `int`.
+/// The values of a list that holds only `int`.
 fn plain_integers(list: &Bound<'_, PyList>) -> Option<Vec<isize>> {
     list.iter().map(|item| item.is_exact_instance_of::<PyInt>().then(|| clipped(&item))).collect()
 }
 
-/// The value of an `int`, or the one nearest to it: it is out of range in any case.
+/// The value of an `int`, clipped to the nearest `isize`, which is out of range in any case.
 fn clipped(item: &Bound<'_, PyAny>) -> isize {
     // SAFETY: `item` is a valid object. Without an exception to raise, the call clips, and does not fail for an `int`.
     unsafe { ffi::PyNumber_AsSsize_t(item.as_ptr(), std::ptr::null_mut()) }
 }
 
-/// Refuses objects other than integers, which NumPy keeps as objects where they are too large for its own.
+/// Refuses objects other than integers. NumPy keeps integers that are too large for its own as objects.
 fn whole<'a, 'py>(positions: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyAny>> {
     for item in positions.call_method0("tolist")?.try_iter()? {
         if !item?.is_instance_of::<PyInt>() {

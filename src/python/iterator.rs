@@ -1,44 +1,49 @@
-//! `for x in m`: the items one after another, without a detour through Python's integers.
+//! `for x in m`: the items one after another, without a detour through Python integers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3::PyTypeInfo;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::{PyClass, PyTypeInfo, ffi};
 
-use super::ragged::PyRagged;
-use super::strings::PyStrings;
-
-/// What is iterated over.
-enum Map {
-    Ragged(Py<PyRagged>),
-    Strings(Py<PyStrings>),
+/// A map whose items can be read by index.
+pub trait NextItem {
+    /// The item at `index`; `None` past the end.
+    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>>;
 }
 
-/// The items of a map from the first on. As of a list, those that are appended meanwhile come as well.
+/// A map that an iterator keeps alive.
+trait Source: Send + Sync {
+    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>>;
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
+}
+
+impl<T: NextItem + PyClass<Frozen = True> + Sync> Source for Py<T> {
+    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.get().next_item(py, index)
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self)
+    }
+}
+
+/// The items of a map from the first on. As with a list, items that are appended during the iteration come as well.
 #[pyclass(frozen, module = "mmap_ninja._core")]
 pub struct Items {
-    map: Map,
+    map: Box<dyn Source>,
     next: AtomicUsize,
 }
 
 impl Items {
-    pub fn ragged<'py>(map: &Bound<'py, PyRagged>) -> PyResult<Bound<'py, PyAny>> {
-        Self::over(map, |map| Map::Ragged(map.clone().unbind()))
-    }
-
-    pub fn strings<'py>(map: &Bound<'py, PyStrings>) -> PyResult<Bound<'py, PyAny>> {
-        Self::over(map, |map| Map::Strings(map.clone().unbind()))
-    }
-
-    fn over<'py, T: PyTypeInfo>(
-        map: &Bound<'py, T>,
-        of: impl FnOnce(&Bound<'py, T>) -> Map,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    pub fn over<'py, T>(map: &Bound<'py, T>) -> PyResult<Bound<'py, PyAny>>
+    where
+        T: NextItem + PyClass<Frozen = True> + Sync,
+    {
         let py = map.py();
         if has_own_getitem(map) {
-            let items = Self { map: of(map), next: AtomicUsize::new(0) };
+            let items = Self { map: Box::new(map.clone().unbind()), next: AtomicUsize::new(0) };
             return Ok(Bound::new(py, items)?.into_any());
         }
         // SAFETY: `map` is a valid object; the call returns a new reference, or null with an exception set.
@@ -54,10 +59,7 @@ impl Items {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let item = match &self.map {
-            Map::Ragged(map) => map.get().next_item(py, index),
-            Map::Strings(map) => map.get().next_item(py, index),
-        };
+        let item = self.map.next_item(py, index);
         if matches!(item, Ok(None)) {
             self.next.store(usize::MAX / 2, Ordering::Relaxed);
         }
@@ -65,10 +67,7 @@ impl Items {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match &self.map {
-            Map::Ragged(map) => visit.call(map),
-            Map::Strings(map) => visit.call(map),
-        }
+        self.map.traverse(&visit)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Masked arrays: stored or taken for indices, they would lose their masks.
+//! Finds masked arrays: if they were stored or used as indices, their masks would be lost.
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyTuple, PyType};
 
-/// The type of masked arrays; `None` as long as nobody has imported it, when there are none.
+/// The type of masked arrays; `None` until it is imported, when none can exist.
 pub fn masked_array(py: Python<'_>) -> PyResult<Option<Bound<'_, PyType>>> {
     let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?;
     let Some(module) = modules.get_item(intern!(py, "numpy.ma"))? else { return Ok(None) };

@@ -1,7 +1,8 @@
-//! The extension module `mmap_ninja._core`: conversions between Python and the stores, and nothing that decides
-//! about bytes.
+//! The extension module `mmap_ninja._core`: conversions between Python and the stores. What bytes are written is decided
+//! elsewhere.
 
 mod array;
+mod assignment;
 mod batches;
 mod build;
 mod callback;
@@ -14,6 +15,7 @@ mod iterator;
 mod masks;
 mod options;
 mod ragged;
+mod ragged_state;
 mod samples;
 mod snapshot_cell;
 mod stream;
@@ -26,13 +28,10 @@ use numpy::prelude::*;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
-use crate::txn;
-
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    // Where there is no NumPy, this is an ImportError; to look for its interface would be a panic.
+    // Without NumPy, this raises an ImportError; looking up its C interface would panic.
     m.py().import("numpy")?;
-    commit::interrupt_by(error::is_signalled);
     prepare(m.py())?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("CorruptDatasetError", m.py().get_type::<error::CorruptDatasetError>())?;
@@ -47,9 +46,9 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(dense::extend_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::read_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::kind, m)?)?;
-    m.add_function(wrap_pyfunction!(mode::numpy_mode, m)?)?;
-    m.add_function(wrap_pyfunction!(mode::check_options, m)?)?;
-    m.add_class::<construction::PyBuildSession>()?;
+    m.add_function(wrap_pyfunction!(options::numpy_mode, m)?)?;
+    m.add_class::<options::PyOptions>()?;
+    m.add_class::<build::PyBuildSession>()?;
     m.add_class::<stream::PyStream>()?;
     m.add_class::<verify::PyFinding>()?;
     m.add_class::<verify::PyReport>()?;
@@ -57,12 +56,12 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(verify::verify, m)?)?;
     m.add_function(wrap_pyfunction!(verify::repair, m)?)?;
     m.add_function(wrap_pyfunction!(verify::write_checksums, m)?)?;
-    m.add_function(wrap_pyfunction!(construction::join_dense, m)?)?;
+    m.add_function(wrap_pyfunction!(build::join_dense, m)?)?;
     Ok(())
 }
 
-/// Looks up all that is looked up once, at its first use: a child forked while another thread looks would wait for that
-/// thread forever.
+/// Initializes everything that is otherwise initialized at its first use: a child that is forked while another thread does
+/// so would wait forever.
 fn prepare(py: Python<'_>) -> PyResult<()> {
     numpy::dtype::<i64>(py).itemsize();
     numpy::PyArray1::<i64>::zeros(py, 0, false).readonly();

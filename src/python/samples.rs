@@ -1,4 +1,4 @@
-//! Python's samples on their way to the core: as C-contiguous arrays of one dtype.
+//! ForkMutex Python's samples into C-contiguous arrays of one dtype.
 
 use std::path::Path;
 
@@ -11,19 +11,18 @@ use pyo3::types::{IntoPyDict, PyIterator};
 use super::callback;
 use super::dtype::has_dtype;
 use super::masks::{holds_masks, masked_array};
-use crate::ragged::Sample;
+use crate::sample::Sample;
 
-/// Arrays that hold still while their bytes are written.
+/// Arrays whose bytes stay in place while they are written.
 pub struct Arrays<'py> {
-    /// Their common dtype; `None` where there are no arrays and none was given.
+    /// Their common dtype; `None` if there are no arrays and none was given.
     pub descr: Option<Bound<'py, PyArrayDescr>>,
     arrays: Vec<Bound<'py, PyUntypedArray>>,
 }
 
 impl<'py> Arrays<'py> {
-    /// Takes `samples`, each an array or what NumPy makes one of. Where the dtype differs from `descr`, or from
-    /// that of the first sample, the values must survive the cast. An iterator may fill one buffer again and again,
-    /// so that what it yields is copied.
+    /// Converts `samples` to arrays. If the dtype of one differs from `descr`, or else from that of the first sample, its
+    /// values must survive the cast. Samples of an iterator are copied, since it may reuse one buffer.
     pub fn collect(
         samples: &Bound<'py, PyAny>,
         descr: Option<Bound<'py, PyArrayDescr>>,
@@ -34,16 +33,16 @@ impl<'py> Arrays<'py> {
         let is_iterator = samples.cast::<PyIterator>().is_ok();
         let samples = samples.try_iter()?;
         while let Some(sample) = callback::next(&samples)? {
-            let array = fitted(&sample, &mut collected.descr, dir, first + collected.arrays.len())?;
+            let array = to_contiguous(&sample, &mut collected.descr, dir, first + collected.arrays.len())?;
             collected.arrays.push(if is_iterator { copied(&array)? } else { array });
         }
         Ok(collected)
     }
 
-    /// The samples as the core takes them, the first of which will have the index `first`.
+    /// The samples for the core. The first will get the index `first`.
     ///
     /// # Errors
-    /// `ValueError` where code that made one of them has given another dtype or other strides to one before it.
+    /// `ValueError` if code that made a sample has changed the dtype or the strides of one before it.
     pub fn samples(&self, dir: &Path, first: usize) -> PyResult<Vec<Sample<'_>>> {
         let Some(descr) = &self.descr else { return Ok(Vec::new()) };
         let checked = self.arrays.iter().enumerate().map(|(i, array)| {
@@ -54,8 +53,8 @@ impl<'py> Arrays<'py> {
     }
 }
 
-/// `sample` as an array in C order without gaps, of the dtype `descr`; of its own where there is none yet.
-pub fn fitted<'py>(
+/// `sample` as an array in C order without gaps, of the dtype `descr`, which is set to its own if there is none yet.
+pub fn to_contiguous<'py>(
     sample: &Bound<'py, PyAny>,
     descr: &mut Option<Bound<'py, PyArrayDescr>>,
     dir: &Path,
@@ -68,7 +67,7 @@ pub fn fitted<'py>(
     Ok(array)
 }
 
-/// Refuses an array that is not what it was made to be: code of Python's, which ran since, may set its attributes.
+/// Refuses an array whose attributes were changed by Python code that has run since it was made.
 fn check_fit(
     array: &Bound<'_, PyUntypedArray>,
     descr: &Bound<'_, PyArrayDescr>,
@@ -78,10 +77,10 @@ fn check_fit(
     if array.is_c_contiguous() && has_dtype(array, descr) {
         return Ok(());
     }
-    Err(PyValueError::new_err(format!("{}: its dtype or layout was changed meanwhile", place(dir, index))))
+    Err(PyValueError::new_err(format!("{}: its dtype or names was changed while it was stored", place(dir, index))))
 }
 
-/// `sample` itself where it is an array, else what NumPy makes of it. `place` names it in an error.
+/// `sample` itself if it is an array, else the result of `numpy.asarray`. `place` names it in an error.
 pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> PyResult<Bound<'py, PyUntypedArray>> {
     if let Ok(array) = sample.cast_exact::<PyUntypedArray>() {
         return Ok(array.clone());
@@ -116,12 +115,12 @@ fn located(py: Python<'_>, error: PyErr, place: impl Fn() -> String) -> PyErr {
     error
 }
 
-/// Names a sample in an error message.
+/// The name of a sample in an error message.
 pub fn place(dir: &Path, index: usize) -> String {
     format!("{}: sample {index}", dir.display())
 }
 
-/// The same values in another dtype; an exception where that would change one.
+/// The same values in another dtype; an exception if a value would change.
 pub fn cast<'py>(
     array: &Bound<'py, PyUntypedArray>,
     descr: &Bound<'py, PyArrayDescr>,
@@ -154,8 +153,8 @@ pub fn bytes<'a>(array: &'a Bound<'_, PyUntypedArray>) -> &'a [u8] {
         return &[];
     }
     // SAFETY: the array is contiguous, so that its elements fill `len` bytes from its data pointer on, and the
-    // reference keeps it alive. Python code that changes the elements meanwhile changes what is written, as with
-    // any array that is shared between threads. NumPy gives the memory back while there is a reference only to
-    // `resize(refcheck=False)`, with which the caller vouches that nobody uses it.
+    // reference keeps it alive. Python code that changes the elements during the write changes what is
+    // written, as with any array that is shared between threads. While there is a reference, NumPy frees the memory
+    // only for `resize(refcheck=False)`, whose caller guarantees that nothing uses it.
     unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).fields.data.cast::<u8>(), len) }
 }

@@ -1,9 +1,8 @@
-//! What readers of a map see: replaced as a whole when the map grows, and read on every access without a lock.
+//! The snapshot that readers of a map see: replaced as a whole when the map grows, and read without a lock.
 
 pub use imp::SnapshotCell;
 
-/// Where the interpreter has its global lock, that lock is enough: plain counts tell who still reads what was replaced.
-/// They cost a nanosecond, an atomic exchange ten.
+/// Under the interpreter's global lock, plain reference counts are enough. They cost a nanosecond, atomic ones ten.
 #[cfg(not(Py_GIL_DISABLED))]
 mod imp {
     use std::cell::{Cell, UnsafeCell};
@@ -15,18 +14,18 @@ mod imp {
 
     pub struct SnapshotCell<T> {
         current: UnsafeCell<Rc<T>>,
-        /// PrefetchPolicy `current` was made.
-        turn: Cell<u64>,
+        /// The generation of `current`.
+        generation: Cell<u64>,
     }
 
-    // SAFETY: the values may be sent, and every count of an `Rc` is changed while attached to the interpreter, whose
-    // global lock lets one thread at a time be: by the methods and by readers, and where an object of Python's that holds
-    // a `SnapshotCell` is made or dropped.
+    // SAFETY: the values may be sent, and the count of an `Rc` only changes while attached to the interpreter, whose
+    // global lock admits one thread at a time: in the methods, in readers, and where a Python object that holds a
+    // `SnapshotCell` is made or dropped.
     unsafe impl<T: Send + Sync> Send for SnapshotCell<T> {}
     // SAFETY: as above.
     unsafe impl<T: Send + Sync> Sync for SnapshotCell<T> {}
 
-    /// A reader, which cannot leave its thread. What it refers to may be used without the interpreter meanwhile.
+    /// A reader, which cannot leave its thread. Its value may be used while detached from the interpreter.
     pub struct Reader<'py, T> {
         value: Rc<T>,
         attached: PhantomData<Python<'py>>,
@@ -34,7 +33,7 @@ mod imp {
 
     impl<T> SnapshotCell<T> {
         pub fn new(value: T) -> Self {
-            Self { current: UnsafeCell::new(Rc::new(value)), turn: Cell::new(0) }
+            Self { current: UnsafeCell::new(Rc::new(value)), generation: Cell::new(0) }
         }
 
         #[inline]
@@ -44,26 +43,26 @@ mod imp {
             Reader { value, attached: PhantomData }
         }
 
-        /// What the garbage collector may see of the value: it runs while attached, but must not say so.
+        /// Shows the value to the garbage collector, which runs while attached but has no token that says so.
         pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-            // SAFETY: nobody changes `current` at this moment, and looking does not run code of Python's.
+            // SAFETY: nobody changes `current` at this moment, and looking does not run Python code.
             look(unsafe { &*self.current.get() })
         }
 
-        /// Shows what is made of what is shown, unless that was made later. Making it runs no code of Python's.
-        pub fn store(&self, py: Python<'_>, turn: u64, make: impl FnOnce(&T) -> T) {
-            if turn >= self.turn.get() {
-                self.turn.set(turn);
+        /// Publishes `make(current)` unless a newer generation is already published. `make` must not run Python code.
+        pub fn store(&self, py: Python<'_>, generation: u64, make: impl FnOnce(&T) -> T) {
+            if generation >= self.generation.get() {
+                self.generation.set(generation);
                 self.update(py, make);
             }
         }
 
-        /// The same, whenever it was made.
+        /// Publishes `make(current)` and keeps the generation.
         pub fn update(&self, py: Python<'_>, make: impl FnOnce(&T) -> T) {
             let value = Rc::new(make(&self.load(py)));
             // SAFETY: nobody reads or changes `current` at this moment: readers have counts of their own.
             let last = unsafe { std::mem::replace(&mut *self.current.get(), value) };
-            // Now that `current` is in order, since this may run code of Python's, which may come back.
+            // Dropped last, when `current` is consistent: this may run Python code, which may use the cell.
             drop(last);
         }
     }
@@ -78,7 +77,7 @@ mod imp {
     }
 }
 
-/// Without a global lock, readers of many threads meet.
+/// Without a global lock, threads read at the same time.
 #[cfg(Py_GIL_DISABLED)]
 mod imp {
     use std::sync::{Arc, Mutex, PoisonError};
@@ -88,45 +87,45 @@ mod imp {
 
     pub struct SnapshotCell<T> {
         current: ArcSwap<T>,
-        /// PrefetchPolicy `current` was made.
-        turn: Mutex<u64>,
+        /// The generation of `current`.
+        generation: Mutex<u64>,
     }
 
     impl<T> SnapshotCell<T> {
         pub fn new(value: T) -> Self {
-            Self { current: ArcSwap::from_pointee(value), turn: Mutex::new(0) }
+            Self { current: ArcSwap::from_pointee(value), generation: Mutex::new(0) }
         }
 
         pub fn load(&self, _py: Python<'_>) -> Guard<Arc<T>> {
             self.current.load()
         }
 
-        /// What the garbage collector may see of the value.
+        /// Shows the value to the garbage collector.
         pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
             look(&self.current.load())
         }
 
-        /// Shows what is made of what is shown, unless that was made later. Making it runs no code of Python's.
-        pub fn store(&self, _py: Python<'_>, turn: u64, make: impl FnOnce(&T) -> T) {
-            self.replace(Some(turn), make);
+        /// Publishes `make(current)` unless a newer generation is already published. `make` must not run Python code.
+        pub fn store(&self, _py: Python<'_>, generation: u64, make: impl FnOnce(&T) -> T) {
+            self.replace(Some(generation), make);
         }
 
-        /// The same, whenever it was made.
+        /// Publishes `make(current)` and keeps the generation.
         pub fn update(&self, _py: Python<'_>, make: impl FnOnce(&T) -> T) {
             self.replace(None, make);
         }
 
-        fn replace(&self, turn: Option<u64>, make: impl FnOnce(&T) -> T) {
-            let mut shown = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = turn.unwrap_or(*shown);
-            if turn < *shown {
+        fn replace(&self, generation: Option<u64>, make: impl FnOnce(&T) -> T) {
+            let mut published = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+            let generation = generation.unwrap_or(*published);
+            if generation < *published {
                 return;
             }
-            *shown = turn;
+            *published = generation;
             let value = Arc::new(make(&self.current.load()));
             let last = self.current.swap(value);
-            drop(shown);
-            // Now that nobody is kept out, since this may run code of Python's, which may come back.
+            drop(published);
+            // Dropped last, without the lock: this may run Python code, which may use the cell.
             drop(last);
         }
     }

@@ -10,41 +10,43 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::array::Owner;
+use super::assignment::pairs;
 use super::batches::{self, Pair};
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
-use super::iterator::Items;
-use super::options;
-use super::ragged::check_count;
+use super::iterator::{Items, NextItem};
+use super::options::{PyOptions, Zstd, compression};
 use super::snapshot_cell::SnapshotCell;
-use crate::compression::Compression;
 use crate::io::advice::PrefetchPolicy;
+use crate::io::mapping::{Access, Mode};
 use crate::options::Options;
-use crate::schema::MemberNames;
+use crate::paths::absolute;
 use crate::strings::{Strings, View};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
 #[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
 pub struct PyStrings {
-    /// What readers see. Replaced as a whole when the data set grows, so that readers need no lock.
+    /// Replaced as a whole when the dataset grows, so that readers need no lock.
     view: SnapshotCell<View>,
     store: ForkMutex<Strings>,
 }
 
 impl PyStrings {
-    /// Runs `change` on the store without holding the interpreter, and shows readers the outcome.
+    /// Runs `change` on the store while detached from the interpreter, and publishes the outcome to readers.
     fn change<T: Send>(
         &self,
         py: Python<'_>,
         change: impl FnOnce(&mut Strings) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let ((outcome, view), turn) = py.detach(|| self.store.take(|store| (change(store), store.view().clone())))?;
-        self.view.store(py, turn, |_| view);
+        let ((outcome, view), generation) =
+            py.detach(|| self.store.with_lock(|store| (change(store), store.view.clone())))?;
+        self.view.store(py, generation, |_| view);
         Ok(outcome?)
     }
+}
 
-    /// The text at `index`; `None` past the end.
-    pub fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+impl NextItem for PyStrings {
+    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
         let view = self.view.load(py);
         if index < view.len {
             return item(py, &view, index).map(Some);
@@ -58,26 +60,12 @@ impl PyStrings {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        let store = Strings::closed();
-        Self { view: SnapshotCell::new(store.view().clone()), store: ForkMutex::new(store) }
+        let store = Strings::default();
+        Self { view: SnapshotCell::new(store.view.clone()), store: ForkMutex::new(store) }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the options of StringsMmap, which Python names one by one")]
-    fn _open(
-        &self,
-        py: Python<'_>,
-        out_dir: PathBuf,
-        mode: &str,
-        starts_key: String,
-        ends_key: String,
-        access: &str,
-        durability: &str,
-        timeout: f64,
-    ) -> PyResult<()> {
-        let mode = mode::parse(mode)?;
-        let access = mode::parse_access(access)?;
-        let names = names(starts_key, ends_key);
-        let options = Options { mode, names, access, ..mode::parse_commit(durability, timeout)? };
+    fn _open(&self, py: Python<'_>, out_dir: PathBuf, options: &PyOptions) -> PyResult<()> {
+        let options = options.get().clone();
         self.change(py, |store| {
             *store = Strings::open_with(&out_dir, options)?;
             Ok(())
@@ -90,7 +78,7 @@ impl PyStrings {
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let view = self.view.load(py);
-        match Index::parse(index, view.len, |at| view.absent(at))? {
+        match Index::parse(index, view.len, |at| view.out_of_range(at))? {
             Index::One(index) => item(py, &view, index),
             Index::Many(indices) => {
                 view.check_open()?;
@@ -101,21 +89,16 @@ impl PyStrings {
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Items::strings(slf)
+        Items::over(slf)
     }
 
-    /// Checks every value of the assignment before it writes the first.
+    /// Checks all values before it writes the first.
     fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let view = &*self.view.load(py);
         let dir = &view.dir;
-        let (indices, values) = match Index::parse(index, view.len, |at| view.absent(at))? {
-            Index::One(index) => (vec![index], vec![value.clone()]),
-            Index::Many(indices) => (indices, value.try_iter()?.collect::<PyResult<Vec<_>>>()?),
-        };
-        check_count(dir, indices.len(), values.len())?;
-        let pairs = indices.iter().zip(&values);
+        let pairs: Vec<_> = pairs(Index::parse(index, view.len, |at| view.out_of_range(at))?, value, dir)?.collect();
         let changes: Vec<_> =
-            pairs.map(|(&index, value)| Ok((index, text(value, dir, index)?))).collect::<PyResult<_>>()?;
+            pairs.iter().map(|(index, value)| Ok((*index, text(value, dir, *index)?))).collect::<PyResult<_>>()?;
         self.change(py, |store| store.set(&changes))
     }
 
@@ -133,7 +116,7 @@ impl PyStrings {
     /// Appends all strings of the map in `source`.
     fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
         self.change(py, |store| {
-            let options = Options { names: store.names().clone(), ..Options::default() };
+            let options = Options { names: store.options.names.clone(), ..Options::default() };
             store.join(&Strings::open_with(source, options)?)
         })
     }
@@ -141,7 +124,7 @@ impl PyStrings {
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let view = &*self.view.load(py);
         view.check_open()?;
-        let indices = index::batch(indices, view.len, |at| view.absent(at))?;
+        let indices = index::batch(indices, view.len, |at| view.out_of_range(at))?;
         let strings = py.detach(|| view.gather(&indices))?;
         let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
         batches::gather(py, &numpy::dtype::<u8>(py), &pieces)
@@ -150,18 +133,18 @@ impl PyStrings {
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
         let view = &*self.view.load(py);
         view.check_open()?;
-        let indices = index::batch(indices, view.len, |at| view.absent(at))?;
-        Ok(py.detach(|| view.batch(&indices, PrefetchPolicy::Always).map(drop))?)
+        let indices = index::batch(indices, view.len, |at| view.out_of_range(at))?;
+        Ok(py.detach(|| view.stored_batch(&indices, PrefetchPolicy::Always).map(drop))?)
     }
 
-    /// The zstd level of compressed texts; None where they are stored as they are.
+    /// The zstd level of compressed texts, or None.
     #[getter]
     fn zstd_level(&self, py: Python<'_>) -> Option<i32> {
         self.view.load(py).codec.as_ref().map(|codec| codec.level())
     }
 
-    /// UTF-8 bytes of every text, int64 of shape (n,). The files have no such column, so it is computed each time, and the
-    /// header of every compressed text is read for it.
+    /// The number of UTF-8 bytes of every text, int64 of shape (n,). It is computed each time, since the files have no
+    /// such column; of compressed texts, every header is read.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let view = &*self.view.load(py);
@@ -169,34 +152,34 @@ impl PyStrings {
         Ok(PyArray1::from_vec(py, py.detach(|| view.lengths())?))
     }
 
-    /// UTF-8 bytes of the text at `index`, which is not read.
+    /// The number of UTF-8 bytes of the text at `index`, which is not read.
     fn _length(&self, py: Python<'_>, index: usize) -> PyResult<i64> {
         Ok(self.view.load(py).length(index)?)
     }
 
-    /// Bytes of all texts as they are stored, compressed or not.
+    /// The stored size of all texts in bytes, compressed or not.
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> i64 {
         self.view.load(py).end()
     }
 
-    /// Tell the kernel that few samples will be looked at, far from each other.
+    /// Tells the kernel that few texts will be read, far from each other.
     fn _expect_few_reads(&self, py: Python<'_>) {
-        self.view.load(py).expect_few_reads();
+        self.view.load(py).advise(Access::Random);
     }
 
-    /// The mapping of the texts, and how many of them are shown.
+    /// The mapping of the texts, and the number of visible texts.
     fn _shown(&self, py: Python<'_>) -> (Owner, usize) {
         let view = self.view.load(py);
-        (Owner::new(view.data.clone()), view.len)
+        (Owner::new(view.extents.data.clone()), view.len)
     }
 
-    /// Inspector at the files again, so that what others have appended since is seen from now on.
+    /// Read the files again, to see texts that others have appended.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, Strings::refresh)
     }
 
-    /// Let go of the files, after which the map raises `ValueError`.
+    /// Unmap the files. From then on the map raises `ValueError`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
             store.close();
@@ -225,7 +208,7 @@ fn texts<'a>(strings: &'a [Bound<'_, PyAny>], dir: &Path, first: usize) -> PyRes
     strings.iter().enumerate().map(|(i, string)| text(string, dir, first + i)).collect()
 }
 
-/// The UTF-8 of a `str`, which the object keeps.
+/// The UTF-8 of a `str`, which the object caches.
 pub fn text<'a>(string: &'a Bound<'_, PyAny>, dir: &Path, index: usize) -> PyResult<Cow<'a, str>> {
     let Ok(text) = string.cast::<PyString>() else {
         let found = string.get_type().name()?;
@@ -252,45 +235,32 @@ fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
     relocate(&error).unwrap_or(error)
 }
 
-pub fn names(starts: String, ends: String) -> MemberNames {
-    MemberNames { starts, ends, ..MemberNames::default() }
-}
-
-/// Writes `strings` to `out_dir`, in place of whatever data set is there.
+/// Writes `strings` to `out_dir`, replacing any dataset that is there.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "the options of StringsMmap.from_strings, which Python names one by one")]
 pub fn create_strings(
     py: Python<'_>,
     out_dir: PathBuf,
     strings: &Bound<'_, PyAny>,
-    starts_key: String,
-    ends_key: String,
-    zstd_level: Option<i32>,
-    zstd_train_dictionary_size: Option<usize>,
-    durability: &str,
-    timeout: f64,
+    options: &PyOptions,
+    zstd: Zstd,
 ) -> PyResult<()> {
-    let names = names(starts_key, ends_key);
-    let options = Options { names, ..mode::parse_commit(durability, timeout)? };
-    let out_dir = crate::absolute(&out_dir)?;
+    let out_dir = absolute(&out_dir)?;
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
-    let compression = zstd_level.map(|level| Compression { level, dict_size: zstd_train_dictionary_size });
-    Ok(py.detach(|| Strings::create_with(&out_dir, &options, compression, &texts))?)
+    Ok(py.detach(|| Strings::create_with(&out_dir, options.get(), compression(zstd), &texts))?)
 }
 
-/// Writes `strings` to `out_dir` as those in `like` are written.
+/// Writes `strings` to `out_dir`, compressed like those in `like`.
 #[pyfunction]
 pub fn create_strings_like(
     py: Python<'_>,
     out_dir: PathBuf,
     strings: &Bound<'_, PyAny>,
+    options: &PyOptions,
     like: PathBuf,
-    starts_key: String,
-    ends_key: String,
 ) -> PyResult<()> {
     let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
     let texts = texts(&strings, &out_dir, 0)?;
-    let options = Options { names: names(starts_key, ends_key), ..Options::default() };
+    let options = Options { mode: Mode::ReadOnly, ..options.get().clone() };
     Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open_with(&like, options)?, &texts))?)
 }

@@ -9,39 +9,39 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::error::interrupt_with;
-use crate::schema::MemberNames;
+use super::options::PyOptions;
 use crate::verify::{Finding, Repair, Report, repair_with, verify_with, write_checksums_with};
 
-/// A bar is moved no more often than this.
-const STEP: Duration = Duration::from_millis(50);
+/// The shortest time between two calls of `progress`.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Something about one place in a data set.
+/// A statement about one place in a dataset.
 #[pyclass(frozen, eq, name = "Finding", module = "mmap_ninja._core")]
 #[derive(PartialEq)]
 pub struct PyFinding(Finding);
 
 #[pymethods]
 impl PyFinding {
-    /// The file or directory, relative to the data set's.
+    /// The file or directory, relative to the dataset's.
     #[getter]
     fn file(&self) -> PathBuf {
         self.0.file.clone()
     }
 
-    /// The first byte concerned, where that is known.
+    /// The first byte concerned, if known.
     #[getter]
     fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
-    /// The range of the samples' indices, where that is known.
+    /// The indices of the samples concerned, a range, if known.
     #[getter]
     fn samples<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let range = self.0.samples.as_ref().map(|samples| (samples.start, samples.end));
         range.map(|range| py.import("builtins")?.getattr("range")?.call1(range)).transpose()
     }
 
-    /// What is the matter.
+    /// What was found.
     #[getter]
     fn message(&self) -> &str {
         &self.0.message
@@ -60,12 +60,12 @@ fn listed<'py>(py: Python<'py>, findings: &[Finding]) -> PyResult<Bound<'py, PyT
     PyTuple::new(py, findings.iter().map(|finding| PyFinding(finding.clone())))
 }
 
-/// A truth value would mean "sound" to one reader and "there are findings" to another.
+/// A truth value would mean "undamaged" to one reader and "has findings" to another.
 fn refuse_bool(name: &str, ok: bool) -> PyErr {
     PyTypeError::new_err(format!("a {name} is neither true nor false; its attribute ok is {ok}"))
 }
 
-/// What a verification has found.
+/// The result of a verification.
 #[pyclass(frozen, eq, name = "Report", module = "mmap_ninja._core")]
 #[derive(PartialEq)]
 pub struct PyReport(Report);
@@ -78,7 +78,7 @@ impl PyReport {
         self.0.is_ok()
     }
 
-    /// "numpy", "ragged" or "string"; None where that cannot be told.
+    /// "numpy", "ragged" or "string"; None if unknown.
     #[getter]
     fn kind(&self) -> Option<&'static str> {
         self.0.kind.map(crate::Kind::name)
@@ -90,13 +90,13 @@ impl PyReport {
         self.0.samples
     }
 
-    /// Bytes of all members.
+    /// The size of all members, in bytes.
     #[getter]
     fn bytes(&self) -> u64 {
         self.0.bytes
     }
 
-    /// Bytes that agree with their checksums.
+    /// The number of bytes that match their checksums.
     #[getter]
     fn checked(&self) -> u64 {
         self.0.checked
@@ -108,13 +108,13 @@ impl PyReport {
         listed(py, &self.0.findings)
     }
 
-    /// What is no damage but may be of interest, a tuple of findings.
+    /// Observations that are not damage, a tuple of findings.
     #[getter]
     fn notes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         listed(py, &self.0.notes)
     }
 
-    /// The number of findings beyond those that are listed.
+    /// The number of findings that are not listed.
     #[getter]
     fn unlisted(&self) -> u64 {
         self.0.unlisted
@@ -133,14 +133,14 @@ impl PyReport {
     }
 }
 
-/// What a repair did, or would do.
+/// The result of a repair, or its plan.
 #[pyclass(frozen, eq, name = "Repair", module = "mmap_ninja._core")]
 #[derive(PartialEq)]
 pub struct PyRepair(Repair);
 
 #[pymethods]
 impl PyRepair {
-    /// Whether no damage stays.
+    /// Whether no damage remains.
     #[getter]
     fn ok(&self) -> bool {
         self.0.problems.is_empty()
@@ -152,19 +152,19 @@ impl PyRepair {
         listed(py, &self.0.actions)
     }
 
-    /// Damage that stays, and why nothing is done where nothing is safe to do, a tuple of findings.
+    /// Damage that remains, and the reason if nothing is safe to do, a tuple of findings.
     #[getter]
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         listed(py, &self.0.problems)
     }
 
-    /// Directories that hold the bytes that were cut or overwritten.
+    /// Directories with the bytes that were cut or overwritten.
     #[getter]
     fn kept(&self) -> Vec<PathBuf> {
         self.0.kept.clone()
     }
 
-    /// Whether it was done.
+    /// Whether the repair was carried out.
     #[getter]
     fn applied(&self) -> bool {
         self.0.is_applied
@@ -183,19 +183,12 @@ impl PyRepair {
     }
 }
 
-/// Names of the sub-directories: starts, ends, shapes, elements of each sample.
-type Keys = (String, String, String, String);
-
-fn names((starts, ends, shapes, flattened_shapes): Keys) -> MemberNames {
-    MemberNames { starts, ends, shapes, flattened_shapes }
-}
-
-/// Now and then, and at the end, runs signal handlers and calls `progress` with the bytes that were read and all there are.
-/// What one of them raises ends the reading.
-fn shown(progress: Option<Py<PyAny>>) -> impl FnMut(u64, u64) -> ControlFlow<()> + Send {
+/// Runs signal handlers and calls `progress` with the bytes read and the total, at intervals and at the end. An exception
+/// ends the reading.
+fn reporter(progress: Option<Py<PyAny>>) -> impl FnMut(u64, u64) -> ControlFlow<()> + Send {
     let mut last = Instant::now();
     move |done, total| {
-        if done < total && last.elapsed() < STEP {
+        if done < total && last.elapsed() < INTERVAL {
             return ControlFlow::Continue(());
         }
         last = Instant::now();
@@ -209,23 +202,36 @@ fn shown(progress: Option<Py<PyAny>>) -> impl FnMut(u64, u64) -> ControlFlow<()>
     }
 }
 
-/// Reads everything in `out_dir`.
+/// Reads everything in `out_dir` and reports damage.
 #[pyfunction]
-pub fn verify(py: Python<'_>, out_dir: PathBuf, keys: Keys, progress: Option<Py<PyAny>>) -> PyResult<PyReport> {
-    let mut shown = shown(progress);
-    Ok(PyReport(py.detach(|| verify_with(&out_dir, &names(keys), &mut shown))?))
+pub fn verify(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    options: &PyOptions,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<PyReport> {
+    let options = options.get();
+    let mut report = reporter(progress);
+    Ok(PyReport(py.detach(|| verify_with(&out_dir, options, &mut report))?))
 }
 
-/// Tells what a repair would do, or does it.
+/// Plans a repair and, if asked to, applies it.
 #[pyfunction]
-pub fn repair(py: Python<'_>, out_dir: PathBuf, keys: Keys, apply: bool) -> PyResult<PyRepair> {
-    let mut shown = shown(None);
-    Ok(PyRepair(py.detach(|| repair_with(&out_dir, &names(keys), apply, &mut shown))?))
+pub fn repair(py: Python<'_>, out_dir: PathBuf, options: &PyOptions, apply: bool) -> PyResult<PyRepair> {
+    let options = options.get();
+    let mut report = reporter(None);
+    Ok(PyRepair(py.detach(|| repair_with(&out_dir, options, apply, &mut report))?))
 }
 
 /// Writes the checksums of all members.
 #[pyfunction]
-pub fn write_checksums(py: Python<'_>, out_dir: PathBuf, keys: Keys, progress: Option<Py<PyAny>>) -> PyResult<()> {
-    let mut shown = shown(progress);
-    Ok(py.detach(|| write_checksums_with(&out_dir, &names(keys), &mut shown))?)
+pub fn write_checksums(
+    py: Python<'_>,
+    out_dir: PathBuf,
+    options: &PyOptions,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<()> {
+    let options = options.get();
+    let mut report = reporter(progress);
+    Ok(py.detach(|| write_checksums_with(&out_dir, options, &mut report))?)
 }

@@ -138,7 +138,8 @@ impl<'a> EncodedBatch<'a> {
         self.shapes.len()
     }
 
-    fn elements(&self) -> i64 {
+    /// Elements of all samples.
+    pub fn elements(&self) -> i64 {
         self.shapes.elements.iter().sum()
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::extents::Extents;
 use crate::format::{self, Kind, MAX_AXES, is_possible};
 use crate::io::advice::PrefetchPolicy;
-use crate::io::mapping::{Mode, Region};
+use crate::io::mapping::{Access, Mode, Region};
 use crate::options::Options;
 use crate::sample::{Sample, product};
 use crate::schema::{Header, Role, Schema, check_size, kind_of, read_is_flat};
@@ -139,6 +139,16 @@ impl View {
             Shapes::Nested { starts, ends, .. } => columns.extend([starts, ends]),
         }
         columns.into_iter().map(Column::region).collect()
+    }
+
+    /// Tells the kernel how all files will be read.
+    pub fn advise(&self, access: Access) {
+        let axes = match &self.shapes {
+            Shapes::Flat(_) => None,
+            Shapes::Nested { axes, .. } => Some(axes.region()),
+        };
+        let others = [&self.extents.data, self.elements.region()];
+        self.columns().into_iter().chain(others).chain(axes).for_each(|region| region.advise(access));
     }
 
     /// The shape that a padded batch of the samples at `indices` will have. A batch of no samples has as many axes as the

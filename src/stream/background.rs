@@ -1,44 +1,45 @@
-//! The thread that writes.
+//! The thread that writes blocks.
 
 use std::io;
 use std::iter::once;
 use std::path::{Path, PathBuf};
 use std::slice;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::sinks::StopFlag;
 use super::writeback::Writeback;
 use super::{Block, Sink};
 use crate::error::{At, Error, Result};
-use crate::txn::stop_by;
+use crate::fork::OwnerPid;
 
-/// So many bytes may wait to be written. Their maker waits where there are more.
+/// Above this many bytes in flight, the producer waits.
 const IN_FLIGHT: usize = 16 << 20;
 
-/// A thread that writes blocks while its owner fills others. It takes all that wait at once, and never waits for a lock
-/// of its owner's.
-pub(crate) struct BackgroundWriter {
+/// A thread that writes blocks while its owner fills others. It takes all waiting blocks at once, and never waits for a
+/// lock that its owner holds.
+#[derive(Debug)]
+pub(super) struct BackgroundWriter {
     dir: PathBuf,
     thread: Option<Thread>,
     /// Blocks that were sent and have not come back, and their bytes.
     blocks: usize,
     bytes: usize,
-    /// Blocks to be filled again.
+    /// Empty blocks to fill again.
     spare: Vec<Block>,
-    /// Samples that were written.
-    stored: usize,
-    /// Tells the thread to wait for no other writer.
-    stop: Arc<AtomicBool>,
-    /// The process whose thread it is. A forked child has the channels without it.
-    home: u32,
+    /// Samples written by this thread.
+    written: usize,
+    /// Tells the thread to stop waiting for other writers.
+    stop: StopFlag,
+    /// A forked child has the channels without the thread.
+    owner: OwnerPid,
 }
 
 /// Blocks, and whether their samples are stored.
 type Written = (Vec<Block>, Result<()>);
 
+#[derive(Debug)]
 struct Thread {
     filled: Sender<Block>,
     written: Receiver<Written>,
@@ -46,50 +47,43 @@ struct Thread {
 }
 
 impl BackgroundWriter {
-    /// Starts the thread, which writes to the data set in `dir` for the process `home`.
-    pub fn start(dir: &Path, sink: Box<dyn Sink>, home: u32) -> Result<Self> {
-        if home != std::process::id() {
-            return Err(forked(dir));
-        }
+    /// Starts the thread, which writes to the dataset in `dir`.
+    pub fn start(dir: &Path, sink: Box<dyn Sink>) -> Result<Self> {
         let (filled, blocks) = channel();
         let (done, written) = channel();
         let writeback = Writeback::of(dir);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let write = move || {
-            stop_by(stopped);
-            write_all(sink, writeback, &blocks, &done);
-        };
+        let stop = sink.stop_flag();
+        let write = move || write_all(sink, writeback, &blocks, &done);
         let handle = Builder::new().name("mmap_ninja".to_owned()).spawn(write).at(dir)?;
-        let thread = Some(Thread { filled, written, handle });
-        Ok(Self { dir: dir.to_owned(), thread, blocks: 0, bytes: 0, spare: Vec::new(), stored: 0, stop, home })
+        let (thread, owner) = (Some(Thread { filled, written, handle }), OwnerPid::current());
+        Ok(Self { dir: dir.to_owned(), thread, blocks: 0, bytes: 0, spare: Vec::new(), written: 0, stop, owner })
     }
 
-    /// Samples that were written.
-    pub fn stored(&self) -> usize {
-        self.stored
+    /// Samples written by this thread.
+    pub fn written(&self) -> usize {
+        self.written
     }
 
-    /// Whether so much waits to be written that no more should be sent.
+    /// Whether enough bytes are in flight that the producer should wait.
     pub fn is_backlogged(&self) -> bool {
         self.bytes > IN_FLIGHT
     }
 
-    /// Whether anything that was sent has not come back, as far as this process can wait for it.
+    /// Whether blocks are in flight that this process can wait for.
     pub fn is_writing(&self) -> bool {
-        self.blocks > 0 && self.home == std::process::id()
+        self.blocks > 0 && self.owner.is_current()
     }
 
-    /// Has the thread wait for no other writer any more. What it can write without that, it writes.
+    /// Makes the thread stop waiting for other writers. It still writes whatever needs no waiting.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.set();
     }
 
-    /// Has a block written, and gives an empty one for it.
+    /// Sends a block to the thread and returns an empty one.
     pub fn send(&mut self, block: Block) -> Result<Block> {
         let size = block.size();
         if self.thread()?.filled.send(block).is_err() {
-            // The thread has ended, and has said why.
+            // The thread has ended; the blocks that come back say why.
             while self.blocks > 0 {
                 self.wait(Duration::MAX)?;
             }
@@ -100,12 +94,12 @@ impl BackgroundWriter {
         Ok(self.spare.pop().unwrap_or_default())
     }
 
-    /// Waits for blocks to come back, but not longer than `patience`.
+    /// Waits for blocks to come back, for at most `timeout`.
     ///
     /// # Errors
-    /// What went wrong while they were written. Then nothing more is.
-    pub fn wait(&mut self, patience: Duration) -> Result<()> {
-        let (blocks, outcome) = match self.thread()?.written.recv_timeout(patience) {
+    /// The error that stopped the thread: it writes nothing more.
+    pub fn wait(&mut self, timeout: Duration) -> Result<()> {
+        let (blocks, outcome) = match self.thread()?.written.recv_timeout(timeout) {
             Ok(back) => back,
             Err(RecvTimeoutError::Timeout) => return Ok(()),
             Err(RecvTimeoutError::Disconnected) => (Vec::new(), Err(self.lost())),
@@ -116,7 +110,7 @@ impl BackgroundWriter {
         }
         for mut block in blocks {
             (self.blocks, self.bytes) = (self.blocks - 1, self.bytes - block.size());
-            self.stored += block.len();
+            self.written += block.len();
             block.clear();
             self.spare.push(block);
         }
@@ -124,8 +118,8 @@ impl BackgroundWriter {
     }
 
     fn thread(&self) -> Result<&Thread> {
-        let thread = self.thread.as_ref().filter(|_| self.home == std::process::id());
-        thread.ok_or_else(|| forked(&self.dir))
+        self.owner.check_build(&self.dir)?;
+        self.thread.as_ref().ok_or_else(|| self.lost())
     }
 
     fn lost(&self) -> Error {
@@ -136,24 +130,19 @@ impl BackgroundWriter {
 impl Drop for BackgroundWriter {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        if self.home == std::process::id() {
+        if self.owner.is_current() {
             drop(thread.filled);
-            // Of a panic, whoever waited for the blocks was told.
+            // A panic has already been reported to the producer, as a lost thread.
             let _ = thread.handle.join();
         } else {
-            // Whoever held the channels' locks at the fork is not here to let go of them.
+            // The channels' locks may be held by threads that the fork did not copy.
             std::mem::forget(thread);
         }
     }
 }
 
-fn forked(dir: &Path) -> Error {
-    let what = format!("{}: this process was forked during the build, which goes on in the other one", dir.display());
-    Error::Argument { what }
-}
-
-/// Writes blocks until there are no more, or something goes wrong: no block may follow one that is missing. The first
-/// is written alone, since it may settle how all others are stored.
+/// Writes blocks until there are no more or one fails: no block may follow a missing one. The first is written alone,
+/// since it may decide how the others are stored.
 fn write_all(mut sink: Box<dyn Sink>, mut writeback: Writeback, filled: &Receiver<Block>, written: &Sender<Written>) {
     let mut others = 0;
     while let Ok(next) = filled.recv() {
@@ -169,11 +158,11 @@ fn write_all(mut sink: Box<dyn Sink>, mut writeback: Writeback, filled: &Receive
     }
 }
 
-/// Writes blocks at once, or, if that fails, those before the one at fault. Another writer stands in the way of all.
+/// Writes all blocks at once or, if that fails, those before the one at fault. Another writer blocks all of them alike.
 fn write(sink: &mut dyn Sink, blocks: Vec<Block>) -> Vec<Written> {
     let outcome = sink.write(&blocks);
-    let is_in_the_way = matches!(outcome, Err(Error::Busy { .. } | Error::Interrupted { .. }));
-    if outcome.is_ok() || is_in_the_way || blocks.len() == 1 {
+    let is_blocked = matches!(outcome, Err(Error::Busy { .. } | Error::Interrupted { .. }));
+    if outcome.is_ok() || is_blocked || blocks.len() == 1 {
         return vec![(blocks, outcome)];
     }
     let mut single = Vec::new();

@@ -2,20 +2,20 @@
 
 use std::collections::TryReserveError;
 
-use crate::encode::Shapes;
+use crate::ragged::encode::ShapeList;
 
-/// A block of so many bytes is full. A few of them fit into the processor's cache.
+/// The bytes of a full block. A few blocks fit into the processor's cache.
 const FULL: usize = 4 << 20;
-/// What the vectors of a block take beside the samples.
+/// Memory that a block takes besides its samples.
 const PER_BLOCK: usize = 512;
-/// What the shape and the offsets of a sample take beside its bytes.
+/// Memory that the shape and the offsets of a sample take besides its bytes.
 const PER_SAMPLE: usize = 64;
 
-/// Copies of samples, in memory that is used again and again.
+/// Copies of samples, in memory that is reused.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
-    bytes: Vec<u8>,
-    shapes: Shapes,
+    pub bytes: Vec<u8>,
+    shapes: ShapeList,
 }
 
 impl Block {
@@ -27,17 +27,17 @@ impl Block {
         Ok(())
     }
 
-    /// Samples.
+    /// The number of samples.
     pub fn len(&self) -> usize {
         self.shapes.len()
     }
 
-    /// Bytes of memory.
+    /// The memory in use, in bytes.
     pub fn size(&self) -> usize {
         PER_BLOCK + self.bytes.len() + self.len() * PER_SAMPLE
     }
 
-    /// Whether a sample of so many bytes may be added. One that is larger than any block has a block of its own.
+    /// Whether a sample of that many bytes fits. A sample larger than any block gets a block of its own.
     pub fn has_room(&self, bytes: usize) -> bool {
         self.len() == 0 || self.size().saturating_add(bytes) <= FULL
     }
@@ -47,17 +47,12 @@ impl Block {
         &self.bytes
     }
 
-    /// Exchanges the bytes of all samples for others, of the same samples in another dtype.
-    pub fn set_bytes(&mut self, bytes: Vec<u8>) {
-        self.bytes = bytes;
-    }
-
     /// The shapes of all samples.
-    pub fn shapes(&self) -> &Shapes {
+    pub fn shapes(&self) -> &ShapeList {
         &self.shapes
     }
 
-    /// Forgets the samples. Memory beyond that of a full block is given back.
+    /// Removes the samples, and frees memory beyond that of a full block.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(FULL);

@@ -1,96 +1,148 @@
-//! Where the samples of a stream go.
+//! The stores behind a stream.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Block;
+use super::resume::check_count;
+use crate::cancel::Cancellation;
 use crate::compression::Compression;
-use crate::dense::{self, Header};
-use crate::encode::EncodedBatch;
-use crate::error::{Error, Result};
+use crate::dense::Dense;
+use crate::error::Result;
 use crate::format::Order;
 use crate::format::dtype::Dtype;
 use crate::options::Options;
 use crate::ragged::Ragged;
+use crate::ragged::encode::EncodedBatch;
+use crate::schema::Header;
 use crate::strings::{Packed, Strings};
 
-/// What stores blocks.
+/// Stores blocks.
 pub(crate) trait Sink: Send {
-    /// Stores all samples of the blocks or none.
+    /// Stores all samples of the blocks, or none.
     fn write(&mut self, blocks: &[Block]) -> Result<()>;
+
+    /// The flag that ends waits for other writers.
+    fn stop_flag(&self) -> StopFlag;
 }
 
-/// Samples of any shape.
-pub(crate) struct Arrays {
-    pub store: Ragged,
-    pub dtype: Dtype,
-}
+/// Tells a sink, which another thread may be using, to stop waiting for other writers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StopFlag(Arc<AtomicBool>);
 
-impl Sink for Arrays {
-    fn write(&mut self, blocks: &[Block]) -> Result<()> {
-        let batch = EncodedBatch::packed(bytes_of(blocks), blocks.iter().map(Block::shapes));
-        let expected = self.store.len() + batch.len();
-        self.store.append_batch(&self.dtype, &batch)?;
-        check_alone(&self.store.view().dir, self.store.len(), expected)
+impl StopFlag {
+    /// Stops all waits, now and later.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn cancellation(&self) -> Cancellation {
+        let flag = self.clone();
+        Cancellation::when(move || flag.0.load(Ordering::Relaxed))
     }
 }
 
-/// Strings. The first block settles how all are compressed.
-pub(crate) struct Texts {
-    pub store: Strings,
-    pub compression: Option<Compression>,
+/// Samples of any shape.
+pub(crate) struct RaggedSink {
+    store: Ragged,
+    dtype: Dtype,
+    stop: StopFlag,
 }
 
-impl Sink for Texts {
+impl RaggedSink {
+    pub fn new(mut store: Ragged, dtype: Dtype) -> Self {
+        let stop = StopFlag::default();
+        store.options.cancel = stop.cancellation();
+        Self { store, dtype, stop }
+    }
+}
+
+impl Sink for RaggedSink {
+    fn write(&mut self, blocks: &[Block]) -> Result<()> {
+        let batch = EncodedBatch::of_blocks(blocks.iter().map(|block| (block.bytes(), block.shapes())));
+        let expected = self.store.len() + batch.len();
+        self.store.append_batch(&self.dtype, &batch)?;
+        check_count(&self.store.view.dir, self.store.len(), expected)
+    }
+
+    fn stop_flag(&self) -> StopFlag {
+        self.stop.clone()
+    }
+}
+
+/// Texts. The first block decides how all of them are compressed.
+pub(crate) struct StringsSink {
+    store: Strings,
+    compression: Option<Compression>,
+    stop: StopFlag,
+}
+
+impl StringsSink {
+    pub fn new(mut store: Strings, compression: Option<Compression>) -> Self {
+        let stop = StopFlag::default();
+        store.options.cancel = stop.cancellation();
+        Self { store, compression, stop }
+    }
+}
+
+impl Sink for StringsSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
         let expected = self.store.len() + samples(blocks);
-        let part = |block| Packed { bytes: Block::bytes(block), lengths: block.shapes().elements() };
-        self.store.append_part(self.compression, &blocks.iter().map(part).collect::<Vec<_>>())?;
-        check_alone(&self.store.view().dir, self.store.len(), expected)
+        let part = |block| Packed { bytes: Block::bytes(block), lengths: Block::shapes(block).elements() };
+        let parts: Vec<Packed> = blocks.iter().map(part).collect();
+        self.store.append_packed(self.compression, &parts)?;
+        check_count(&self.store.view.dir, self.store.len(), expected)
+    }
+
+    fn stop_flag(&self) -> StopFlag {
+        self.stop.clone()
     }
 }
 
 /// Rows of one dense array in C order.
-pub(crate) struct Rows {
-    pub dir: PathBuf,
-    pub options: Options,
-    pub dtype: Dtype,
+pub(crate) struct DenseSink {
+    dir: PathBuf,
+    options: Options,
+    dtype: Dtype,
     /// The axes of a row.
-    pub shape: Vec<u64>,
-    /// Rows that are there already.
-    pub stored: usize,
+    shape: Vec<u64>,
+    /// The array, once it is there.
+    store: Option<Dense>,
+    stop: StopFlag,
 }
 
-impl Sink for Rows {
+impl DenseSink {
+    /// A sink for rows of these axes, which appends to `store`, or creates an array in `dir`.
+    pub fn new(dir: &Path, options: &Options, dtype: Dtype, shape: Vec<u64>, store: Option<Dense>) -> Self {
+        let stop = StopFlag::default();
+        let options = Options { cancel: stop.cancellation(), ..options.clone() };
+        let store = store.map(|store| store.with_options(&options));
+        Self { dir: dir.to_owned(), options, dtype, shape, store, stop }
+    }
+}
+
+impl Sink for DenseSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
-        let rows = samples(blocks);
-        let shape = std::iter::once(rows as u64).chain(self.shape.iter().copied()).collect();
-        let added = Header { dtype: self.dtype.clone(), shape, order: Order::C };
-        if self.stored == 0 {
-            dense::create(&self.dir, &added, bytes_of(blocks), &self.options)?;
-        } else {
-            dense::extend(&self.dir, &added, bytes_of(blocks), None, &self.options)?;
-        }
-        self.stored += rows;
-        let found = dense::read_shape(&self.dir)?.first().and_then(|&rows| usize::try_from(rows).ok());
-        check_alone(&self.dir, found.unwrap_or(0), self.stored)
+        let added = samples(blocks);
+        let shape: Vec<u64> = std::iter::once(added as u64).chain(self.shape.iter().copied()).collect();
+        let chunks = blocks.iter().map(Block::bytes).collect();
+        let Some(store) = &mut self.store else {
+            let header = Header { dtype: self.dtype.clone(), shape, order: Order::C };
+            Dense::create_chunks(&self.dir, &self.options, &header, chunks)?;
+            self.store = Some(Dense::open_with(&self.dir, self.options.clone())?);
+            return Ok(());
+        };
+        let expected = store.rows() + added;
+        store.extend_chunks(&self.dtype, &shape, chunks)?;
+        check_count(&self.dir, store.rows(), expected)
+    }
+
+    fn stop_flag(&self) -> StopFlag {
+        self.stop.clone()
     }
 }
 
 fn samples(blocks: &[Block]) -> usize {
     blocks.iter().map(Block::len).sum()
-}
-
-/// Refuses to go on where others have added samples to a build, or replaced what it had written.
-fn check_alone(dir: &Path, found: usize, expected: usize) -> Result<()> {
-    if found == expected {
-        return Ok(());
-    }
-    let dir = dir.display();
-    let what =
-        format!("{dir}: others have written to this build: it holds {found} samples, not {expected}; begin it anew");
-    Err(Error::Argument { what })
-}
-
-fn bytes_of(blocks: &[Block]) -> Vec<&[u8]> {
-    blocks.iter().map(Block::bytes).collect()
 }

@@ -1,5 +1,5 @@
-//! The end of a build waits for the disk. So that there is little left to wait for, the disk begins while samples are
-//! still coming.
+//! The end of a build waits for the disk. To leave little to wait for then, the disk starts while samples are still
+//! coming.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use crate::format::DATA;
 #[cfg(target_os = "linux")]
 use crate::io::untrusted::open_member;
 
-/// The file that most bytes of a data set go to.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can be asked to begin"))]
+/// The file that receives most bytes of a dataset.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can start early"))]
 pub(super) struct Writeback {
     path: PathBuf,
     file: Option<File>,
@@ -20,7 +20,7 @@ impl Writeback {
         Self { path: dir.join(DATA), file: None }
     }
 
-    /// Has the kernel begin to write what it has been given. Where it cannot, the end waits longer.
+    /// Asks the kernel to start writing. Where it cannot, the end of the build waits longer.
     #[cfg(target_os = "linux")]
     pub fn begin(&mut self) {
         use std::os::fd::AsRawFd;

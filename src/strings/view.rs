@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::extents::Extents;
 use crate::format::{DATA, Kind};
 use crate::io::advice::PrefetchPolicy;
-use crate::io::mapping::{Mode, Region};
+use crate::io::mapping::{Access, Mode, Region};
 use crate::io::untrusted::Member;
 use crate::options::Options;
 use crate::schema::{MemberNames, Role, Schema, kind_of, placeholder};
@@ -104,6 +104,11 @@ impl View {
     /// The columns that are read to find a string.
     pub fn columns(&self) -> Vec<&Region> {
         vec![self.extents.starts.region(), self.extents.ends.region()]
+    }
+
+    /// Tells the kernel how all files will be read.
+    pub fn advise(&self, access: Access) {
+        self.columns().into_iter().chain([&self.extents.data]).for_each(|region| region.advise(access));
     }
 
     /// The bytes of the strings at `indices`.

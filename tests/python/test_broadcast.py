@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import assert_identical
 from mmap_ninja import RaggedMmap
-from mmap_ninja._broadcast import LARGE, Broadcast
+from mmap_ninja._build.broadcast import LARGE, Broadcast
 
 pytest.importorskip("joblib")
 

@@ -84,7 +84,7 @@ def test_concat_joins_datasets(run, fails, tmp_path):
     out = tmp_path / "out"
     assert run("concat", out, tmp_path / "a", tmp_path / "b") == (0, f"{out}: 3 samples, 32 B\n", "")
     assert [sample.tolist() for sample in RaggedMmap(out)] == [[1], [2, 3], [4]]
-    assert "A data set is there already" in fails("concat", out, tmp_path / "b")
+    assert "A dataset is there already" in fails("concat", out, tmp_path / "b")
     assert run("concat", "--overwrite", out, tmp_path / "b") == (0, f"{out}: 1 sample, 8 B\n", "")
 
 

@@ -179,7 +179,7 @@ def test_a_text_that_is_not_utf8_is_named(fails, folder, out):
 def test_convert_replaces_a_dataset_only_with_overwrite(run, fails, folder, out):
     write("new", folder / "1.txt")
     RaggedMmap.from_lists(out, [[1]])
-    assert "A data set is there already" in fails("convert", folder, out)
+    assert "A dataset is there already" in fails("convert", folder, out)
     (folder / "2.txt").write_bytes(b"\xff")
     assert "2.txt" in fails("convert", "--overwrite", folder, out)
     assert RaggedMmap(out)[0].tolist() == [1]

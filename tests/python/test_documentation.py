@@ -16,6 +16,7 @@ from mmap_ninja import numpy as np_ninja
 
 MODULES = [
     "",
+    "._handle",
     "._display.format",
     "._verify",
     ".base",
@@ -91,7 +92,7 @@ def test_the_example_of_an_array_that_grows(tmp_path):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
-def test_the_examples_of_a_docstring_give_what_they_show(example, tmp_path, monkeypatch):
+def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
     found = []

@@ -20,7 +20,7 @@ def replaced_while_opening(monkeypatch):
         def read_and_replace(out_dir):
             found = read(out_dir)
             if waiting:
-                _core.create_dense(path, waiting.pop(0), "process", 60.0)
+                _core.create_dense(path, waiting.pop(0), _core.Options())
             return found
 
         monkeypatch.setattr(_core, "read_dense", read_and_replace)
@@ -75,7 +75,7 @@ def replace_on_and_on(path, stop):
     rows = 0
     while not stop.is_set():
         rows = 3000 if rows == 1000 else 1000
-        _core.create_dense(path, np.full((rows, 4), rows), "process", 60.0)
+        _core.create_dense(path, np.full((rows, 4), rows), _core.Options())
 
 
 @pytest.mark.parametrize("mode", ["r", "r+"])
@@ -103,7 +103,7 @@ def test_rows_are_laid_out_for_the_array_that_they_are_appended_to(path, monkeyp
     np_ninja.from_ndarray(path, np.zeros((4, 3), np.int64))
 
     def cast_and_replace(array, dtype, place):
-        _core.create_dense(path, np.zeros((4, 3), np.int64, order="F"), "process", 60.0)
+        _core.create_dense(path, np.zeros((4, 3), np.int64, order="F"), _core.Options())
         return array.astype(dtype)
 
     monkeypatch.setattr(_cast, "cast", cast_and_replace)
@@ -124,7 +124,7 @@ def test_members_are_never_those_of_another_dataset_than_the_samples(path, name,
     first = RaggedMmap.from_lists(path, samples, dtype=np.int64)
     second = RaggedMmap(path)
     RaggedMmap.from_lists(path, [[9.0], [9, 9], [[9.0]]])
-    with pytest.raises(ValueError, match=f"{path}: the data set was replaced"):
+    with pytest.raises(ValueError, match=f"{path}: the dataset was replaced"):
         getattr(first, name)
     second.refresh()
     assert len(getattr(second, name)) == {"memmap": 4}.get(name, 3)
@@ -136,7 +136,7 @@ def test_offsets_are_never_those_of_other_strings(path, name):
     first = StringsMmap.from_strings(path, ["one", "two"])
     second = StringsMmap(path)
     RaggedMmap.from_lists(path, [[1, 2]])
-    with pytest.raises(ValueError, match="the data set was replaced"):
+    with pytest.raises(ValueError, match="the dataset was replaced"):
         getattr(first, name)
     StringsMmap.from_strings(path, ["three"])
     second.refresh()

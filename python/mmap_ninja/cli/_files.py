@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap, _core
+from mmap_ninja import RaggedMmap, StringsMmap, _build
 
 
 def find_files(folder: Path, patterns: Sequence[str], exclude: Path) -> list[Path]:
@@ -51,12 +51,12 @@ class Kind:
     Attributes:
         extensions: extensions of such files, in lower case.
         read: reads a regular file as a sample.
-        stream: opens a directory to which samples are appended.
+        recipe: how their dataset is built.
     """
 
     extensions: frozenset[str]
     read: Callable[[Path], Any]
-    stream: Callable[[Path], _core.Stream]
+    recipe: _build.Recipe
 
     def matches(self, file: Path) -> bool:
         """Whether the file has an extension of this kind."""
@@ -112,6 +112,6 @@ _IMAGE_EXTENSIONS = ".bmp .gif .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp"
 _TEXT_EXTENSIONS = ".md .rst .text .txt"
 
 KINDS = {
-    "images": Kind(frozenset(_IMAGE_EXTENSIONS.split()), _read_image, RaggedMmap._stream),
-    "texts": Kind(frozenset(_TEXT_EXTENSIONS.split()), _read_text, StringsMmap._stream),
+    "images": Kind(frozenset(_IMAGE_EXTENSIONS.split()), _read_image, RaggedMmap._recipe()),
+    "texts": Kind(frozenset(_TEXT_EXTENSIONS.split()), _read_text, StringsMmap._recipe()),
 }

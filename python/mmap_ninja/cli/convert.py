@@ -87,7 +87,7 @@ def _kind_of(files: Sequence[Path], folder: Path) -> str:
 def _build_dataset(kind: Kind, files: Sequence[Path], arguments: argparse.Namespace) -> None:
     """Store samples and file names, and publish them when they are complete."""
     names = [_name(file, arguments.folder) for file in files]
-    work = _build.construction(arguments.out, kind.stream, None, overwrite=arguments.overwrite, keep=False)
+    work = kind.recipe.session(arguments.out, overwrite=arguments.overwrite, keep=False)
     bar = _build.Counter(_terminal.shows_progress(), len(files))
     with bar, work as built, closing(_load_all(kind.load, files, arguments.j)) as samples:
         built.extend(bar.over(samples, built.partial), _BATCH_SIZE)

@@ -10,13 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mmap_ninja import _build
-from mmap_ninja._broadcast import Broadcast
-from mmap_ninja._indexable import EXHAUSTED, length_of, load, ranges, samples
-from mmap_ninja._worker_error import WorkerError
+from mmap_ninja._build.broadcast import Broadcast
+from mmap_ninja._build.indexable import EXHAUSTED, length_of, load, ranges, samples
+from mmap_ninja._build.paths import discard
+from mmap_ninja._build.progress import Counter
+from mmap_ninja._build.samples import batches
+from mmap_ninja._build.session import BuildSession
+from mmap_ninja._build.worker_error import WorkerError
 
 # Shares of fewer samples cost more to send than they gain.
-LEAST = 32
+MIN_SHARE = 32
 # What forked children inherit of a build. To close it, they would wait for threads that only their parent has.
 _INHERITED: list[Any] = []
 
@@ -33,7 +36,7 @@ class Workers:
         indexable: has `__getitem__`.
     """
 
-    def __init__(self, parallel: Any, built: _build.Build, indexable: Any, batch_size: int):
+    def __init__(self, parallel: Any, built: BuildSession, indexable: Any, batch_size: int):
         from joblib import effective_n_jobs
 
         self._parallel = parallel
@@ -52,7 +55,7 @@ class Workers:
         self,
         write_shard: Callable[[Path, list[Any]], Any],
         join_shard: Callable[[Path], Any],
-        bar: _build.Counter,
+        bar: Counter,
     ) -> None:
         """Store the samples that the build does not have yet.
 
@@ -65,7 +68,7 @@ class Workers:
         remaining = shares(self._built.stored, self._length, self._batch_size, self._count)
         # If the length is unknown, workers wait after each wave, so that they do not run far past the end.
         wave_size = 4 * self._count if self._length is None else sys.maxsize
-        for wave in _build.batches(remaining, wave_size):
+        for wave in batches(remaining, wave_size):
             with self._run(task, wave) as results:
                 for share, result in zip(wave, results, strict=True):
                     before = self._built.stored
@@ -75,7 +78,7 @@ class Workers:
                     bar.update(appended)
                     if appended < len(share):
                         # The first missing sample is the end, whatever workers have loaded beyond it.
-                        _build.discard(self._folder)
+                        discard(self._folder)
                         return
 
     def _append(
@@ -90,7 +93,7 @@ class Workers:
         elif result:
             join_shard(shard)
             self._built.stored += result
-        _build.discard(shard)
+        discard(shard)
 
     @contextmanager
     def _run(self, task: Callable[[Any], Any], arguments: Iterable[Any]) -> Iterator[Iterator[Any]]:
@@ -107,7 +110,7 @@ class Workers:
             yield results
         except BaseException:
             if os.getpid() == caller:
-                _build.discard(self._folder)
+                discard(self._folder)
             raise
         finally:
             if os.getpid() == caller:
@@ -122,7 +125,7 @@ def shares(start: int, stop: int | None, batch_size: int, workers: int) -> Itera
     """Batches of indices, cut smaller towards the end, so that all workers finish at the same time."""
     for batch in ranges(start, stop, batch_size):
         while batch:
-            size = len(batch) if stop is None else max((stop - batch.start) // (2 * workers), LEAST)
+            size = len(batch) if stop is None else max((stop - batch.start) // (2 * workers), MIN_SHARE)
             yield batch[:size]
             batch = batch[size:]
 

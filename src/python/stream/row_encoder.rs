@@ -8,50 +8,48 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use super::intake::{Held, Intake};
+use super::encoder::{Encoded, SampleEncoder};
 use crate::dense::Dense;
 use crate::error::Error;
+use crate::format::MAX_AXES;
 use crate::format::dtype::Dtype;
-use crate::format::{MAX_AXES, Order};
-use crate::io::mapping::Mode;
-use crate::io::untrusted::kind_of;
 use crate::options::Options;
+use crate::python::build::ended;
 use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
-use crate::python::samples::{bytes, fitted, place};
-use crate::stream::{Block, Rows, Sink};
+use crate::python::samples::{bytes, place, to_contiguous};
+use crate::stream::resume::open_dense;
+use crate::stream::sinks::DenseSink;
+use crate::stream::{Block, Sink};
 
-/// Rows of one dense array, whose dtype is the one that the first batch has in common.
-pub struct RowIntake {
+/// Rows of one dense array. Their dtype is the common dtype of the first batch.
+pub struct RowEncoder {
     dir: PathBuf,
     options: Options,
     /// The axes of a row.
     shape: Option<Vec<i64>>,
-    kind: Kind,
+    dtype: RowDtype,
+    /// The array, where there is one already.
+    store: Option<Dense>,
     stored: usize,
 }
 
-enum Kind {
-    /// The dtypes in the first batch, each with the bytes of the rows that have it, one run after another.
+enum RowDtype {
+    /// The dtypes in the first batch: those of consecutive runs of rows, each with the run's size in bytes.
     Open(Vec<(Py<PyArrayDescr>, usize)>),
     /// The dtype that rows are cast to.
     Settled(Py<PyArrayDescr>, Dtype),
 }
 
-impl RowIntake {
+impl RowEncoder {
     pub fn open(py: Python<'_>, dir: PathBuf, options: Options) -> PyResult<Self> {
-        if kind_of(&dir)?.is_none() {
-            return Ok(Self { dir, options, shape: None, kind: Kind::Open(Vec::new()), stored: 0 });
-        }
-        let present = Dense::open(&dir, Mode::ReadOnly)?;
-        let (order, axes) = (present.order(), present.shape());
-        if axes.is_empty() || (order == Order::F && axes.len() > 1) {
-            let what = format!("{}: an array of shape {axes:?} in {} order takes no rows", dir.display(), order.name());
-            return Err(Error::Shape { what }.into());
-        }
+        let Some(present) = open_dense(&dir)? else {
+            return Ok(Self { dir, options, shape: None, dtype: RowDtype::Open(Vec::new()), store: None, stored: 0 });
+        };
+        let axes = present.shape();
         let shape = axes[1..].iter().map(|&axis| axis.cast_signed()).collect();
-        let kind = Kind::Settled(to_numpy(py, present.dtype())?.unbind(), present.dtype().clone());
+        let dtype = RowDtype::Settled(to_numpy(py, present.dtype())?.unbind(), present.dtype().clone());
         let stored = usize::try_from(axes[0])?;
-        Ok(Self { dir, options, shape: Some(shape), kind, stored })
+        Ok(Self { dir, options, shape: Some(shape), dtype, store: Some(present), stored })
     }
 
     fn check_shape(&mut self, array: &Bound<'_, PyUntypedArray>, index: usize) -> PyResult<()> {
@@ -71,7 +69,7 @@ impl RowIntake {
     }
 }
 
-impl Intake for RowIntake {
+impl SampleEncoder for RowEncoder {
     fn dir(&self) -> &Path {
         &self.dir
     }
@@ -80,15 +78,15 @@ impl Intake for RowIntake {
         self.stored
     }
 
-    fn take<'a, 'py>(&mut self, sample: &'a Bound<'py, PyAny>, index: usize) -> PyResult<Held<'a, 'py>> {
+    fn encode<'a, 'py>(&mut self, sample: &'a Bound<'py, PyAny>, index: usize) -> PyResult<Encoded<'a, 'py>> {
         let py = sample.py();
-        let mut wanted = match &self.kind {
-            Kind::Settled(descr, _) => Some(descr.bind(py).clone()),
-            Kind::Open(_) => None,
+        let mut wanted = match &self.dtype {
+            RowDtype::Settled(descr, _) => Some(descr.bind(py).clone()),
+            RowDtype::Open(_) => None,
         };
-        let array = fitted(sample, &mut wanted, &self.dir, index)?;
+        let array = to_contiguous(sample, &mut wanted, &self.dir, index)?;
         self.check_shape(&array, index)?;
-        if let Kind::Open(runs) = &mut self.kind {
+        if let RowDtype::Open(runs) = &mut self.dtype {
             let len = bytes(&array).len();
             match runs.last_mut() {
                 Some((descr, bytes)) if has_dtype(&array, descr.bind(py)) => *bytes += len,
@@ -98,44 +96,39 @@ impl Intake for RowIntake {
                 }
             }
         }
-        Ok(Held::Array(array))
+        Ok(Encoded::Array(array))
     }
 
-    fn learns_from_first(&self) -> bool {
-        matches!(self.kind, Kind::Open(_))
+    fn needs_whole_first_batch(&self) -> bool {
+        matches!(self.dtype, RowDtype::Open(_))
     }
 
     fn sink(&mut self, py: Python<'_>, first: &mut Block) -> PyResult<Box<dyn Sink>> {
-        if let Kind::Open(runs) = &self.kind {
+        if let RowDtype::Open(runs) = &self.dtype {
             let descr = if let [(only, _)] = runs.as_slice() {
                 only.bind(py).clone()
             } else {
                 let descr = common(py, runs)?;
-                first.set_bytes(cast_runs(py, runs, first.bytes(), &descr)?);
+                first.bytes = cast_runs(py, runs, &first.bytes, &descr)?;
                 descr
             };
             let dtype = from_numpy(&descr)?;
-            self.kind = Kind::Settled(descr.unbind(), dtype);
+            self.dtype = RowDtype::Settled(descr.unbind(), dtype);
         }
-        let (Kind::Settled(_, dtype), Some(shape)) = (&self.kind, &self.shape) else { return Err(super::ended()) };
+        let (RowDtype::Settled(_, dtype), Some(shape)) = (&self.dtype, &self.shape) else { return Err(ended()) };
         let shape = shape.iter().map(|axis| axis.cast_unsigned()).collect();
-        Ok(Box::new(Rows {
-            dir: self.dir.clone(),
-            options: self.options.clone(),
-            dtype: dtype.clone(),
-            shape,
-            stored: self.stored,
-        }))
+        let store = self.store.take();
+        Ok(Box::new(DenseSink::new(&self.dir, &self.options, dtype.clone(), shape, store)))
     }
 }
 
-/// The dtype that `numpy.stack` would give arrays of these, which is in the machine's byte order whatever theirs is.
+/// The dtype that `numpy.stack` would give arrays of these dtypes. It has the machine's byte order, whatever theirs is.
 fn common<'py>(py: Python<'py>, runs: &[(Py<PyArrayDescr>, usize)]) -> PyResult<Bound<'py, PyArrayDescr>> {
     let descrs = PyTuple::new(py, runs.iter().map(|(descr, _)| descr))?;
     Ok(py.import("numpy")?.call_method1("result_type", descrs)?.cast_into::<PyArrayDescr>()?)
 }
 
-/// The bytes of the same values in one dtype.
+/// The rows of all runs, cast to one dtype.
 fn cast_runs(
     py: Python<'_>,
     runs: &[(Py<PyArrayDescr>, usize)],

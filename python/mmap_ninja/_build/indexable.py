@@ -5,7 +5,7 @@ from enum import Enum
 from itertools import count
 from typing import Any
 
-from mmap_ninja import _build
+from mmap_ninja._build.errors import note
 
 
 class _Exhausted(Enum):
@@ -32,7 +32,7 @@ def load(indexable: Any, length: int | None, index: int) -> Any:
     except BaseException as error:
         if length is None and isinstance(error, IndexError):
             return EXHAUSTED
-        _build.note(error, f"while the sample at index {index} was loaded")
+        note(error, f"while the sample at index {index} was loaded")
         raise
 
 

@@ -1,0 +1,93 @@
+//! The snapshot of a ragged map that readers use.
+
+use numpy::PyArrayDescr;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::array::{Owner, view};
+use super::callback;
+use super::dtype::stored;
+use crate::format::dtype::Dtype;
+use crate::io::mapping::Mode;
+use crate::ragged::View;
+
+/// Replaced as a whole when the dataset grows, so that readers need no lock.
+pub struct State {
+    pub view: View,
+    pub descr: Option<Py<PyArrayDescr>>,
+    pub owner: Py<Owner>,
+    pub mode: Mode,
+    pub wrapper: Option<Wrapper>,
+}
+
+/// The function that every item is passed through.
+pub struct Wrapper {
+    pub function: Py<PyAny>,
+    pub copy: bool,
+}
+
+impl Wrapper {
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self { function: self.function.clone_ref(py), copy: self.copy }
+    }
+}
+
+impl State {
+    /// A state without a wrapper, which shares with `last` what is the same.
+    pub fn new(py: Python<'_>, view: View, mode: Mode, last: Option<&Self>) -> PyResult<Self> {
+        let known = last.filter(|last| last.dtype() == view.header.as_ref().map(|header| &header.dtype));
+        let descr = match (known.and_then(|last| last.descr.as_ref()), &view.header) {
+            (Some(descr), _) => Some(descr.clone_ref(py)),
+            (None, Some(header)) => Some(stored(py, &view.dir, &header.dtype)?.unbind()),
+            (None, None) => None,
+        };
+        let owner = match last {
+            Some(last) if last.view.extents.data == view.extents.data => last.owner.clone_ref(py),
+            _ => Py::new(py, Owner::new(view.extents.data.clone()))?,
+        };
+        Ok(Self { view, descr, owner, mode, wrapper: None })
+    }
+
+    /// A copy without the wrapper.
+    pub fn unwrapped(&self, py: Python<'_>) -> Self {
+        let descr = self.descr.as_ref().map(|descr| descr.clone_ref(py));
+        Self { view: self.view.clone(), descr, owner: self.owner.clone_ref(py), mode: self.mode, wrapper: None }
+    }
+
+    pub fn dtype(&self) -> Option<&Dtype> {
+        self.view.header.as_ref().map(|header| &header.dtype)
+    }
+
+    /// The sample at `index`, passed through the wrapper.
+    #[inline]
+    pub fn item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        let item = self.array(py, index, self.mode.is_writable())?;
+        match &self.wrapper {
+            None => Ok(item),
+            Some(wrapper) => {
+                let copies = wrapper.copy && item.hasattr("copy")?;
+                let item = if copies { callback::call(&item.getattr("copy")?, (), None)? } else { item };
+                callback::call(wrapper.function.bind(py), (item,), None)
+            }
+        }
+    }
+
+    /// A view of the sample at `index`, or a Python scalar where it is 0-D.
+    #[inline]
+    pub fn array<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
+        let sample = self.view.get(index)?;
+        let array = view(py, self.descr()?, &self.owner, sample, writable)?;
+        if sample.shape.is_empty() { array.call_method0("item") } else { Ok(array) }
+    }
+
+    pub fn items<'py>(&self, py: Python<'py>, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
+        let items: Vec<_> = indices.iter().map(|&index| self.item(py, index)).collect::<PyResult<_>>()?;
+        PyList::new(py, items)
+    }
+
+    pub fn descr(&self) -> PyResult<&Py<PyArrayDescr>> {
+        let dir = self.view.dir.display();
+        self.descr.as_ref().ok_or_else(|| PyValueError::new_err(format!("{dir}: this map holds no samples")))
+    }
+}
