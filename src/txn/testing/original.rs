@@ -15,7 +15,7 @@ use crate::txn::testing::fault::{Fault, count, inject};
 
 /// The interpreter that has the original installed; `make test` sets it up.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/build/original/bin/python");
-const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commit/tests/original_reader.py");
+const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/txn/testing/original_reader.py");
 
 /// Asks for what each of the maps holds; `Err` is the original's own error.
 fn ask(questions: &[(String, String)]) -> Vec<Result<State, String>> {
