@@ -1,6 +1,7 @@
 //! One sample.
 
 use crate::format::dtype::Element;
+use crate::format::is_possible;
 
 /// One sample: its elements in C order, and its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,19 @@ impl<'a> Sample<'a> {
     pub fn new<T: Element>(values: &'a [T], shape: &'a [i64]) -> Self {
         Self { bytes: T::bytes(values), shape }
     }
+}
+
+/// The shape of a sample of `elements` whose files state `stored`; `None` where the two contradict each other, or no NumPy
+/// array has that shape. The files state (0,) for the shape of a scalar.
+#[inline]
+pub(crate) fn checked_shape(stored: &[i64], elements: i64, item_size: u64) -> Option<&[i64]> {
+    let shape = if stored == [0] && elements == 1 { &[] } else { stored };
+    if product(shape)? != elements {
+        return None;
+    }
+    // Bytes of elements that exist fit an i64; axes beside one of length 0 may be of any length.
+    let is_possible = elements != 0 || is_possible(shape.iter().map(|axis| axis.cast_unsigned()), item_size);
+    is_possible.then_some(shape)
 }
 
 /// The number of elements of a shape; `None` where an axis is negative, or the product overflows.

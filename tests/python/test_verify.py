@@ -231,7 +231,7 @@ def test_a_data_set_that_is_replaced_meanwhile_is_no_damage(path, tmp_path):
 def test_where_there_is_no_data_set_it_is_an_error(check, tmp_path):
     with pytest.raises(FileNotFoundError):
         check(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="No data set"):
+    with pytest.raises(FileNotFoundError, match="No dataset"):
         check(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
