@@ -96,6 +96,8 @@ mod schema;
 #[cfg(feature = "python")]
 mod stream;
 mod strings;
+#[cfg(test)]
+mod testing;
 mod txn;
 mod verify;
 

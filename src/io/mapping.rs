@@ -297,3 +297,6 @@ impl Region {
 fn capacity_for(len: usize) -> usize {
     if cfg!(target_os = "linux") { len.saturating_mul(2).max(1 << 16) } else { len }
 }
+
+#[cfg(test)]
+mod tests;

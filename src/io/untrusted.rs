@@ -168,3 +168,6 @@ impl From<&Metadata> for FileId {
         Self(0, created.map_or(0, |since| since.as_nanos() as u64))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;
