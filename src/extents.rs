@@ -29,7 +29,8 @@ impl Extents {
         Some((*self.starts.values().get(index)?, *self.ends.values().get(index)?))
     }
 
-    /// The bytes of consecutive samples of `item_size` bytes an element, where they lie one after another, as they should.
+    /// The bytes of consecutive samples of `item_size` bytes per element; `None` where they are not contiguous, as they should
+    /// be.
     pub fn contiguous(&self, range: Range<usize>, item_size: usize) -> Option<Range<usize>> {
         let (starts, ends) = (self.starts.values().get(range.clone())?, self.ends.values().get(range)?);
         let follows = ends.iter().zip(starts.iter().skip(1)).all(|(end, start)| end == start);

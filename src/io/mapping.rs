@@ -53,7 +53,7 @@ impl Mode {
     }
 }
 
-/// Where the bytes of a file lie.
+/// The memory that holds the bytes of a file.
 #[derive(Debug)]
 enum Backing {
     Mapped {

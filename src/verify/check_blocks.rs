@@ -7,7 +7,7 @@ use std::path::Path;
 use super::block_reader::BLOCK;
 use super::checksums::{Checksums, Coverage, MemberFile, blocks, files_of, name_of, sum_of};
 use super::inspect::{Inspection, MemberState};
-use super::report::{Finding, Report};
+use super::report::{Finding, Report, UNREADABLE};
 use super::samples::SampleBytes;
 use crate::error::Result;
 use crate::format::{CHECKSUMS, DATA, Kind, Order};
@@ -17,9 +17,9 @@ use crate::schema::{Content, Role, Schema};
 /// The damaged blocks. Which samples they touch is known only after the second pass.
 #[derive(Default)]
 pub(super) struct DamagedBlocks {
-    /// Those of the elements, or of the bytes of strings.
+    /// Blocks of the elements, or of the bytes of strings.
     data: Vec<DamagedRange>,
-    /// Those of the axes of nested shapes.
+    /// Blocks of the axes of nested shapes.
     axes: Vec<DamagedRange>,
     others: Vec<DamagedRange>,
 }
@@ -63,11 +63,11 @@ pub(super) fn check_blocks(
 fn note_coverage(checksums: &Checksums, inspection: &Inspection, files: &[MemberFile], report: &mut Report) {
     for name in checksums.files.keys() {
         if !files.iter().any(|file| name_of(&file.path) == *name) {
-            report.add(Finding::of(CHECKSUMS, format!("it covers '{name}', which is missing")));
+            report.add(Finding::of(CHECKSUMS, format!("the checksums cover '{name}', which is missing")));
         }
     }
     for file in files.iter().filter(|file| !checksums.files.contains_key(&name_of(&file.path))) {
-        report.add(Finding::of(file.path.clone(), "it did not exist when the checksums were written"));
+        report.add(Finding::of(file.path.clone(), "this did not exist when the checksums were written"));
     }
     if checksums.samples < inspection.samples {
         let what = "samples that were appended since are not covered; write the checksums again";
@@ -95,7 +95,7 @@ impl DamagedBlocks {
             let what = match sum_of(opened, &block) {
                 Ok(sum) if coverage.sum(number) == Some(sum) => None,
                 Ok(_) => Some("the stored bytes differ from their checksum".to_owned()),
-                Err(error) => Some(format!("it cannot be read: {error}")),
+                Err(error) => Some(format!("{UNREADABLE}: {error}")),
             };
             match what {
                 None => report.checked += block.end - block.start,
@@ -115,7 +115,7 @@ impl DamagedBlocks {
             let block = at..end.min(at + BLOCK as u64);
             buffer.resize(usize::try_from(block.end - block.start).unwrap_or(0), 0);
             if let Err(error) = read_at(opened, at, &mut buffer) {
-                self.add(file, block.clone(), format!("it cannot be read: {error}"));
+                self.add(file, block.clone(), format!("{UNREADABLE}: {error}"));
             }
             advance(block.end - block.start)?;
             at = skip_hole(opened, block.end);

@@ -310,7 +310,7 @@ fn read_value(path: &Path, row: u64) -> Result<i64> {
 /// The kind of the dataset in `dir`, or the finding that its `type.ninja` does not state one.
 ///
 /// # Errors
-/// [`Error::Io`] where there is no directory, or no dataset in it.
+/// [`Error::Io`](crate::Error::Io) where there is no directory, or no dataset in it.
 pub(super) fn find_kind(dir: &Path) -> Result<std::result::Result<Kind, Finding>> {
     match kind_of(dir) {
         Ok(Some(kind)) => Ok(Ok(kind)),

@@ -286,6 +286,6 @@ fn actions(plan: &TruncationPlan, committed: u64) -> Vec<Finding> {
             actions.push(Finding::of(path.join(SHAPE), format!("the count becomes {new}, it was {now}")).at(0));
         }
     }
-    actions.extend(plan.files.iter().map(|name| Finding::of(*name, "it is removed")));
+    actions.extend(plan.files.iter().map(|name| Finding::of(*name, "the file is removed")));
     actions
 }

@@ -11,6 +11,9 @@ use crate::format::Kind;
 /// The most findings that a report lists, and the most notes: an untrusted dataset decides how many there are.
 const MAX_LISTED: usize = 1000;
 
+/// What a finding says about bytes that the system does not read.
+pub(super) const UNREADABLE: &str = "this cannot be read";
+
 /// A statement about one place in a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,9 +40,9 @@ impl Finding {
         match error {
             Error::Corrupt { path, what } => Self::of(relative(path), what),
             Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
-                Self::of(relative(path), "it is missing")
+                Self::of(relative(path), "this is missing")
             }
-            Error::Io { path, source } => Self::of(relative(path), format!("it cannot be read: {source}")),
+            Error::Io { path, source } => Self::of(relative(path), format!("{UNREADABLE}: {source}")),
             other => Self::of("", other.to_string()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::block_reader::BlockReader;
 use super::inspect::Inspection;
-use super::report::{Flaw, Runs};
+use super::report::{Flaw, Runs, UNREADABLE};
 use crate::error::Result;
 use crate::format::{DATA, Kind, MAX_AXES};
 use crate::sample::checked_shape;
@@ -30,7 +30,7 @@ impl ColumnReader {
 
     fn read(&mut self, row: u64) -> std::result::Result<i64, Flaw> {
         let value = self.input.value(row, self.rows);
-        value.map_err(|error| self.flaw(row, "it cannot be read", error.to_string()))
+        value.map_err(|error| self.flaw(row, UNREADABLE, error.to_string()))
     }
 
     fn flaw(&self, row: u64, what: &'static str, detail: String) -> Flaw {
@@ -55,7 +55,7 @@ struct NestedShapes {
     rank_shapes: ColumnReader,
 }
 
-/// Reads where samples lie.
+/// Reads the offsets and shapes of samples.
 pub(super) struct SampleReader {
     starts: ColumnReader,
     ends: ColumnReader,
@@ -249,7 +249,7 @@ fn axes_of(
     };
     if first > last || last > limit || last - first > MAX_AXES as u64 {
         let detail = format!("{start} to {end} of {limit}");
-        return Err(ends.flaw(index, "the axes lie outside the stored shapes, or are too many", detail));
+        return Err(ends.flaw(index, "the axes reach beyond the stored shapes, or are too many", detail));
     }
     Ok(first..last)
 }
@@ -264,12 +264,12 @@ pub(super) struct GapCheck {
 impl GapCheck {
     pub fn add(&mut self, index: u64, data: &Range<u64>, file: &Path, note: impl FnMut(super::Finding)) {
         let what = match data.start.cmp(&self.end) {
-            std::cmp::Ordering::Less => "it overlaps the one before, or lies before it",
-            std::cmp::Ordering::Greater => "bytes between it and the one before belong to no sample",
+            std::cmp::Ordering::Less => "the sample overlaps the previous one, or comes before it",
+            std::cmp::Ordering::Greater => "the bytes between the previous sample and this one belong to no sample",
             std::cmp::Ordering::Equal => "",
         };
         if !what.is_empty() {
-            let detail = format!("byte {}, the one before ends at {}", data.start, self.end);
+            let detail = format!("byte {}, the previous one ends at {}", data.start, self.end);
             let flaw = Flaw { file: file.to_owned(), offset: Some(index * 8), what, detail };
             self.runs.add(index..index + 1, flaw, note);
         }

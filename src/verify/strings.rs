@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::block_reader::{BLOCK, BlockReader};
-use super::report::Flaw;
+use super::report::{Flaw, UNREADABLE};
 use crate::compression::Codec;
 use crate::error::Result;
 use crate::format::DATA;
@@ -15,8 +15,7 @@ const MAX_FRAME: u64 = (1 << 30) + (1 << 23);
 /// Bytes that may be read again for overlapping strings, in addition to the size of the data.
 const MAX_REREAD: u64 = 64 << 20;
 
-const INVALID_FRAME: &str = "it is not a zstd frame that decompresses to the size it states";
-const UNREADABLE: &str = "it cannot be read";
+const INVALID_FRAME: &str = "the string is not a zstd frame that decompresses to the size it states";
 
 /// Reads and checks strings.
 pub(super) struct StringChecker {
@@ -41,14 +40,14 @@ impl StringChecker {
         self.reread += range.end.min(self.end).saturating_sub(range.start);
         self.end = self.end.max(range.end);
         if self.reread > self.size.saturating_add(MAX_REREAD) {
-            return flaw(range.start, "it was not read, since too many strings overlap", String::new());
+            return flaw(range.start, "the string was not read, since too many strings overlap", String::new());
         }
         if self.codec.is_some() {
             return self.check_frame(range).and_then(|(what, detail)| flaw(range.start, what, detail));
         }
         match self.find_invalid(range) {
             Ok(None) => None,
-            Ok(Some(offset)) => flaw(offset, "it is not UTF-8", String::new()),
+            Ok(Some(offset)) => flaw(offset, "the string is not UTF-8", String::new()),
             Err(error) => flaw(range.start, UNREADABLE, error.to_string()),
         }
     }
@@ -80,7 +79,7 @@ impl StringChecker {
             return Some((INVALID_FRAME, String::new()));
         };
         let is_invalid = std::str::from_utf8(&string).is_err();
-        is_invalid.then(|| ("it decompresses to bytes that are not UTF-8", String::new()))
+        is_invalid.then(|| ("the string decompresses to bytes that are not UTF-8", String::new()))
     }
 
     /// Reads a frame, or only its first block if that does not state a size.

@@ -86,7 +86,7 @@ impl<'a> Verification<'a> {
         }
         damaged.finish(self.inspection, &mut self.report);
         if self.report.is_ok() {
-            self.open();
+            self.check_opens();
         }
         self.meter.advance(u64::MAX)?;
         Ok(self.report)
@@ -115,7 +115,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Opens the dataset as a reader does: if that fails, it is not sound, even if nothing else was found.
-    fn open(&mut self) {
+    fn check_opens(&mut self) {
         let options = Options { names: self.names.clone(), ..Options::default() };
         let opened = match self.inspection.kind {
             Kind::Numpy => Dense::open(self.dir, Mode::ReadOnly).map(drop),

@@ -106,11 +106,15 @@ fn an_assignment_reaches_the_file_or_stays_in_a_private_copy() {
 fn a_private_copy_shows_what_its_page_gained_after_an_assignment() {
     let (_folder, path) = file_of(&[1; 8]);
     let mut region = open(&path, Mode::CopyOnWrite, 8).unwrap();
-    region.write(Mode::CopyOnWrite, 0, &[9]);
-    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&[2; 8]).unwrap();
-    let grown = region.grown(&path, Mode::CopyOnWrite, 16).unwrap();
-    assert_eq!(grown.bytes()[8..], [2; 8]);
-    assert_eq!(region.bytes()[0], 9);
+    for round in 2..5 {
+        region.write(Mode::CopyOnWrite, 0, &[9]);
+        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&[round; 8]).unwrap();
+        let len = region.bytes().len();
+        let grown = region.grown(&path, Mode::CopyOnWrite, len + 8).unwrap();
+        assert_eq!(grown.bytes()[len..], [round; 8]);
+        assert_eq!(region.bytes()[0], 9);
+        region = grown;
+    }
 }
 
 #[test]
