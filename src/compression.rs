@@ -22,8 +22,8 @@ const MAX_STRING: usize = 1 << 30;
 const MAX_RATIO: usize = 1 << 15;
 /// The largest dictionary; useful ones have some hundred KB.
 const MAX_DICT: usize = 4 << 20;
-/// A dictionary is trained on this many times its size, and on at least this many strings. Training on more takes longer,
-/// and makes frames smaller by less than a hundredth.
+/// A dictionary is trained on this many times its size, and on at least this many strings. Training on more takes
+/// longer, and makes frames smaller by less than a hundredth.
 const TRAINING_RATIO: usize = 32;
 const MIN_TRAINING_STRINGS: usize = 256;
 /// Below this many bytes, a second thread costs more time than it saves.

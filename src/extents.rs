@@ -29,8 +29,8 @@ impl Extents {
         Some((*self.starts.values().get(index)?, *self.ends.values().get(index)?))
     }
 
-    /// The bytes of consecutive samples of `item_size` bytes per element; `None` where they are not contiguous, as they should
-    /// be.
+    /// The bytes of consecutive samples of `item_size` bytes per element; `None` where they are not contiguous, as they
+    /// should be.
     pub fn contiguous(&self, range: Range<usize>, item_size: usize) -> Option<Range<usize>> {
         let (starts, ends) = (self.starts.values().get(range.clone())?, self.ends.values().get(range)?);
         let follows = ends.iter().zip(starts.iter().skip(1)).all(|(end, start)| end == start);
@@ -48,8 +48,8 @@ impl Extents {
         })
     }
 
-    /// What `locate` finds at each index. Cold pages are prefetched: first the rows of `columns`, then the `bytes` of what
-    /// was found.
+    /// What `locate` finds at each index. Cold pages are prefetched: first the rows of `columns`, then the `bytes` of
+    /// what was found.
     pub fn fetch<'a, T>(
         &'a self,
         indices: &[usize],

@@ -6,8 +6,8 @@
 //! - [`Strings`]: UTF-8 texts, optionally compressed;
 //! - [`Dense`]: one array.
 //!
-//! Opening a store maps its files and reads no sample; an item is a slice of the mapped bytes. An append is atomic, even if
-//! the process dies, and only one writer at a time holds a directory.
+//! Opening a store maps its files and reads no sample; an item is a slice of the mapped bytes. An append is atomic,
+//! even if the process dies, and only one writer at a time holds a directory.
 //!
 //! # Samples of any shape
 //! ```

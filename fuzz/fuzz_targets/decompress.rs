@@ -1,5 +1,5 @@
-//! Untrusted frames and dictionaries: reading gives a text or an error, and allocates no more memory than a valid frame of
-//! that size needs.
+//! Untrusted frames and dictionaries: reading gives a text or an error, and allocates no more memory than a valid frame
+//! of that size needs.
 #![no_main]
 
 use std::fs;

@@ -11,8 +11,8 @@ pub fn folder() -> TempDir {
     if shared.is_dir() { TempDir::new_in(shared) } else { TempDir::new() }.expect("a folder for the run")
 }
 
-/// Opens a directory as every kind of dataset, reads all samples, and appends. Every call may return an error, but must not
-/// panic, raise a signal or touch invalid memory.
+/// Opens a directory as every kind of dataset, reads all samples, and appends. Every call may return an error, but must
+/// not panic, raise a signal or touch invalid memory.
 pub fn use_all(dir: &Path) {
     let _ = mmap_ninja::kind_of(dir);
     if let Ok(mut map) = Ragged::open(dir, Mode::ReadOnly) {

@@ -141,7 +141,8 @@ fn take_share(pieces: &[&[u8]], share: usize) -> (usize, usize) {
     (pieces.len(), bytes)
 }
 
-/// Copies samples of the same rank into blocks of `shape`, truncated where they are larger. `out` has one block per sample.
+/// Copies samples of the same rank into blocks of `shape`, truncated where they are larger. `out` has one block per
+/// sample.
 pub(crate) fn pad(samples: &[Sample], shape: &[usize], padding: Padding, out: &mut Out) {
     if out.is_empty() {
         return;
@@ -234,8 +235,8 @@ fn copy_into(out: &mut Out, bytes: &[u8]) {
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.as_mut_ptr().cast(), bytes.len()) }
 }
 
-/// The number of threads to copy `bytes` with. Every batch starts its own, since a thread pool would not survive the fork
-/// of a data loader's workers.
+/// The number of threads to copy `bytes` with. Every batch starts its own, since a thread pool would not survive the
+/// fork of a data loader's workers.
 fn threads_for(bytes: usize) -> usize {
     let useful = bytes / MIN_PER_THREAD;
     if useful < 2 { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(useful) }

@@ -1,5 +1,5 @@
-//! JSON that detects its own damage. The first entry of the object, `crc32`, is the CRC-32 of all text after its comma, in
-//! eight hexadecimal digits.
+//! JSON that detects its own damage. The first entry of the object, `crc32`, is the CRC-32 of all text after its comma,
+//! in eight hexadecimal digits.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

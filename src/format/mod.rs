@@ -90,8 +90,8 @@ pub fn element_count(shape: &[u64]) -> Option<u64> {
     shape.iter().try_fold(1_u64, |product, &axis| product.checked_mul(axis))
 }
 
-/// Whether a NumPy array can have these axes. The product of the item size and all axes but those of length 0 must fit an
-/// `i64`: no array of 8-byte elements has the shape (2^62, 0), although it would have no elements.
+/// Whether a NumPy array can have these axes. The product of the item size and all axes but those of length 0 must fit
+/// an `i64`: no array of 8-byte elements has the shape (2^62, 0), although it would have no elements.
 #[must_use]
 pub fn is_possible(axes: impl Iterator<Item = u64>, item_size: u64) -> bool {
     let mut axes = axes.filter(|&axis| axis > 0);

@@ -1,5 +1,5 @@
-//! Prefetching a batch. The kernel serves page faults one after another, each of which waits for the disk, but reads the
-//! pages of one piece of advice together.
+//! Prefetching a batch. The kernel serves page faults one after another, each of which waits for the disk, but reads
+//! the pages of one piece of advice together.
 
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ pub(crate) enum PrefetchPolicy {
 }
 
 impl PrefetchPolicy {
-    /// Whether to prefetch a batch from `region` whose last sample has the range `last`. This probes only one page, which
-    /// takes as long as copying a few kilobytes.
+    /// Whether to prefetch a batch from `region` whose last sample has the range `last`. This probes only one page,
+    /// which takes as long as copying a few kilobytes.
     pub fn is_due(self, region: &Region, last: impl FnOnce() -> Option<Range<usize>>) -> bool {
         if self == Self::Always || region.was_cold() {
             return true;

@@ -1,11 +1,11 @@
-//! Every memory map of the crate. A mapping lives as long as the last [`Region`] that shows it, even after the handle that
-//! opened it is closed.
+//! Every memory map of the crate. A mapping lives as long as the last [`Region`] that shows it, even after the handle
+//! that opened it is closed.
 //!
 //! # The hazard of mapped files
-//! Mapped bytes are the bytes of the file. A program that changes the file in place changes them under a reader, and one
-//! that truncates the file makes the next access to a lost page raise `SIGBUS`. This crate never truncates a file below
-//! what was committed, and changes committed bytes only where a caller assigns to them. Other programs must do the same; no
-//! library can enforce it.
+//! Mapped bytes are the bytes of the file. A program that changes the file in place changes them under a reader, and
+//! one that truncates the file makes the next access to a lost page raise `SIGBUS`. This crate never truncates a file
+//! below what was committed, and changes committed bytes only where a caller assigns to them. Other programs must do
+//! the same; no library can enforce it.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,8 +20,8 @@ use memmap2::{MmapOptions, MmapRaw};
 use super::untrusted::{FileId, Member};
 use crate::error::{At, Error, Result};
 
-/// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part of
-/// a file is in memory, the probed page of a batch may be there by chance.
+/// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
+/// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
 
 /// The most bytes that are read instead of mapped: mapping and unmapping a file takes twenty times as long as reading a
@@ -133,9 +133,9 @@ impl Region {
         Self { backing: None, start: NonNull::<u128>::dangling().cast(), len: 0 }
     }
 
-    /// The same file after it grew to `len` bytes. A mapping that does not reach that far is replaced by one of twice the
-    /// length, so that a long sequence of appends maps each file only a few times. A private copy is always replaced, since
-    /// a page of it that was assigned to does not show what the file gains.
+    /// The same file after it grew to `len` bytes. A mapping that does not reach that far is replaced by one of twice
+    /// the length, so that a long sequence of appends maps each file only a few times. A private copy is always
+    /// replaced, since a page of it that was assigned to does not show what the file gains.
     pub fn grown(&self, path: &Path, mode: Mode, len: usize) -> Result<Self> {
         match self.raw() {
             Some(raw) if len <= raw.len() && (len == self.len || mode != Mode::CopyOnWrite) => {
@@ -187,8 +187,8 @@ impl Region {
     pub fn write(&mut self, mode: Mode, offset: usize, bytes: &[u8]) {
         assert!(mode.is_writable() && offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len));
         if let Some(raw) = self.raw() {
-            // SAFETY: the range lies within the committed bytes, which were mapped writable in this mode. A reader of the
-            // same bytes may see a mixture of old and new ones, as in any shared array.
+            // SAFETY: the range lies within the committed bytes, which were mapped writable in this mode. A reader of
+            // the same bytes may see a mixture of old and new ones, as in any shared array.
             unsafe { std::ptr::copy(bytes.as_ptr(), raw.as_mut_ptr().add(offset), bytes.len()) }
         }
     }

@@ -1,5 +1,5 @@
-//! Reading the members of an untrusted directory: only regular files, only texts below a cap, and no symbolic links below
-//! the directory itself.
+//! Reading the members of an untrusted directory: only regular files, only texts below a cap, and no symbolic links
+//! below the directory itself.
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -57,8 +57,8 @@ fn not_regular(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }
 
-/// Reads a text file. Since opening a dataset reads many of them, a short one takes a single system call: `pread` fails on
-/// pipes, terminals and directories, so that no call is needed to check for a regular file.
+/// Reads a text file. Since opening a dataset reads many of them, a short one takes a single system call: `pread` fails
+/// on pipes, terminals and directories, so that no call is needed to check for a regular file.
 #[cfg(unix)]
 pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     let mut text = [0; 128];
@@ -107,8 +107,8 @@ pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<
     Ok(())
 }
 
-/// The first byte from `offset` on that is not in a hole; all before it are zeros. An untrusted file may claim a hole that
-/// would take years to read.
+/// The first byte from `offset` on that is not in a hole; all before it are zeros. An untrusted file may claim a hole
+/// that would take years to read.
 #[cfg(target_os = "linux")]
 pub(crate) fn skip_hole(file: &File, offset: u64) -> u64 {
     use rustix::fs::{SeekFrom, seek};

@@ -28,6 +28,42 @@ fn header(schema: Schema, role: Role) -> Option<Header> {
 }
 
 #[test]
+fn members_are_those_of_the_format() {
+    let (names, member) = (MemberNames::default(), |path, axes| (path, Kind::Numpy, None, axes));
+    let data = |kind, flag, axes| ("", kind, flag, axes);
+    let expected = [
+        vec![data(Kind::Numpy, None, Axes::Any)],
+        vec![data(Kind::String, None, Axes::One), member("ends", Axes::One), member("starts", Axes::One)],
+        vec![
+            data(Kind::Ragged, Some(true), Axes::One),
+            member("flattened_shapes", Axes::One),
+            member("shapes", Axes::Column),
+            member("ends", Axes::One),
+            member("starts", Axes::One),
+        ],
+        vec![
+            data(Kind::Ragged, Some(false), Axes::One),
+            member("flattened_shapes", Axes::One),
+            ("shapes", Kind::Ragged, Some(true), Axes::One),
+            member("shapes/flattened_shapes", Axes::One),
+            member("shapes/shapes", Axes::Column),
+            member("shapes/ends", Axes::One),
+            member("shapes/starts", Axes::One),
+            member("ends", Axes::One),
+            member("starts", Axes::One),
+        ],
+    ];
+    for (schema, expected) in schemas(&names).into_iter().zip(expected) {
+        let found = schema.roles().iter().map(|&role| {
+            let (kind, flag, axes) = (schema.member_kind(role), schema.flag(role), schema.axes(role));
+            (schema.path(role), kind, flag, axes)
+        });
+        let expected = expected.into_iter().map(|(path, kind, flag, axes)| (PathBuf::from(path), kind, flag, axes));
+        assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn the_commit_point_counts_samples_and_is_written_last() {
     let names = MemberNames::default();
     let commit_points = schemas(&names).map(|schema| {

@@ -1,5 +1,5 @@
-//! Reads files block by block, without mapping them: if another program truncates the file, the read fails with an error
-//! instead of `SIGBUS`.
+//! Reads files block by block, without mapping them: if another program truncates the file, the read fails with an
+//! error instead of `SIGBUS`.
 
 use std::fs::File;
 use std::io;

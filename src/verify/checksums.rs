@@ -1,8 +1,8 @@
 //! `checksums.json`: a CRC-32 of every block of every file, up to the bytes that were committed when it was written. It
 //! begins with a CRC-32 of its own text.
 //!
-//! Appends do not change covered bytes, but for the counts at the beginning of every `shape.ninja`. Those are recorded as
-//! numbers, which a count may not fall below.
+//! Appends do not change covered bytes, but for the counts at the beginning of every `shape.ninja`. Those are recorded
+//! as numbers, which a count may not fall below.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -113,8 +113,8 @@ struct Inspector<'a> {
 }
 
 impl Inspector<'_> {
-    /// Reads the commit point first: whatever is read later counts at least as many rows. If the commit point has moved on
-    /// since, or there is a journal, surplus rows and bytes belong to a writer.
+    /// Reads the commit point first: whatever is read later counts at least as many rows. If the commit point has moved
+    /// on since, or there is a journal, surplus rows and bytes belong to a writer.
     fn inspect(&self) -> Inspection {
         let id = FileId::of(self.dir);
         let mut findings = Vec::new();
@@ -287,8 +287,8 @@ impl Inspector<'_> {
     }
 }
 
-/// The count of all columns but the commit point, if every column has exactly that many rows. A commit point that states
-/// another count is wrong.
+/// The count of all columns but the commit point, if every column has exactly that many rows. A commit point that
+/// states another count is wrong.
 fn agreed_count(members: &[MemberState]) -> Option<u64> {
     let mut columns = members.iter().filter(|member| member.role.is_column());
     let commit_point = columns.next().filter(|first| first.role == Role::Starts)?;

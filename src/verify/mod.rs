@@ -1,6 +1,6 @@
 //! Verification reads a whole dataset to tell whether it is sound, checksums tell whether it has changed, and a repair
-//! truncates a torn dataset. All three treat the files as untrusted: they map none, follow no symbolic link, and allocate no
-//! memory for a size that they have not checked.
+//! truncates a torn dataset. All three treat the files as untrusted: they map none, follow no symbolic link, and
+//! allocate no memory for a size that they have not checked.
 
 mod block_reader;
 mod check_blocks;
@@ -41,8 +41,8 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 /// samples whose offsets and shapes contradict each other or the data, texts that are not UTF-8, frames that do not
 /// decompress, and blocks that differ from their checksums, if there are any.
 ///
-/// Damage is reported, never returned as an error. Verification takes no lock and changes nothing. An append that is under
-/// way is not damage.
+/// Damage is reported, never returned as an error. Verification takes no lock and changes nothing. An append that is
+/// under way is not damage.
 ///
 /// ```
 /// use mmap_ninja::Strings;
@@ -89,9 +89,10 @@ fn attempt(dir: &Path, options: &Options, progress: Progress) -> Result<(Report,
 /// Writes `checksums.json` into the dataset in `dir`: a CRC-32 of every block of 256 KiB of every file. From then on
 /// [`verify`] finds every changed bit in the covered bytes, and names the affected samples.
 ///
-/// Samples that are appended later are not covered until the checksums are written again; the earlier ones stay covered.
-/// Assigning to samples in place invalidates the checksums of their blocks. Whatever rewrites the dataset removes its
-/// checksums: creating it again, the first N-D sample of a 1-D dataset, and appending to an array in Fortran order.
+/// Samples that are appended later are not covered until the checksums are written again; the earlier ones stay
+/// covered. Assigning to samples in place invalidates the checksums of their blocks. Whatever rewrites the dataset
+/// removes its checksums: creating it again, the first N-D sample of a 1-D dataset, and appending to an array in
+/// Fortran order.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where counts and sizes contradict each other; [`Error::Io`]; [`Error::Busy`].
@@ -116,7 +117,8 @@ pub fn write_checksums_with(dir: impl AsRef<Path>, options: &Options, progress: 
         let mut meter = Meter { dir: &dir, done: 0, total, progress };
         let checksums =
             Checksums::compute(&dir, inspection.schema(&options.names), &inspection, |bytes| meter.advance(bytes))?;
-        // Committed bytes do not change, so no lock is needed to read them. But the dataset may have been replaced since.
+        // Committed bytes do not change, so no lock is needed to read them. But the dataset may have been replaced
+        // since.
         let lock = DirLock::acquire(&dir, options)?;
         if lock.is_some_and(|lock| Some(lock.id()) == inspection.id) {
             return replace_file(&dir.join(CHECKSUMS), &checksums.encode());

@@ -1,5 +1,5 @@
-//! Repair: an interrupted append is finished or rolled back, and a torn dataset is truncated to its longest intact prefix.
-//! Bytes that are cut off are backed up. If more than one repair could be right, nothing is done.
+//! Repair: an interrupted append is finished or rolled back, and a torn dataset is truncated to its longest intact
+//! prefix. Bytes that are cut off are backed up. If more than one repair could be right, nothing is done.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -17,8 +17,8 @@ use crate::paths::absolute;
 use crate::schema::{MemberNames, Role, placeholder};
 use crate::txn::{DirLock, Entry, TruncationPlan, check_journal, plan_recovery, truncate_dataset};
 
-/// The first round finishes an interrupted append, the second repairs the state after it, and the third reports the damage
-/// that remains.
+/// The first round finishes an interrupted append, the second repairs the state after it, and the third reports the
+/// damage that remains.
 const ROUNDS: u32 = 3;
 
 /// What a repair does, or would do.
@@ -54,9 +54,10 @@ impl fmt::Display for Repair {
 
 /// Reports what a repair of the dataset in `dir` would do, or repairs it with `apply`.
 ///
-/// An interrupted append is finished or rolled back. Otherwise the repair keeps the committed samples or, if some are missing,
-/// the longest intact prefix: it cuts off surplus bytes and corrects counts. It never removes an intact sample, and does not
-/// check the contents of samples. Bytes that it cuts off or overwrites are backed up in `<dir>.repair-backup-1`.
+/// An interrupted append is finished or rolled back. Otherwise the repair keeps the committed samples or, if some are
+/// missing, the longest intact prefix: it cuts off surplus bytes and corrects counts. It never removes an intact
+/// sample, and does not check the contents of samples. Bytes that it cuts off or overwrites are backed up in
+/// `<dir>.repair-backup-1`.
 ///
 /// Close the dataset in all other processes first, since bytes that they have mapped may be cut off.
 ///
@@ -74,7 +75,8 @@ impl fmt::Display for Repair {
 /// ```
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) where there is no directory, or no dataset in it; [`Error::Busy`](crate::Error::Busy).
+/// [`Error::Io`](crate::Error::Io) where there is no directory, or no dataset in it;
+/// [`Error::Busy`](crate::Error::Busy).
 pub fn repair(dir: impl AsRef<Path>, apply: bool) -> Result<Repair> {
     repair_with(dir, &Options::default(), apply, &mut |_, _| ControlFlow::Continue(()))
 }
@@ -82,8 +84,8 @@ pub fn repair(dir: impl AsRef<Path>, apply: bool) -> Result<Repair> {
 /// As [`repair`], with options, of which it uses the names, the timeout and the cancellation.
 ///
 /// # Errors
-/// As [`repair`]; [`Error::Interrupted`](crate::Error::Interrupted); [`Error::Argument`](crate::Error::Argument) where the
-/// names are not valid.
+/// As [`repair`]; [`Error::Interrupted`](crate::Error::Interrupted); [`Error::Argument`](crate::Error::Argument) where
+/// the names are not valid.
 pub fn repair_with(dir: impl AsRef<Path>, options: &Options, apply: bool, progress: Progress) -> Result<Repair> {
     options.names.check()?;
     let dir = absolute(dir.as_ref())?;

@@ -92,8 +92,8 @@ pub struct Report {
     pub checked: u64,
     /// Damage.
     pub findings: Vec<Finding>,
-    /// Observations that are not damage: an append under way, files that are not part of the dataset, samples that overlap or
-    /// have gaps between them, samples without checksums.
+    /// Observations that are not damage: an append under way, files that are not part of the dataset, samples that
+    /// overlap or have gaps between them, samples without checksums.
     pub notes: Vec<Finding>,
     /// The number of findings beyond those in `findings`.
     pub unlisted: u64,

@@ -69,7 +69,8 @@ pub(super) struct SampleReader {
 }
 
 impl SampleReader {
-    /// A reader of samples that may end at `limit`, in elements or bytes of strings; `None` where a member cannot be read.
+    /// A reader of samples that may end at `limit`, in elements or bytes of strings; `None` where a member cannot be
+    /// read.
     pub fn open(dir: &Path, inspection: &Inspection, limit: u64) -> Result<Option<Self>> {
         let column = |role| ColumnReader::open(dir, inspection, role);
         let data = inspection.member(Role::Data).and_then(|member| member.row_size);

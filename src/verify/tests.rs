@@ -31,8 +31,8 @@ fn append(store: &Store, path: &Path) -> crate::Result<()> {
     (store.append)(path, Durability::Process, store.new)
 }
 
-/// Repairs a dataset after `tear`, with a fault at the `n`-th operation, and then without; `false` if the first repair has
-/// fewer operations.
+/// Repairs a dataset after `tear`, with a fault at the `n`-th operation, and then without; `false` if the first repair
+/// has fewer operations.
 fn is_repaired(store: &Store, n: usize, fault: Fault, tear: impl Fn(&Path), expected: impl Fn(&State) -> bool) -> bool {
     let (_folder, path) = create(store);
     tear(&path);

@@ -105,6 +105,14 @@ fn a_file_beyond_its_cap_is_refused_without_reading_it() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_file_with_more_bytes_than_its_size_is_read_up_to_its_size() {
+    let status = Path::new("/proc/self/status");
+    assert_eq!(Member::open(status, false).unwrap().size, 0);
+    assert_eq!(read_at_most(status, 10).unwrap(), [0; 0]);
+}
+
+#[test]
 fn a_file_that_grows_while_it_is_read_reads_as_one_of_its_states() {
     const SIZE: usize = 3000;
     let folder = folder();

@@ -1,14 +1,15 @@
 //! A simulated disk, and what it may hold after a power loss.
 //!
 //! The disk guarantees only this:
-//! - `fsync` and `fdatasync` of a file make all its bytes and its size durable, and `fsync` of a directory all its entries.
-//!   Neither makes the entry of the file or directory itself durable;
-//! - a write of one sector is atomic. The simulation uses sectors of 16 bytes, real ones have 512 or more. Counts are the
-//!   first 8 bytes of their files;
+//! - `fsync` and `fdatasync` of a file make all its bytes and its size durable, and `fsync` of a directory all its
+//!   entries. Neither makes the entry of the file or directory itself durable;
+//! - a write of one sector is atomic. The simulation uses sectors of 16 bytes, real ones have 512 or more. Counts are
+//!   the first 8 bytes of their files;
 //! - a rename is atomic, and so is an exchange.
 //!
-//! Anything else may happen: each operation that was not synced may or may not reach the disk, in any order; a write may be
-//! torn between any two sectors; a file may grow without its new bytes, which are then zeros or the remains of another file.
+//! Anything else may happen: each operation that was not synced may or may not reach the disk, in any order; a write
+//! may be torn between any two sectors; a file may grow without its new bytes, which are then zeros or the remains of
+//! another file.
 
 use std::collections::{BTreeMap, btree_map};
 use std::fmt::Write;

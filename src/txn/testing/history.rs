@@ -56,9 +56,9 @@ impl History {
         disk
     }
 
-    /// Visits the states in which a power loss may leave the disk, with whether all operations were done before. Between two
-    /// syncs, the set of operations that may be lost only grows, so the moments before each sync and the end cover all
-    /// others.
+    /// Visits the states in which a power loss may leave the disk, with whether all operations were done before.
+    /// Between two syncs, the set of operations that may be lost only grows, so the moments before each sync and the
+    /// end cover all others.
     pub fn states(&self, effort: Effort, random: &mut Random, mut visit: impl FnMut(&Disk, bool)) {
         for done in 0..=self.ops.len() {
             if matches!(self.ops.get(done), None | Some(Op::Sync { .. })) {

@@ -1,5 +1,5 @@
-//! Version 0.9, the original, reads datasets after a crash of this crate: it sees the old or the new state, or raises an
-//! error. It never silently reads anything else.
+//! Version 0.9, the original, reads datasets after a crash of this crate: it sees the old or the new state, or raises
+//! an error. It never silently reads anything else.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

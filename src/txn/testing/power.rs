@@ -1,5 +1,5 @@
-//! Power losses: whichever unsynced operations have reached the disk, a reader sees the old or the new state, and the next
-//! append succeeds. `disk.rs` says what the disk guarantees.
+//! Power losses: whichever unsynced operations have reached the disk, a reader sees the old or the new state, and the
+//! next append succeeds. `disk.rs` says what the disk guarantees.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -35,8 +35,8 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Checks one state, `acknowledged` if the action reported success. Returns what a reader sees, or `None` if the state was
-    /// checked already.
+    /// Checks one state, `acknowledged` if the action reported success. Returns what a reader sees, or `None` if the
+    /// state was checked already.
     fn survives(&mut self, disk: &Disk, acknowledged: bool) -> Option<State> {
         if !self.seen.insert((disk.digest(), acknowledged)) {
             return None;
