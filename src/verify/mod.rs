@@ -1,6 +1,6 @@
 //! Verification reads a whole dataset to tell whether it is sound, checksums tell whether it has changed, and a repair
-//! truncates a torn dataset. All three treat the files as untrusted: they map none, follow no symbolic link, and
-//! allocate no memory for a size that they have not checked.
+//! truncates a torn dataset. All three treat the files as untrusted: they read them without mapping them, follow no
+//! symbolic link, and allocate no memory for a size that they have not checked.
 
 mod block_reader;
 mod check_blocks;
