@@ -1,4 +1,4 @@
-//! Items and batches by random indices, from maps that are in memory.
+//! Reads items and batches at random indices, from datasets that are in memory.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -13,9 +13,9 @@ const BATCH: usize = 256;
 
 fn items(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let sequences = sequences(&dir.path().join("sequences")).expect("a map of sequences");
-    let images = images(&dir.path().join("images")).expect("a map of images");
-    let texts = texts(&dir.path().join("texts")).expect("a map of texts");
+    let sequences = sequences(&dir.path().join("sequences")).expect("a dataset of sequences");
+    let images = images(&dir.path().join("images")).expect("a dataset of images");
+    let texts = texts(&dir.path().join("texts")).expect("a dataset of texts");
     let dense = dense(&dir.path().join("dense")).expect("an array");
     measure(criterion, "Ragged::get, 1-D", SEQUENCES, |index| sequences.get(index));
     measure(criterion, "Ragged::get, 3-D", IMAGES, |index| images.get(index));
@@ -25,7 +25,7 @@ fn items(criterion: &mut Criterion) {
 
 fn batches(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let sequences = sequences(&dir.path().join("sequences")).expect("a map of sequences");
+    let sequences = sequences(&dir.path().join("sequences")).expect("a dataset of sequences");
     let indices: Vec<usize> = scattered(SEQUENCES).take(BATCH * 64).collect();
     let mut batches = indices.chunks(BATCH).cycle();
     criterion.bench_function("Ragged::gather, 256 sequences", |bencher| {
@@ -36,7 +36,7 @@ fn batches(criterion: &mut Criterion) {
     });
 }
 
-/// Times one call of `read` with indices all over a store of `len` items.
+/// Times one call of `read` at random indices of a store of `len` items.
 fn measure<T>(criterion: &mut Criterion, name: &str, len: usize, read: impl Fn(usize) -> T) {
     let indices: Vec<usize> = scattered(len).take(4096).collect();
     let mut next = indices.iter().cycle();
@@ -45,7 +45,7 @@ fn measure<T>(criterion: &mut Criterion, name: &str, len: usize, read: impl Fn(u
     });
 }
 
-/// Indices below `len` without order, always the same: a linear congruential generator.
+/// Pseudo-random indices below `len`, the same in every run: a linear congruential generator.
 fn scattered(len: usize) -> impl Iterator<Item = usize> {
     let step =
         |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
@@ -53,7 +53,7 @@ fn scattered(len: usize) -> impl Iterator<Item = usize> {
     states.map(move |state| usize::try_from(state >> 33).unwrap_or(0) % len)
 }
 
-/// int32 sequences of 10 to 499.
+/// int32 sequences of 10 to 499 values.
 fn sequences(dir: &Path) -> Result<Ragged> {
     let values: Vec<i32> = (0..500).collect();
     let lengths: Vec<[i64; 1]> = (0..SEQUENCES as i64).map(|i| [10 + i * 37 % 490]).collect();
@@ -71,7 +71,7 @@ fn images(dir: &Path) -> Result<Ragged> {
     Ragged::open(dir, Mode::ReadOnly)
 }
 
-/// A sample of the first values, as many as `shape` needs.
+/// A sample of `shape`, filled with the first of `values`.
 fn sample<'a, T: mmap_ninja::Element>(values: &'a [T], shape: &'a [i64]) -> Sample<'a> {
     let elements = usize::try_from(shape.iter().product::<i64>()).unwrap_or(0);
     Sample::new(&values[..elements], shape)

@@ -1,5 +1,5 @@
-//! zstd for strings: each is a frame of its own that states its size, optionally against a dictionary trained
-//! on the first batch. Frames are as RFC 8878 has them.
+//! zstd for strings: every string is a frame of its own (RFC 8878) that states its size. A dictionary trained on the
+//! first batch is optional.
 
 use std::fmt;
 use std::hint::spin_loop;
@@ -16,34 +16,34 @@ use crate::error::{At, Error, Result};
 use crate::format::{ZSTD_DICT, ZSTD_LEVEL};
 use crate::io::untrusted::{read_optional, read_text};
 
-/// No string is larger: a frame cannot ask for more memory than this.
+/// The largest string, which bounds the memory that a frame can ask for.
 const MAX_STRING: usize = 1 << 30;
-/// No block of zstd expands further: 128 KiB out of 4 bytes.
+/// The largest ratio of zstd: a block expands 4 bytes to at most 128 KiB.
 const MAX_RATIO: usize = 1 << 15;
-/// No dictionary is larger: useful ones have some hundred KB.
+/// The largest dictionary; useful ones have some hundred KB.
 const MAX_DICT: usize = 4 << 20;
-/// So many times the size of a dictionary, and so many strings, it is trained on. More takes longer, and makes frames
-/// smaller by less than a hundredth.
-const TRAINED_ON: usize = 32;
-const MIN_TRAINED_ON: usize = 256;
-/// Below this many bytes a second thread costs more than it brings.
+/// A dictionary is trained on this many times its size, and on at least this many strings. Training on more takes
+/// longer, and makes frames smaller by less than a hundredth.
+const TRAINING_RATIO: usize = 32;
+const MIN_TRAINING_STRINGS: usize = 256;
+/// Below this many bytes, a second thread costs more time than it saves.
 const MIN_PER_THREAD: usize = 64 * 1024;
 
-/// The most zstd contexts that are kept in a pool.
+/// The most zstd contexts that a pool keeps.
 const MAX_POOLED: usize = 64;
-/// Attempts to lock a pool before a context is made without it, which takes longer.
+/// Attempts to lock a pool before a context is made without it, which is slower.
 const LOCK_ATTEMPTS: u32 = 100;
 
 /// How to compress strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
-    /// zstd's level: 1 to 22, negative for faster, 0 for its default.
+    /// The level of zstd: 1 to 22, negative for faster, 0 for its default.
     pub level: i32,
-    /// Bytes of a dictionary to train on the first batch.
+    /// The size in bytes of a dictionary to train on the first batch.
     pub dict_size: Option<usize>,
 }
 
-/// Compresses and decompresses the strings of one data set.
+/// Compresses and decompresses the strings of one dataset.
 pub(crate) struct Codec {
     level: i32,
     dict: Vec<u8>,
@@ -59,8 +59,8 @@ pub(crate) struct Compressed {
     pub lengths: Vec<i64>,
 }
 
-/// zstd contexts that threads take and give back. No thread waits long for the lock, which is never released in a child that
-/// was forked while another thread held it. Such a child makes a context for each use.
+/// zstd contexts that threads take and give back. No thread waits long for the lock: in a child process that was forked
+/// while another thread held it, it is never released. Such a child makes a context for each use.
 struct ContextPool<T>(Mutex<Vec<T>>);
 
 impl<T> ContextPool<T> {
@@ -82,7 +82,7 @@ impl<T> ContextPool<T> {
 }
 
 impl Codec {
-    /// What the files in `dir` ask for; `None` where strings are stored as they are.
+    /// The codec that the files in `dir` state; `None` where strings are not compressed.
     pub fn open(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(ZSTD_LEVEL);
         let text = match read_text(&path) {
@@ -95,7 +95,7 @@ impl Codec {
         Ok(Some(Self::new(level, dict)))
     }
 
-    /// A codec for new strings, with a dictionary trained on them if one is asked for.
+    /// A codec for new strings, with a dictionary trained on them if `compression` asks for one.
     pub fn train(dir: &Path, compression: Compression, strings: &[&[u8]]) -> Result<Self> {
         let range = zstd::compression_level_range();
         if !range.contains(&compression.level) {
@@ -105,10 +105,10 @@ impl Codec {
         let dict = match compression.dict_size {
             None => Vec::new(),
             Some(size) if size > MAX_DICT => {
-                let what = format!("{}: a dictionary has at most {MAX_DICT} bytes, not {size}", dir.display());
+                let what = format!("{}: a dictionary can have at most {MAX_DICT} bytes, not {size}", dir.display());
                 return Err(Error::Argument { what });
             }
-            Some(size) => trained(strings, size).map_err(|error| Error::Argument {
+            Some(size) => train_dict(strings, size).map_err(|error| Error::Argument {
                 what: format!(
                     "{}: no dictionary of {size} bytes could be trained on the first batch, of {} strings: {error}; \
                      give a larger batch or leave the dictionary out",
@@ -135,7 +135,7 @@ impl Codec {
         &self.dict
     }
 
-    /// The small files that say how the strings are compressed.
+    /// The text files that state how the strings are compressed.
     pub fn texts(&self) -> Vec<(&'static str, Vec<u8>)> {
         let mut texts = vec![(ZSTD_LEVEL, self.level.to_string().into_bytes())];
         if !self.dict.is_empty() {
@@ -144,14 +144,14 @@ impl Codec {
         texts
     }
 
-    /// Refuses a dictionary that zstd does not take.
+    /// Refuses a dictionary that zstd does not accept.
     pub fn check_dict(&self, dir: &Path) -> Result<()> {
-        let taken = Compressor::with_dictionary(self.level, &self.dict).map(drop);
-        let taken = taken.and_then(|()| Decompressor::with_dictionary(&self.dict).map(drop));
-        taken.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("this is not a zstd dictionary: {error}")))
+        let accepted = Compressor::with_dictionary(self.level, &self.dict).map(drop);
+        let accepted = accepted.and_then(|()| Decompressor::with_dictionary(&self.dict).map(drop));
+        accepted.map_err(|error| Error::corrupt(dir.join(ZSTD_DICT), format!("this is not a zstd dictionary: {error}")))
     }
 
-    /// One frame a string, on as many cores as there are: what each of them made.
+    /// Compresses each string to one frame, on all cores; returns what each of them made.
     pub fn compress(&self, dir: &Path, strings: &[&[u8]]) -> Result<Vec<Compressed>> {
         if let Some(index) = strings.iter().position(|string| string.len() > MAX_STRING) {
             let what = format!("{}: string {index} of the batch has more than {MAX_STRING} bytes", dir.display());
@@ -192,7 +192,7 @@ impl Codec {
 
     fn compressor(&self) -> io::Result<Compressor<'static>> {
         let mut compressor = Compressor::with_dictionary(self.level, &self.dict)?;
-        // A dictionary that was cut or exchanged would otherwise give other texts without a word.
+        // Otherwise, a dictionary that was truncated or replaced would silently give other texts.
         compressor.set_parameter(CParameter::ChecksumFlag(true))?;
         Ok(compressor)
     }
@@ -202,13 +202,13 @@ impl Codec {
         usize::try_from(get_frame_content_size(frame).ok()??).ok()
     }
 
-    /// The size that a frame states, if it can be true.
+    /// The size that a frame states, if zstd can have compressed that much to it.
     pub fn size_of(frame: &[u8]) -> Option<usize> {
         let size = Self::stated_size(frame)?;
         (size <= MAX_STRING && size <= frame.len().saturating_mul(MAX_RATIO)).then_some(size)
     }
 
-    /// The string in a frame; `None` where it is no frame, or states no size or an absurd one.
+    /// The string in a frame; `None` where it is not a frame, or does not state a possible size.
     pub fn decompress(&self, frame: &[u8]) -> Option<Vec<u8>> {
         let size = Self::size_of(frame)?;
         let mut string = Vec::new();
@@ -220,12 +220,12 @@ impl Codec {
     }
 }
 
-/// A dictionary for `strings`: of some from all over them, or of all where those will not do.
-fn trained(strings: &[&[u8]], size: usize) -> io::Result<Vec<u8>> {
-    let enough = size.saturating_mul(TRAINED_ON).max(1);
-    let step = total(strings).div_ceil(enough).min(strings.len() / MIN_TRAINED_ON).max(1);
-    let some: Vec<&[u8]> = strings.iter().step_by(step).copied().collect();
-    zstd::dict::from_samples(&some, size).or_else(|_| zstd::dict::from_samples(strings, size))
+/// A dictionary trained on a sample of `strings`, or on all of them where the sample does not suffice.
+fn train_dict(strings: &[&[u8]], size: usize) -> io::Result<Vec<u8>> {
+    let enough = size.saturating_mul(TRAINING_RATIO).max(1);
+    let step = total(strings).div_ceil(enough).min(strings.len() / MIN_TRAINING_STRINGS).max(1);
+    let sample: Vec<&[u8]> = strings.iter().step_by(step).copied().collect();
+    zstd::dict::from_samples(&sample, size).or_else(|_| zstd::dict::from_samples(strings, size))
 }
 
 fn total(strings: &[&[u8]]) -> usize {
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contexts_behind_a_lock_that_is_never_released_are_not_waited_for() -> Result<()> {
+    fn a_lock_that_is_never_released_does_not_block_the_codec() -> Result<()> {
         let codec = Codec::new(3, Vec::new());
         let _held = (codec.compressors.0.lock(), codec.decompressors.0.lock());
         let made = codec.compress(Path::new("text"), &[b"some text"])?;

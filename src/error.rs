@@ -1,5 +1,5 @@
-//! The one error type: every variant carries the evidence, so that a message can name the file, the
-//! sample and what was expected.
+//! The error type. Every variant carries the evidence, so that a message can name the file, the sample and what was
+//! expected.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::format::kind::Kind;
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a data set could not be opened, read or changed.
+/// Why a dataset could not be opened, read or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,7 +19,7 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The files contradict each other or the format.
@@ -30,8 +30,8 @@ pub enum Error {
         /// The contradiction.
         what: String,
     },
-    /// The directory holds another kind of data set.
-    #[error("{}: this directory holds a data set of kind '{found}', not '{expected}'{}", path.display(), found.opener())]
+    /// The directory holds another kind of dataset.
+    #[error("{}: this directory holds a dataset of kind '{found}', not '{expected}'{}", path.display(), found.opener())]
     WrongKind {
         /// The directory.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum Error {
         /// The kind that `type.ninja` states.
         found: Kind,
     },
-    /// There is no sample of that index.
+    /// There is no sample at that index.
     #[error("{}: index {index} is out of range for {len} samples", path.display())]
     OutOfRange {
         /// The directory.
@@ -50,26 +50,26 @@ pub enum Error {
         /// The number of samples.
         len: usize,
     },
-    /// The element type cannot be stored, or is not that of the data set.
+    /// The element type cannot be stored, or is not that of the dataset.
     #[error("{what}")]
     Dtype {
         /// The dtype, the place, and what was expected.
         what: String,
     },
-    /// The shape does not fit the data set.
+    /// The shape does not fit the elements, or the dataset.
     #[error("{what}")]
     Shape {
         /// The shape, the place, and what was expected.
         what: String,
     },
-    /// An argument that no data set could accept.
+    /// An argument that no dataset could accept.
     #[error("{what}")]
     Argument {
         /// The argument and what was expected.
         what: String,
     },
-    /// The program was told to stop while it waited for another writer, or read a data set.
-    #[error("{}: interrupted before the work on this data set was done", path.display())]
+    /// The caller cancelled the operation while it waited for another writer, or read a dataset.
+    #[error("{}: interrupted before the work on this dataset was done", path.display())]
     Interrupted {
         /// The directory.
         path: PathBuf,
@@ -80,22 +80,22 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// The data set was opened for reading only.
+    /// The dataset was opened for reading only.
     #[error("{}: assignment destination is read-only; open it with a writable mode such as 'r+'", path.display())]
     ReadOnly {
         /// The directory.
         path: PathBuf,
     },
     /// Another writer holds the directory.
-    #[error("{}: another writer holds this data set (waited {:.1} s); try again when it is done", path.display(), waited.as_secs_f64())]
+    #[error("{}: another writer holds this dataset (waited {:.1} s); try again when it is done", path.display(), waited.as_secs_f64())]
     Busy {
         /// The directory.
         path: PathBuf,
         /// How long this call waited.
         waited: Duration,
     },
-    /// Another builder is at work, who may be for long: nobody waits for it.
-    #[error("{}: another builder is at work on this data set; try again when it is done", path.display())]
+    /// Another builder is at work. No call waits for it, since a build may take hours.
+    #[error("{}: another builder is at work on this dataset; try again when it is done", path.display())]
     Building {
         /// The directory that is being built.
         path: PathBuf,

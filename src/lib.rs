@@ -1,13 +1,13 @@
-//! Machine-learning data sets in memory-mapped files: written once, then any sample is read at the speed of memory.
+//! Machine-learning datasets in memory-mapped files: written once, then any sample is read at the speed of memory.
 //!
-//! Three stores, each a directory of plain files that `mmap_ninja` for Python reads and writes too:
+//! There are three stores. Each is a directory of plain files, which `mmap_ninja` for Python reads and writes, too:
 //!
 //! - [`Ragged`]: samples of any shape and one dtype, such as images or token sequences;
 //! - [`Strings`]: UTF-8 texts, optionally compressed;
 //! - [`Dense`]: one array.
 //!
-//! Opening maps the files and reads no sample; an item is a slice of the mapped bytes. Appending is all or nothing,
-//! also when the process dies, and one writer at a time holds a directory.
+//! Opening a store maps its files and reads no sample; an item is a slice of the mapped bytes. An append is atomic,
+//! even if the process dies, and only one writer at a time holds a directory.
 //!
 //! # Samples of any shape
 //! ```
@@ -56,25 +56,25 @@
 //! ```
 //!
 //! # Threads
-//! A store that is open can be read from any number of threads at once, by reference. The example `stream_samples`
-//! gathers batches in random order so.
+//! Any number of threads can read an open store by reference at the same time. The example `stream_samples` gathers
+//! batches in random order that way.
 //!
 //! # Features
-//! - `python`, off by default: the extension module of the Python package. Nothing of Python is compiled without it,
-//!   and nothing of this crate's interface changes with it.
+//! - `python`, off by default: the extension module of the Python package. It does not change the interface of this
+//!   crate, and without it nothing depends on Python.
 //!
 //! # Rust version
-//! 1.89 or later. A newer one is asked for in minor releases only.
+//! 1.89 or later. Only a minor release raises it.
 //!
 //! # Quirks
-//! - A data set that is not there is empty, and comes into being with its first append.
-//! - A handle sees the samples that were there when it was opened, and those that it appended; `refresh` shows it
-//!   what others have added.
-//! - Mapped bytes are the file's: whoever changes or shortens the files in place by other means changes what
-//!   readers see, or stops them with `SIGBUS`.
+//! - A dataset that does not exist reads as an empty one. The first append creates it.
+//! - A handle sees the samples that existed when it was opened, and those that it appended itself. `refresh` shows it
+//!   what other writers have appended.
+//! - Mapped bytes are the bytes of the file. A program that changes the files in place by other means changes what
+//!   readers see, and one that shortens them kills readers with `SIGBUS`.
 
 #[cfg(target_endian = "big")]
-compile_error!("the files are little-endian and are read where they lie");
+compile_error!("mmap_ninja maps little-endian files without converting them: it needs a little-endian machine");
 
 mod batch;
 mod cancel;
@@ -95,6 +95,8 @@ mod sample;
 mod schema;
 pub mod stream;
 mod strings;
+#[cfg(test)]
+mod testing;
 mod txn;
 mod verify;
 
@@ -119,10 +121,10 @@ pub use verify::{
     Finding, Progress, Repair, Report, repair, repair_with, verify, verify_with, write_checksums, write_checksums_with,
 };
 
-/// What the data set in `dir` is; `None` where there is none.
+/// The kind of the dataset in `dir`; `None` where there is none.
 ///
 /// # Errors
-/// [`Error::Corrupt`] where `type.ninja` names no kind, or is missing beside the data; [`Error::Io`].
+/// [`Error::Corrupt`] where `type.ninja` does not name a kind, or is missing beside the data; [`Error::Io`].
 pub fn kind_of(dir: impl AsRef<Path>) -> Result<Option<Kind>> {
     schema::kind_of(dir.as_ref())
 }

@@ -1,10 +1,10 @@
-//! Datasets that are replaced by other writers before they are joined.
+//! Joins of datasets that were replaced after they were opened.
 
 use mmap_ninja::{Dense, Dtype, Mode, Order, Ragged, Sample, Strings};
 use tempfile::tempdir;
 
 #[test]
-fn samples_that_were_replaced_are_joined_as_they_were_opened() {
+fn a_join_takes_the_samples_of_the_dataset_that_was_opened() {
     let folder = tempdir().unwrap();
     let (path, out) = (folder.path().join("source"), folder.path().join("out"));
     let dtype = Dtype::of::<u16>();
@@ -19,7 +19,7 @@ fn samples_that_were_replaced_are_joined_as_they_were_opened() {
 }
 
 #[test]
-fn strings_that_were_replaced_are_joined_as_they_were_opened() {
+fn a_join_takes_the_strings_of_the_dataset_that_was_opened() {
     let folder = tempdir().unwrap();
     let (path, out) = (folder.path().join("source"), folder.path().join("out"));
     Strings::create(&path, None, &["one", "zwei"]).unwrap();
@@ -31,7 +31,7 @@ fn strings_that_were_replaced_are_joined_as_they_were_opened() {
 }
 
 #[test]
-fn rows_that_were_replaced_are_joined_as_they_were_opened() {
+fn a_join_takes_the_rows_of_the_array_that_was_opened() {
     let folder = tempdir().unwrap();
     let (path, out) = (folder.path().join("source"), folder.path().join("out"));
     let dtype = Dtype::of::<u8>();

@@ -1,14 +1,14 @@
-//! The stores against a model in memory: whatever is appended is read back, by the same handle and by a new one.
+//! Compares the stores with a model in memory: appended samples read back, from the same handle and from a new one.
 
 use mmap_ninja::{Dense, Dtype, Element, Error, Mode, Order, Ragged, Sample, Strings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::tempdir;
 
-/// A sample as the model keeps it.
+/// A sample in the model: its shape and its values.
 type Model = (Vec<i64>, Vec<u16>);
 
-/// A shape of at most four axes and the elements that fill it; a scalar has no axes.
+/// Samples of up to three axes; a scalar has none.
 fn sample() -> impl Strategy<Value = Model> {
     vec(0_i64..4, 0..4).prop_flat_map(|shape| {
         let count = usize::try_from(shape.iter().product::<i64>()).unwrap();
@@ -174,8 +174,8 @@ proptest! {
 }
 
 #[test]
-#[cfg_attr(windows, ignore = "Windows keeps a directory where it is while its files are mapped")]
-fn a_view_outlives_the_replacement_of_its_map() {
+#[cfg_attr(windows, ignore = "Windows cannot move a directory while its files are mapped")]
+fn a_handle_keeps_its_samples_after_the_dataset_is_replaced() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("map");
     let create = |values: &[u8]| {

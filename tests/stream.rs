@@ -55,7 +55,7 @@ fn samples_of_any_shape_are_stored_as_if_at_once() -> Result<()> {
     build.finish()?;
     let values: Vec<[i32; 2]> = (0..10).map(|number| [number, number]).collect();
     let samples: Vec<Sample> = values.iter().map(|values| Sample::new(values, &[1, 2])).collect();
-    Ragged::create(&whole, &MemberNames::default(), &int32(), &samples)?;
+    Ragged::create(&whole, &int32(), &samples)?;
     assert_same(&streamed, &whole);
     Ok(())
 }
@@ -69,7 +69,7 @@ fn texts_are_stored_as_if_at_once_and_a_dictionary_is_trained_on_the_first_batch
         let mut writer = Writer::strings(&streamed, &Options::default(), compression)?.batch_size(200);
         texts.iter().try_for_each(|text| writer.push(text))?;
         assert_eq!(writer.finish()?, 300);
-        Strings::create(&whole, &MemberNames::default(), compression, &texts[..200])?;
+        Strings::create(&whole, compression, &texts[..200])?;
         Strings::open(&whole, mmap_ninja::Mode::ReadOnly)?.append(&texts[200..])?;
         assert_same(&streamed, &whole);
     }
@@ -109,7 +109,7 @@ fn what_a_build_has_left_is_not_resumed_as_something_else() -> Result<()> {
     let (samples, texts, rows) = (dir.path().join("samples"), dir.path().join("texts"), dir.path().join("rows"));
     let options = Options::default();
     push_arrays(&samples, 4)?;
-    Strings::create(&texts, &MemberNames::default(), PACKED, &["one"])?;
+    Strings::create(&texts, PACKED, &["one"])?;
     Dense::create(&rows, &int32(), &[1, 2], Order::C, &[0; 8])?;
     let others =
         Options { names: MemberNames { ends: "other".to_owned(), ..MemberNames::default() }, ..Options::default() };

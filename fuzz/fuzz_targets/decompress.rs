@@ -1,4 +1,5 @@
-//! Frames and dictionaries of a stranger: a text or an error, and no more memory than a frame can stand for.
+//! Untrusted frames and dictionaries: reading gives a text or an error, and allocates no more memory than a valid frame
+//! of that size needs.
 #![no_main]
 
 use std::fs;
@@ -12,7 +13,7 @@ fuzz_target!(|input: (Vec<u8>, Option<Vec<u8>>)| {
     let folder = folder();
     let dir = folder.path().join("map");
     let compression = Some(Compression { level: 1, dict_size: None });
-    Strings::create(&dir, compression, &["a text"]).expect("a data set");
+    Strings::create(&dir, compression, &["a text"]).expect("a dataset");
     fs::write(dir.join("data.ninja"), &frame).expect("a frame");
     fs::write(dir.join("ends/data.ninja"), (frame.len() as i64).to_le_bytes()).expect("its end");
     if let Some(dictionary) = dictionary {

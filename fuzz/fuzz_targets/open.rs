@@ -1,4 +1,4 @@
-//! A dataset of which some members are untrusted: opening, reading and appending give a result or an error.
+//! A dataset with damaged files: opening, reading and appending give a result or an error.
 #![no_main]
 
 use std::fs;
@@ -22,20 +22,20 @@ enum Base {
 #[derive(Arbitrary, Debug)]
 enum Damage {
     Replace(Vec<u8>),
-    TruncationPlan(u16),
+    Truncate(u16),
     Extend(Vec<u8>),
     Overwrite(u16, [u8; 8]),
     Remove,
 }
 
-/// What happens to the member of a number.
+/// The number of a file, and how to damage it.
 type Change = (u8, Damage);
 
 #[derive(Arbitrary, Debug)]
 struct Input {
     base: Base,
     changes: Vec<Change>,
-    /// The JSON of a journal behind its first entry, which is the CRC that belongs to it.
+    /// The JSON of a journal after its first entry, which is the matching CRC.
     journal: Option<String>,
 }
 
@@ -80,7 +80,7 @@ fn damage(path: &Path, damage: Damage) {
     let mut bytes = fs::read(path).unwrap_or_default();
     match damage {
         Damage::Replace(other) => bytes = other,
-        Damage::TruncationPlan(len) => bytes.truncate(len.into()),
+        Damage::Truncate(len) => bytes.truncate(len.into()),
         Damage::Extend(more) => bytes.extend(more),
         Damage::Overwrite(at, value) => {
             let at = usize::from(at) % bytes.len().max(1);

@@ -1,18 +1,18 @@
-//! What the fuzz targets share: a folder in memory, and reading all that a directory holds.
+//! What the fuzz targets share: a folder in memory, and calls that read a whole directory.
 
 use std::path::Path;
 
 use mmap_ninja::{Dense, Dtype, Mode, Ragged, Sample, Strings};
 use tempfile::TempDir;
 
-/// A folder that goes with the run, in memory where there is one.
+/// A temporary folder, in memory if possible.
 pub fn folder() -> TempDir {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() { TempDir::new_in(shared) } else { TempDir::new() }.expect("a folder for the run")
 }
 
-/// Opens a directory as everything that it may be, reads every sample, and appends. Errors are welcome; a panic, a
-/// signal or a memory error is not.
+/// Opens a directory as every kind of dataset, reads all samples, and appends. Every call may return an error, but must
+/// not panic, raise a signal or touch invalid memory.
 pub fn use_all(dir: &Path) {
     let _ = mmap_ninja::kind_of(dir);
     if let Ok(mut map) = Ragged::open(dir, Mode::ReadOnly) {

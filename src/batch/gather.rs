@@ -1,4 +1,4 @@
-//! Batches: many samples copied into one array. Bytes and item sizes only, so that no dtype needs code of its own.
+//! Copies many samples into one array. It knows only bytes and item sizes, so that no dtype needs code of its own.
 
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
@@ -9,57 +9,57 @@ use std::thread;
 use crate::error::{Error, Result};
 use crate::sample::Sample;
 
-/// Bytes that make another thread worth starting.
-const PER_THREAD: usize = 4 << 20;
+/// Bytes that are worth another thread.
+const MIN_PER_THREAD: usize = 4 << 20;
 
-/// The processor fetches the beginning of a sample while it copies so many before it.
-const AHEAD: usize = 6;
-/// Lines of the cache that it fetches of each.
-const LINES: usize = 8;
+/// How many samples ahead of the copy the processor prefetches.
+const PREFETCH_DISTANCE: usize = 6;
+/// Cache lines that it prefetches of each sample.
+const PREFETCH_LINES: usize = 8;
 
-/// Memory that a batch is written to.
+/// The uninitialized memory of a batch.
 pub(crate) type Out = [MaybeUninit<u8>];
 
-/// Where a sample that is smaller than its place lies in it.
+/// On which side samples are padded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaddingSide {
-    /// The padding comes after the elements of every axis.
+    /// The padding follows the elements, along every axis.
     #[default]
     Right,
-    /// The padding comes before them.
+    /// The padding precedes the elements, along every axis.
     Left,
 }
 
-/// What to fill the places of a batch with that no element goes to.
+/// How samples are padded and truncated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Padding<'a> {
-    /// One element.
+    /// The element to pad with.
     pub value: &'a [u8],
     pub side: PaddingSide,
-    /// Entries of every axis that are kept at most.
+    /// The most entries of each axis that are kept.
     pub max_len: usize,
 }
 
-/// What a padded batch will look like.
+/// The shape of a padded batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PaddedPlan {
-    /// Axes of one sample's block: the longest of each.
+    /// The shape of one sample's block: the maximum of each axis.
     pub shape: Vec<usize>,
-    /// Axes of every sample, one after another, as far as they fit.
+    /// The shapes of all samples after truncation, one after another.
     pub lengths: Vec<i64>,
 }
 
 impl PaddedPlan {
-    /// The plan for samples that all have `rank` axes, none of which is to be longer than `max_length`.
+    /// The plan for samples of `rank` axes, each of which is truncated to `max_length`.
     ///
     /// # Errors
-    /// The place of the first sample that has another number of axes.
+    /// The position of the first sample that has another number of axes.
     pub fn new(samples: &[Sample], rank: usize, max_length: Option<usize>) -> Result<Self, usize> {
         let max_len = max_length.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
         let mut plan = Self { shape: vec![0; rank], lengths: Vec::with_capacity(samples.len() * rank) };
-        for (place, sample) in samples.iter().enumerate() {
+        for (position, sample) in samples.iter().enumerate() {
             if sample.shape.len() != rank {
-                return Err(place);
+                return Err(position);
             }
             for (longest, &axis) in plan.shape.iter_mut().zip(sample.shape) {
                 let length = axis.clamp(0, max_len);
@@ -71,7 +71,7 @@ impl PaddedPlan {
     }
 }
 
-/// Where the pieces of a batch begin and end: one more number than there are pieces, the first of them 0.
+/// The Arrow offsets of pieces: 0, and where each of them ends.
 pub(crate) fn arrow_offsets(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
     let ends = lengths.scan(0_i64, |end, length| {
         *end += length as i64;
@@ -80,12 +80,16 @@ pub(crate) fn arrow_offsets(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
     std::iter::once(0).chain(ends).collect()
 }
 
-/// Bytes of all pieces; `None` where no memory holds them: pieces of a stranger's file may overlap without end.
+/// The bytes of all pieces; `None` where they cannot fit into memory. The samples of an untrusted file may overlap any
+/// number of times.
 pub(crate) fn total_len(mut lengths: impl Iterator<Item = usize>) -> Option<usize> {
     lengths.try_fold(0_usize, usize::checked_add).filter(|&total| isize::try_from(total).is_ok())
 }
 
-/// `len` bytes, all of which `write` writes, or an error where no memory holds them.
+/// Allocates `len` bytes, and lets `write` initialize all of them.
+///
+/// # Errors
+/// [`Error::Io`] where `len` is `None`, or the memory cannot be allocated.
 pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut Out)) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let reserved = len.is_some_and(|len| bytes.try_reserve_exact(len).is_ok());
@@ -93,21 +97,21 @@ pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut O
         return Err(Error::Io { path: dir.to_owned(), source: ErrorKind::OutOfMemory.into() });
     };
     write(&mut bytes.spare_capacity_mut()[..len]);
-    // SAFETY: so many bytes have been reserved, and all of them were written.
+    // SAFETY: `len` bytes were reserved, and `write` has initialized all of them.
     unsafe { bytes.set_len(len) };
     Ok(bytes)
 }
 
-/// Copies `pieces` one after another; `out` has the size of all of them.
+/// Copies `pieces` one after another into `out`, which has their total length.
 pub(crate) fn concatenate(pieces: &[&[u8]], out: &mut Out) {
     let share = out.len().div_ceil(threads_for(out.len())).max(1);
     thread::scope(|scope| {
         let (mut pieces, mut out) = (pieces, out);
         while out.len() > share {
-            let (count, bytes) = up_to(pieces, share);
+            let (count, bytes) = take_share(pieces, share);
             let (mine, others) = pieces.split_at(count);
-            let (place, rest) = out.split_at_mut(bytes);
-            scope.spawn(move || concatenate_here(mine, place));
+            let (target, rest) = out.split_at_mut(bytes);
+            scope.spawn(move || concatenate_here(mine, target));
             (pieces, out) = (others, rest);
         }
         concatenate_here(pieces, out);
@@ -116,17 +120,17 @@ pub(crate) fn concatenate(pieces: &[&[u8]], out: &mut Out) {
 
 fn concatenate_here(pieces: &[&[u8]], mut out: &mut Out) {
     for (index, piece) in pieces.iter().enumerate() {
-        if let Some(next) = pieces.get(index + AHEAD) {
+        if let Some(next) = pieces.get(index + PREFETCH_DISTANCE) {
             prefetch_lines(next);
         }
-        let (place, rest) = out.split_at_mut(piece.len());
-        copy_into(place, piece);
+        let (target, rest) = out.split_at_mut(piece.len());
+        copy_into(target, piece);
         out = rest;
     }
 }
 
-/// So many pieces as make up at least `share` bytes, and their size.
-fn up_to(pieces: &[&[u8]], share: usize) -> (usize, usize) {
+/// The number of pieces that make up at least `share` bytes, and their size.
+fn take_share(pieces: &[&[u8]], share: usize) -> (usize, usize) {
     let mut bytes = 0;
     for (count, piece) in pieces.iter().enumerate() {
         bytes += piece.len();
@@ -137,7 +141,8 @@ fn up_to(pieces: &[&[u8]], share: usize) -> (usize, usize) {
     (pieces.len(), bytes)
 }
 
-/// Lays out samples of one rank in blocks of `shape`, cut where they are larger; `out` holds one block a sample.
+/// Copies samples of the same rank into blocks of `shape`, truncated where they are larger. `out` has one block per
+/// sample.
 pub(crate) fn pad(samples: &[Sample], shape: &[usize], padding: Padding, out: &mut Out) {
     if out.is_empty() {
         return;
@@ -158,81 +163,82 @@ pub(crate) fn pad(samples: &[Sample], shape: &[usize], padding: Padding, out: &m
 
 fn pad_here(samples: &[Sample], shape: &[usize], padding: Padding, out: &mut Out) {
     let block = out.len() / samples.len();
-    for (index, (sample, place)) in samples.iter().zip(out.chunks_exact_mut(block)).enumerate() {
-        if let Some(next) = samples.get(index + AHEAD) {
+    for (index, (sample, target)) in samples.iter().zip(out.chunks_exact_mut(block)).enumerate() {
+        if let Some(next) = samples.get(index + PREFETCH_DISTANCE) {
             prefetch_lines(next.bytes);
         }
-        pad_axis(sample.bytes, sample.shape, shape, padding, place);
+        pad_axis(sample.bytes, sample.shape, shape, padding, target);
     }
 }
 
-/// One axis of one sample: as many of its rows as fit, each padded along the axes below, and rows of padding.
+/// Copies one axis of one sample: the rows that fit, each padded along the inner axes, and rows of padding.
 fn pad_axis(bytes: &[u8], axes: &[i64], shape: &[usize], padding: Padding, out: &mut Out) {
     let (Some((&length, inner_axes)), Some((&room, inner_shape))) = (axes.split_first(), shape.split_first()) else {
         return copy_into(out, bytes);
     };
     let rows = usize::try_from(length).unwrap_or(0);
-    let (kept, place) = (rows.min(room).min(padding.max_len), out.len() / room);
-    let source = bytes.len().checked_div(rows).unwrap_or(0);
-    let gap = (room - kept) * place;
+    let (kept, row_size) = (rows.min(room).min(padding.max_len), out.len() / room);
+    let source_size = bytes.len().checked_div(rows).unwrap_or(0);
+    let gap = (room - kept) * row_size;
     let (elements, rest) = match padding.side {
-        PaddingSide::Right => out.split_at_mut(kept * place),
+        PaddingSide::Right => out.split_at_mut(kept * row_size),
         PaddingSide::Left => {
             let (before, after) = out.split_at_mut(gap);
             (after, before)
         }
     };
     fill(rest, padding.value);
-    if is_whole(inner_axes, inner_shape, padding.max_len) {
+    if is_contiguous(inner_axes, inner_shape, padding.max_len) {
         copy_into(elements, &bytes[..elements.len()]);
     } else if kept > 0 {
-        for (row, place) in elements.chunks_exact_mut(place).enumerate() {
-            pad_axis(&bytes[row * source..(row + 1) * source], inner_axes, inner_shape, padding, place);
+        for (row, target) in elements.chunks_exact_mut(row_size).enumerate() {
+            let source = &bytes[row * source_size..(row + 1) * source_size];
+            pad_axis(source, inner_axes, inner_shape, padding, target);
         }
     }
 }
 
-/// Whether the axes below are as long as their places and lose nothing, so that their elements lie in a row in both.
-fn is_whole(axes: &[i64], shape: &[usize], max_len: usize) -> bool {
+/// Whether the inner axes are neither padded nor truncated, so that their elements are contiguous in both arrays.
+fn is_contiguous(axes: &[i64], shape: &[usize], max_len: usize) -> bool {
     axes.iter().zip(shape).all(|(&axis, &room)| usize::try_from(axis) == Ok(room) && room <= max_len)
 }
 
-/// Repeats one element.
+/// Fills `out` with one element.
 fn fill(out: &mut Out, value: &[u8]) {
     if let Some((&first, rest)) = value.split_first()
         && rest.iter().all(|&byte| byte == first)
     {
         return out.fill(MaybeUninit::new(first));
     }
-    for place in out.chunks_exact_mut(value.len()) {
-        copy_into(place, value);
+    for element in out.chunks_exact_mut(value.len()) {
+        copy_into(element, value);
     }
 }
 
-/// Lets the processor fetch the beginning of `bytes`, which lie anywhere in memory; it follows the rest by itself.
+/// Lets the processor prefetch the beginning of `bytes`; its own prefetcher follows with the rest.
 #[inline]
 fn prefetch_lines(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64).take(LINES) {
+    for line in bytes.chunks(64).take(PREFETCH_LINES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: fetching a line into the cache has no effect that a program sees, and the line is there.
+        // SAFETY: a prefetch has no effect that a program can observe, and the line is that of a valid slice.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bytes;
 }
 
-/// Copies `bytes` to a place of the same size.
-fn copy_into(place: &mut Out, bytes: &[u8]) {
-    assert_eq!(place.len(), bytes.len());
+/// Copies `bytes` into `out`, which has the same length.
+fn copy_into(out: &mut Out, bytes: &[u8]) {
+    assert_eq!(out.len(), bytes.len());
     // SAFETY: both are `bytes.len()` long, and a mutable reference overlaps nothing.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place.as_mut_ptr().cast(), bytes.len()) }
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.as_mut_ptr().cast(), bytes.len()) }
 }
 
-/// Threads that pay for copying so many bytes. They are started anew for each batch: a pool would not survive the
+/// The number of threads to copy `bytes` with. Every batch starts its own, since a thread pool would not survive the
 /// fork of a data loader's workers.
 fn threads_for(bytes: usize) -> usize {
-    let useful = bytes / PER_THREAD;
+    let useful = bytes / MIN_PER_THREAD;
     if useful < 2 { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(useful) }
 }
 
@@ -248,16 +254,16 @@ mod tests {
     }
 
     #[test]
-    fn a_large_batch_is_the_same_as_a_small_one() {
+    fn pieces_are_concatenated_in_order_also_by_several_threads() {
         let pieces: Vec<Vec<u8>> = (0..50_u8).map(|i| vec![i; usize::from(i) * 9_973]).collect();
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
         let len = pieces.iter().map(|piece| piece.len()).sum();
-        assert!(threads_for(len) <= len / PER_THREAD + 1);
+        assert!(threads_for(len) <= len / MIN_PER_THREAD + 1);
         assert_eq!(collect(len, |out| concatenate(&pieces, out)), pieces.concat());
     }
 
     #[test]
-    fn axes_are_padded_and_cut_on_the_side_that_is_asked_for() {
+    fn axes_are_padded_on_the_given_side_and_truncated() {
         let samples = [Sample { bytes: &[1, 2, 3, 4, 5, 6], shape: &[2, 3] }, Sample { bytes: &[7], shape: &[1, 1] }];
         let right = Padding { value: &[0], side: PaddingSide::Right, max_len: 9 };
         let out = collect(12, |out| pad(&samples, &[3, 2], right, out));

@@ -1,4 +1,4 @@
-//! Batches: many samples copied into one buffer.
+//! Batches: many samples that were copied into one buffer.
 
 pub(crate) mod gather;
 
@@ -7,8 +7,7 @@ pub(crate) mod gather;
 pub struct Gathered {
     /// The elements.
     pub bytes: Vec<u8>,
-    /// The element at which each sample begins, and the end of the last: one more than there are samples. This is
-    /// Arrow's layout of a list array.
+    /// The element at which each sample starts, and the end of the last one, as in an Arrow list array.
     pub offsets: Vec<i64>,
 }
 
@@ -17,8 +16,8 @@ pub struct Gathered {
 pub struct Padded {
     /// The blocks.
     pub bytes: Vec<u8>,
-    /// Axes of a block: the longest of each.
+    /// The shape of a block: the maximum of each axis.
     pub shape: Vec<usize>,
-    /// Axes of every sample, one after another, as far as they fit.
+    /// The shapes of all samples after truncation, one after another.
     pub lengths: Vec<i64>,
 }

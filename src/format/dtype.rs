@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// What a dtype counts as when elements are read with a type of Rust.
+/// What decides whether elements can be read as a Rust type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Bool,
@@ -17,7 +17,7 @@ enum Class {
     Other,
 }
 
-/// The element type of a data set.
+/// The element type of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dtype {
     text: String,
@@ -26,7 +26,7 @@ pub struct Dtype {
     big_endian: bool,
 }
 
-/// `ml_dtypes` by name, with their sizes in bytes.
+/// The dtypes of the package `ml_dtypes`, with their sizes in bytes.
 pub(crate) const ML_DTYPES: [(&str, usize); 20] = [
     ("bcomplex32", 4),
     ("bfloat16", 2),
@@ -50,7 +50,7 @@ pub(crate) const ML_DTYPES: [(&str, usize); 20] = [
     ("uint4", 1),
 ];
 
-/// NumPy keeps item sizes in a C `int`.
+/// NumPy stores item sizes in a C `int`.
 const MAX_ITEM_SIZE: usize = i32::MAX as usize;
 /// Structured dtypes may nest this deep.
 const MAX_DEPTH: usize = 16;
@@ -68,19 +68,19 @@ impl Dtype {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Dtype`] where the text names no dtype, an object dtype, or one of no bytes.
+    /// [`Error::Dtype`] where the text does not name a dtype, or names an object dtype or one without bytes.
     pub fn parse(text: &str) -> Result<Self> {
         let refused = |why: &str| Error::Dtype { what: format!("dtype '{text}' {why}") };
         let (class, item_size, big_endian) = if text.starts_with('[') {
             let descr: Value = serde_json::from_str(text).map_err(|_| refused("is not valid JSON"))?;
-            let size = struct_size(&descr, 0).ok_or_else(|| refused("is no structured dtype"))?;
+            let size = struct_size(&descr, 0).ok_or_else(|| refused("is not a valid structured dtype"))?;
             (Class::Other, size, false)
         } else {
             let (class, size) = named(text).or_else(|| coded(text)).ok_or_else(|| refused(unknown(text)))?;
             (class, size, text.starts_with('>'))
         };
         if item_size == 0 || item_size > MAX_ITEM_SIZE {
-            return Err(refused("has elements of no bytes, or of too many"));
+            return Err(refused("has elements of 0 bytes, or of more than NumPy allows"));
         }
         Ok(Self { text: text.to_owned(), item_size, class, big_endian })
     }
@@ -97,13 +97,13 @@ impl Dtype {
         self.item_size
     }
 
-    /// The dtype of a type of Rust.
+    /// The dtype of a Rust type.
     #[must_use]
     pub fn of<T: Element>() -> Self {
         Self { text: T::NAME.to_owned(), item_size: size_of::<T>(), class: class_of(T::NAME), big_endian: false }
     }
 
-    /// Whether elements can be read as `T` where they lie.
+    /// Whether elements can be read as `T` without converting them.
     #[must_use]
     pub fn is<T: Element>(&self) -> bool {
         let wanted = (class_of(T::NAME), size_of::<T>());
@@ -113,12 +113,12 @@ impl Dtype {
 
 const fn unknown(text: &str) -> &'static str {
     match text.as_bytes() {
-        b"object" | [b'|', b'O', ..] | [b'O'] => "cannot be stored: it holds pointers into memory",
+        b"object" | [b'|', b'O', ..] | [b'O'] => "cannot be stored, since its elements are pointers",
         _ => "is not known",
     }
 }
 
-/// NumPy's names, and those of `ml_dtypes`.
+/// Parses the names of NumPy and `ml_dtypes`.
 fn named(name: &str) -> Option<(Class, usize)> {
     if let Some((_, size)) = ML_DTYPES.iter().find(|(known, _)| *known == name) {
         return Some((Class::Other, *size));
@@ -134,26 +134,26 @@ fn named(name: &str) -> Option<(Class, usize)> {
         ("float", 16 | 32 | 64 | 96 | 128, false) => Some((Class::Float, bits / 8)),
         ("complex", 64 | 128 | 192 | 256, false) => Some((Class::Other, bits / 8)),
         ("datetime" | "timedelta", 64, _) => Some((Class::Other, 8)),
-        // What the original writes for `U`, `S` and `V`: their width in bits.
+        // mmap_ninja 0.9 writes `U`, `S` and `V` as their width in bits.
         ("str" | "bytes" | "void", 8.., false) if bits.is_multiple_of(8) => Some((Class::Other, bits / 8)),
         _ => None,
     }
 }
 
-/// A name or code, and the unit of a time behind it, such as `[10us]`. Nothing may follow, or NumPy would read more into
-/// the text than is found here.
+/// A name or code, and the unit of a time after it, such as `[10us]`. Text after the unit is refused, since NumPy would
+/// read it as another dtype than this parser.
 fn split_unit(text: &str) -> Option<(&str, Option<&str>)> {
     const UNITS: [&str; 14] = ["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
     let Some((base, rest)) = text.split_once('[') else { return Some((text, None)) };
     let unit = rest.strip_suffix(']')?;
     let name = unit.trim_start_matches(|c: char| c.is_ascii_digit());
     let multiple = &unit[..unit.len() - name.len()];
-    // NumPy reads a multiple of 0, but cannot compare or print what it counts.
+    // NumPy parses a multiple of 0, but cannot compare or print such times.
     let is_known = UNITS.contains(&name) && multiple.trim_start_matches('0').is_empty() == multiple.is_empty();
     is_known.then_some((base, Some(unit)))
 }
 
-/// The form of `np.dtype.str`: byte order, kind, size, and the unit of a time.
+/// Parses the form of `np.dtype.str`: byte order, kind, size, and the unit of a time.
 fn coded(code: &str) -> Option<(Class, usize)> {
     let code = code.strip_prefix(['<', '>', '|', '=']).unwrap_or(code);
     let kind = code.chars().next()?;
@@ -174,7 +174,7 @@ fn coded(code: &str) -> Option<(Class, usize)> {
     Some((class, size))
 }
 
-/// Bytes of one element of a `descr`: a list of `[name, type]` or `[name, type, shape]`.
+/// The bytes of one element of a `descr`: a list of `[name, type]` or `[name, type, shape]`.
 fn struct_size(descr: &Value, depth: usize) -> Option<usize> {
     let fields = descr.as_array().filter(|_| depth < MAX_DEPTH)?;
     fields.iter().try_fold(0_usize, |total, field| total.checked_add(field_size(field.as_array()?, depth)?))
@@ -200,12 +200,12 @@ fn class_of(name: &str) -> Class {
     named(name).map_or(Class::Other, |(class, _)| class)
 }
 
-/// A type of Rust whose values lie in the files as they lie in memory.
+/// A Rust type whose values have the same bytes in memory and in the files.
 pub trait Element: bytemuck::Pod {
-    /// NumPy's name of it.
+    /// Its name in NumPy.
     const NAME: &'static str;
 
-    /// The bytes of `values`, as they lie in memory and in the files.
+    /// The bytes of `values`, in memory as in the files.
     #[must_use]
     fn bytes(values: &[Self]) -> &[u8] {
         bytemuck::cast_slice(values)
@@ -223,7 +223,7 @@ elements!(
     f32 => "float32", f64 => "float64"
 );
 
-/// The elements that lie in `bytes`.
+/// The elements in `bytes`.
 pub(crate) fn typed<'a, T: Element>(dir: &Path, dtype: &Dtype, bytes: &'a [u8]) -> Result<&'a [T]> {
     if dtype.is::<T>() && bytes.is_empty() {
         return Ok(&[]);
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_states_its_size() {
+    fn every_form_has_its_size() {
         for (text, size) in [
             ("bool", 1),
             ("uint64", 8),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_stored_is_refused() {
+    fn dtypes_that_cannot_be_stored_are_refused() {
         let nested = format!("{}{}", "[[\"a\",".repeat(40), "]]".repeat(40));
         let smuggled = ["M8[s],(1000000,)f8", "M8[s],O", "f4[s]", "<U2[", "datetime64[s]x", "float32,O", "i4,i4"];
         for text in smuggled.into_iter().chain([r#"[["a","M8[s],O"]]"#, r#"[["a","M8[s],(9,)f8"]]"#]) {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_bytes_read_as_a_type_of_rust() {
+    fn only_elements_of_the_same_bytes_are_read_as_a_rust_type() {
         assert!(Dtype::parse("float32").unwrap().is::<f32>());
         assert!(Dtype::parse("<i8").unwrap().is::<i64>());
         assert!(!Dtype::parse(">i8").unwrap().is::<i64>());

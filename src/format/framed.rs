@@ -1,4 +1,4 @@
-//! JSON that detects its own damage: the first entry of the object, `crc32`, is the CRC-32 of all text behind its comma,
+//! JSON that detects its own damage. The first entry of the object, `crc32`, is the CRC-32 of all text after its comma,
 //! in eight hexadecimal digits.
 
 use serde::Serialize;
@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 const HEAD: &str = "{\"crc32\":\"";
 const TAIL: &str = "\",";
 
-/// The text of `value`, which serializes as an object that is not empty.
+/// The text of `value`, which must serialize as a non-empty object.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let object = serde_json::to_string(value).unwrap_or_default();
     let rest = object.strip_prefix('{').unwrap_or_default();
     format!("{HEAD}{:08x}{TAIL}{rest}", crc32fast::hash(rest.as_bytes())).into_bytes()
 }
 
-/// The value that a text holds; `None` where the text is torn or damaged, or holds something else.
+/// The value in a text; `None` where the text is torn or damaged, or holds something else.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     let (digits, rest) = text.strip_prefix(HEAD.as_bytes())?.split_at_checked(8)?;
     let rest = rest.strip_prefix(TAIL.as_bytes())?;
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_cut_at_any_length_is_refused() {
+    fn a_text_truncated_to_any_length_is_refused() {
         let whole = encode(&value());
         for len in 0..whole.len() {
             assert!(parse::<Found>(&whole[..len]).is_none(), "{len} bytes");

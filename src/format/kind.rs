@@ -1,4 +1,4 @@
-//! What a directory holds.
+//! The kinds of datasets.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Kind {
     /// One dense array.
     Numpy,
-    /// Arrays of any shape and one dtype.
+    /// Samples of any shape and one dtype.
     Ragged,
     /// UTF-8 strings.
     String,
@@ -30,7 +30,7 @@ impl Kind {
         [Self::Numpy, Self::Ragged, Self::String].into_iter().find(|kind| kind.name().as_bytes() == text.trim_ascii())
     }
 
-    /// How to open a data set of this kind instead, to end an error message with.
+    /// The end of an error message, which says how to open a dataset of this kind.
     pub(crate) const fn opener(self) -> &'static str {
         match self {
             Self::Numpy => "; open it with mmap_ninja.numpy.open_existing (in Rust, Dense)",

@@ -1,5 +1,4 @@
-//! The `.ninja` files: bytes in, bytes out, no I/O. All integers are little-endian and no text ends in a
-//! newline.
+//! The `.ninja` files: bytes in, bytes out, no I/O. All integers are little-endian, and no text ends in a newline.
 
 pub mod dtype;
 pub mod framed;
@@ -7,15 +6,15 @@ pub mod kind;
 
 pub use kind::Kind;
 
-/// Kind of the data set in a directory: `numpy`, `ragged` or `string`.
+/// The kind of the dataset in a directory: `numpy`, `ragged` or `string`.
 pub const TYPE: &str = "type.ninja";
 /// The dtype, as [`crate::Dtype`] parses it.
 pub const DTYPE: &str = "dtype.ninja";
-/// One `<u8` an axis.
+/// One `<u8` per axis.
 pub const SHAPE: &str = "shape.ninja";
 /// `C` or `F`.
 pub const ORDER: &str = "order.ninja";
-/// The elements or the bytes.
+/// The elements, or the bytes of strings.
 pub const DATA: &str = "data.ninja";
 /// `<i4`: 1 where every sample is 0-D or 1-D, else 0.
 pub const SHAPES_ARE_FLAT: &str = "shapes_are_flat.ninja";
@@ -23,16 +22,16 @@ pub const SHAPES_ARE_FLAT: &str = "shapes_are_flat.ninja";
 pub const ZSTD_LEVEL: &str = "zstd_level.ninja";
 /// A raw zstd dictionary.
 pub const ZSTD_DICT: &str = "zstd_dict.ninja";
-/// Checksums of the other files, by blocks, where they were asked for.
+/// Checksums of the blocks of all other files, if a user has asked for them.
 pub const CHECKSUMS: &str = "checksums.json";
-/// The same while they are written.
+/// The checksums while they are written.
 pub const NEW_CHECKSUMS: &str = "checksums.json.new";
-/// Locked by a builder in the directory in which a data set grows.
+/// Locked by the builder of the dataset in a partial directory.
 pub const BUILDING: &str = "building.ninja";
-/// The journal of an append under way; not there at rest.
+/// The journal of an append. It exists only while the append is under way, or after it was interrupted.
 pub const JOURNAL: &str = "append.ninja";
 
-/// The most axes a sample can have (NumPy's own bound).
+/// The most axes that a NumPy array can have.
 pub const MAX_AXES: usize = 64;
 
 /// Memory layout of a dense array.
@@ -91,8 +90,8 @@ pub fn element_count(shape: &[u64]) -> Option<u64> {
     shape.iter().try_fold(1_u64, |product, &axis| product.checked_mul(axis))
 }
 
-/// Whether an array can have these axes. NumPy multiplies all but those of no elements, and the bytes must fit an `i64`:
-/// (2^62, 0) is no shape of 8-byte elements, although it has none of them.
+/// Whether a NumPy array can have these axes. The product of the item size and all axes but those of length 0 must fit
+/// an `i64`: no array of 8-byte elements has the shape (2^62, 0), although it would have no elements.
 #[must_use]
 pub fn is_possible(axes: impl Iterator<Item = u64>, item_size: u64) -> bool {
     let mut axes = axes.filter(|&axis| axis > 0);
@@ -128,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_shape_or_an_absurd_axis_is_refused() {
+    fn a_torn_shape_or_an_impossible_axis_is_refused() {
         assert_eq!(parse_shape(&[0; 7]), None);
         assert_eq!(parse_shape(&u64::MAX.to_le_bytes()), None);
         assert_eq!(parse_shape(&[0; 8 * (MAX_AXES + 1)]), None);
     }
 
     #[test]
-    fn axes_whose_product_no_array_has_are_impossible_even_beside_a_zero() {
+    fn axes_whose_product_overflows_are_impossible_even_beside_a_zero() {
         assert!(!is_possible([1 << 62, 0].into_iter(), 8));
         assert!(is_possible([1 << 62, 0].into_iter(), 1));
         assert!(!is_possible([1 << 32, 1 << 32, 0].into_iter(), 1));

@@ -1,11 +1,11 @@
-//! Every memory map of the crate. The bytes live as long as their [`Mapping`], whatever becomes of the handle
-//! that made it.
+//! Every memory map of the crate. A mapping lives as long as the last [`Region`] that shows it, even after the handle
+//! that opened it is closed.
 //!
 //! # The hazard of mapped files
-//! Mapped bytes are the file's bytes: a program that changes the file in place changes them under a reader, and
-//! one that cuts the file short makes the next access of a lost page raise `SIGBUS`. This crate never cuts a
-//! file below what was committed, and changes committed bytes only where a caller assigns to them. Other
-//! programs are asked to keep to that; no library can enforce it.
+//! Mapped bytes are the bytes of the file. A program that changes the file in place changes them under a reader, and
+//! one that truncates the file makes the next access to a lost page raise `SIGBUS`. This crate never truncates a file
+//! below what was committed, and changes committed bytes only where a caller assigns to them. Other programs must do
+//! the same; no library can enforce it.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,17 +20,18 @@ use memmap2::{MmapOptions, MmapRaw};
 use super::untrusted::{FileId, Member};
 use crate::error::{At, Error, Result};
 
-/// After a batch that was not all in memory, so many others are announced without looking: of a file that is partly in
-/// memory, a batch may look warm by chance.
+/// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
+/// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
 
 /// The number of this error is the same on all Unix systems.
 const ENODEV: i32 = 19;
 
-/// Bytes that are read rather than mapped.
-const FEW: usize = 4096;
+/// The most bytes that are read instead of mapped: mapping and unmapping a file takes twenty times as long as reading a
+/// page of it.
+const MAX_READ: usize = 4096;
 
-/// What assignment to a sample does.
+/// What an assignment to a sample does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// It is an error.
@@ -55,16 +56,16 @@ impl Mode {
     }
 }
 
-/// Where the bytes of a file lie.
+/// The memory that holds the bytes of a file.
 #[derive(Debug)]
 enum Backing {
     Mapped {
         raw: MmapRaw,
-        /// Batches that are still taken for cold.
+        /// Batches that are still assumed to be cold.
         cold: AtomicU8,
         file: FileId,
     },
-    /// In memory. To map a file and unmap it again costs twenty times as much as to read a page of it.
+    /// As words, so that values of 8 bytes are aligned.
     Read(Box<[u64]>),
 }
 
@@ -85,7 +86,7 @@ impl Backing {
                 other => other?,
             },
             Mode::ReadWrite => options.map_raw(&member.file)?,
-            // SAFETY: see "The hazard of mapped files" above; the private copy is never read as anything but bytes.
+            // SAFETY: see "The hazard of mapped files" above; the private copy is only read as bytes.
             Mode::CopyOnWrite => unsafe { options.map_copy(&member.file)? }.into(),
         };
         Ok(Self::Mapped { raw, cold: AtomicU8::new(0), file: member.identity })
@@ -110,12 +111,12 @@ impl Backing {
 #[derive(Clone, Debug)]
 pub(crate) struct Region {
     backing: Option<Arc<Backing>>,
-    /// The first of the bytes, or where there are none any address.
+    /// The first byte; where there are none, any aligned address.
     start: NonNull<u8>,
     len: usize,
 }
 
-// SAFETY: `start` points into `backing`, which any thread may read; see "The hazard of mapped files" for who writes.
+// SAFETY: `start` points into `backing`, which any thread may read; see "The hazard of mapped files" about writers.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
@@ -126,9 +127,9 @@ impl Region {
         Self::map(member, mode, len, len)
     }
 
-    /// The first `len` bytes of a member that nobody assigns to: read where they are few, else mapped.
+    /// The first `len` bytes of a member that is never assigned to: read where they are few, else mapped.
     pub fn read(member: &Member, len: usize) -> Result<Self> {
-        if len > FEW {
+        if len > MAX_READ {
             return Self::open(member, Mode::ReadOnly, len);
         }
         Ok(Self::new(Backing::read(member, len).at(&member.path)?, len))
@@ -139,15 +140,15 @@ impl Region {
         Self { backing: Some(Arc::new(backing)), start, len }
     }
 
-    /// Nothing, for a data set that is not there yet.
+    /// No bytes, for a dataset that does not exist yet.
     pub const fn empty() -> Self {
         // Aligned for any element, as the pages of a mapping are.
         Self { backing: None, start: NonNull::<u128>::dangling().cast(), len: 0 }
     }
 
-    /// The same file after it grew to `len` bytes. Where the mapping does not reach so far, it is made anew with
-    /// room for as much again, so that a long row of appends maps each file a few times only. A private copy is always
-    /// made anew, since a page of it that was assigned to does not show what the file gains.
+    /// The same file after it grew to `len` bytes. A mapping that does not reach that far is replaced by one of twice
+    /// the length, so that a long sequence of appends maps each file only a few times. A private copy is always
+    /// replaced, since a page of it that was assigned to does not show what the file gains.
     pub fn grown(&self, path: &Path, mode: Mode, len: usize) -> Result<Self> {
         match self.raw() {
             Some(raw) if len <= raw.len() && (len == self.len || mode != Mode::CopyOnWrite) => {
@@ -165,7 +166,7 @@ impl Region {
             return Ok(Self::empty());
         }
         if *size < len as u64 {
-            return Err(Error::corrupt(path, format!("the file has {size} bytes, {len} are needed")));
+            return Err(Error::corrupt(path, format!("the file has {size} bytes, expected at least {len}")));
         }
         // An empty array maps its placeholder, so that its file can be told from that of another dataset.
         Ok(Self::new(Backing::map(member, mode, capacity.max(1)).at(path)?, len))
@@ -186,7 +187,7 @@ impl Region {
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
-    /// Where `part`, a part of these bytes, lies among them.
+    /// The range of `part`, which is a slice of these bytes.
     pub fn range_of(&self, part: &[u8]) -> Range<usize> {
         let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
         if start <= self.len { start..start + part.len() } else { 0..0 }
@@ -195,28 +196,28 @@ impl Region {
     /// Overwrites the bytes at `offset`.
     ///
     /// # Panics
-    /// Where the mapping is not writable or too short, which callers check first.
+    /// If the mapping is not writable or too short. Callers check both first.
     pub fn write(&mut self, mode: Mode, offset: usize, bytes: &[u8]) {
         assert!(mode.is_writable() && offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len));
         if let Some(raw) = self.raw() {
-            // SAFETY: the range lies within the committed bytes, which were mapped writable in this mode. A
-            // reader of the same bytes may see old and new ones mixed, as in any shared array.
+            // SAFETY: the range lies within the committed bytes, which were mapped writable in this mode. A reader of
+            // the same bytes may see a mixture of old and new ones, as in any shared array.
             unsafe { std::ptr::copy(bytes.as_ptr(), raw.as_mut_ptr().add(offset), bytes.len()) }
         }
     }
 
-    /// Takes the next batches for cold as well.
+    /// Makes [`Region::was_cold`] true for the next batches.
     pub fn found_cold(&self) {
         if let Some(Backing::Mapped { cold, .. }) = self.backing.as_deref() {
             cold.store(COLD_BATCHES, Ordering::Relaxed);
         }
     }
 
-    /// Whether the next batch is still to be taken for cold.
+    /// Whether the next batch is still assumed to be cold.
     pub fn was_cold(&self) -> bool {
         let Some(Backing::Mapped { cold, .. }) = self.backing.as_deref() else { return false };
         let left = cold.load(Ordering::Relaxed);
-        // Threads may count a batch twice, which changes little.
+        // A race between threads may count a batch once too few, which does no harm.
         cold.store(left.saturating_sub(1), Ordering::Relaxed);
         left > 0
     }
@@ -229,14 +230,14 @@ impl Region {
         }
     }
 
-    /// The file at `path`, if these are its bytes: another may have taken its place since.
+    /// Opens the file at `path`, if it is still the mapped one: another may have replaced it.
     pub fn reopen(&self, path: &Path) -> Option<File> {
         let member = Member::open(path, false).ok()?;
         (self.file()? == member.identity).then_some(member.file)
     }
 }
 
-/// Equal where both show the same mapping.
+/// Regions are equal if they show the same mapping.
 impl PartialEq for Region {
     fn eq(&self, other: &Self) -> bool {
         match (&self.backing, &other.backing) {
@@ -247,21 +248,21 @@ impl PartialEq for Region {
     }
 }
 
-/// The order in which samples will be read, for the kernel's read-ahead.
+/// The order in which samples will be read, as advice for the read-ahead of the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// The kernel's own guess.
+    /// No advice: the kernel guesses.
     #[default]
     Normal,
-    /// Here and there: a page fault reads no page beside its own.
+    /// In random order: a page fault reads only its own page.
     Random,
-    /// One after another: a page fault reads far ahead.
+    /// In ascending order: a page fault reads far ahead.
     Sequential,
 }
 
 #[cfg(unix)]
 impl Region {
-    /// Tells the kernel how the bytes will be read. Advice that it does not take is no error.
+    /// Tells the kernel how the bytes will be read. It is not an error if the kernel rejects the advice.
     pub fn advise(&self, access: Access) {
         let advice = match access {
             Access::Normal => return,
@@ -285,14 +286,14 @@ impl Region {
         let Some(raw) = self.raw().filter(|_| offset < self.len) else { return true };
         let mut page = 0;
         let first = offset - offset % rustix::param::page_size();
-        // SAFETY: the address is that of a page of the mapping, since mappings begin on one; the answer is one
-        // byte, for one page.
+        // SAFETY: mappings begin on a page, so the address is that of a page of the mapping; the answer for one page is
+        // one byte.
         let answer = unsafe { libc::mincore(raw.as_mut_ptr().add(first).cast(), 1, &raw mut page) };
         answer != 0 || page & 1 == 1
     }
 }
 
-/// Where the system takes no advice, nothing is given, and every page passes for one in memory.
+/// On systems without `madvise`, advice does nothing, and every page counts as resident.
 #[cfg(not(unix))]
 impl Region {
     pub fn advise(&self, _access: Access) {}
@@ -304,8 +305,11 @@ impl Region {
     }
 }
 
-/// Address space for a file of `len` bytes that will grow. A mapping may reach beyond the end of its file on
-/// Linux, and, unless it is a private copy, shows what the file gains; elsewhere it is made anew each time.
+/// The length of a mapping of a file of `len` bytes that will grow. On Linux, a mapping may reach beyond the end of its
+/// file and, unless it is a private copy, shows what the file gains.
 fn capacity_for(len: usize) -> usize {
     if cfg!(target_os = "linux") { len.saturating_mul(2).max(1 << 16) } else { len }
 }
+
+#[cfg(test)]
+mod tests;

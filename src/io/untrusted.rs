@@ -1,5 +1,5 @@
-//! Reading the members of a directory that may come from a stranger: regular files only, capped texts, no
-//! symbolic links below the directory itself.
+//! Reading the members of an untrusted directory: only regular files, only texts below a cap, and no symbolic links
+//! below the directory itself.
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{At, Error, Result};
 
-/// Texts of the format are a few bytes; the `descr` of a structured dtype may be longer.
+/// The largest text file. Most have a few bytes, but the `descr` of a structured dtype may be long.
 const MAX_TEXT: u64 = 64 * 1024;
 
-/// A member that was opened once, so that its size and its bytes are those of one file.
+/// A file of a dataset that was opened once, so that its size and its bytes belong to the same file.
 pub(crate) struct Member {
     pub path: PathBuf,
     pub file: File,
@@ -20,7 +20,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Opens a regular file, following no symbolic link and waiting for nobody.
+    /// Opens a regular file. It follows no symbolic link, and does not wait for the other end of a pipe.
     pub fn open(path: &Path, write: bool) -> Result<Self> {
         let file = open_file(path, write)?;
         let found = file.metadata().at(path)?;
@@ -43,12 +43,12 @@ fn open_file(path: &Path, write: bool) -> Result<File> {
     options.open(path).map_err(|error| not_regular(path, error))
 }
 
-/// The file of a member.
+/// Opens a regular file, as [`Member::open`].
 pub(crate) fn open_member(path: &Path, write: bool) -> Result<File> {
     Member::open(path, write).map(|member| member.file)
 }
 
-/// A refused link is damage, not an I/O error.
+/// Turns the error of a symbolic link that was not followed, or of a pipe, into damage.
 fn not_regular(path: &Path, source: io::Error) -> Error {
     let is_there = source.kind() != io::ErrorKind::NotFound;
     if is_there && path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
@@ -57,9 +57,8 @@ fn not_regular(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }
 
-/// The whole of a small member. An opening reads many of them, so each is read by one call where it is as small as
-/// texts are. That call wants a position, which pipes, terminals and directories refuse: no other is needed to tell
-/// that this is a regular file.
+/// Reads a text file. Since opening a dataset reads many of them, a short one takes a single system call: `pread` fails
+/// on pipes, terminals and directories, so that no call is needed to check for a regular file.
 #[cfg(unix)]
 pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     let mut text = [0; 128];
@@ -74,19 +73,19 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     read_at_most(path, MAX_TEXT)
 }
 
-/// The whole of a member that is expected to have at most `cap` bytes.
+/// Reads a file that may have at most `cap` bytes.
 pub(crate) fn read_at_most(path: &Path, cap: u64) -> Result<Vec<u8>> {
     let member = Member::open(path, false)?;
     if member.size > cap {
-        return Err(Error::corrupt(path, format!("the file has more than {cap} bytes")));
+        return Err(Error::corrupt(path, format!("the file has {} bytes, expected at most {cap}", member.size)));
     }
-    // What the file gains meanwhile is left out.
+    // The file may grow while it is read.
     let mut bytes = Vec::with_capacity(usize::try_from(member.size).unwrap_or_default());
     member.file.take(member.size).read_to_end(&mut bytes).at(path)?;
     Ok(bytes)
 }
 
-/// The same, `None` where the member is not there.
+/// As [`read_at_most`]; `None` where the file does not exist.
 pub(crate) fn read_optional(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     match read_at_most(path, cap) {
         Err(error) if error.is_not_found() => Ok(None),
@@ -94,7 +93,7 @@ pub(crate) fn read_optional(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Fills `bytes` from `offset` on.
+/// Fills `bytes` with those of the file from `offset` on.
 pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)?;
@@ -108,8 +107,8 @@ pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<
     Ok(())
 }
 
-/// The first byte from `offset` on that takes space on the disk; all before it are zeros. A stranger's file may claim
-/// more zeros than can be read in a lifetime.
+/// The first byte from `offset` on that is not in a hole; all before it are zeros. An untrusted file may claim a hole
+/// that would take years to read.
 #[cfg(target_os = "linux")]
 pub(crate) fn skip_hole(file: &File, offset: u64) -> u64 {
     use rustix::fs::{SeekFrom, seek};
@@ -131,7 +130,7 @@ pub(crate) fn size_of_member(path: &Path) -> Result<u64> {
     if metadata.is_file() { Ok(metadata.len()) } else { Err(Error::corrupt(path, "this is not a regular file")) }
 }
 
-/// Refuses a member directory that is a link or no directory.
+/// Refuses a member's directory that is a symbolic link, or not a directory.
 pub(crate) fn check_directory(path: &Path) -> Result<()> {
     if path.symlink_metadata().at(path)?.is_dir() {
         return Ok(());
@@ -139,12 +138,12 @@ pub(crate) fn check_directory(path: &Path) -> Result<()> {
     Err(Error::corrupt(path, "this is not a directory"))
 }
 
-/// Which directory a path leads to, to notice that it was exchanged for another.
+/// Identifies a file or directory, to notice that another has replaced it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(u64, u64);
 
 impl FileId {
-    /// `None` where there is nothing.
+    /// `None` where `path` does not exist.
     pub fn of(path: &Path) -> Option<Self> {
         path.metadata().ok().as_ref().map(Self::from)
     }
@@ -169,3 +168,6 @@ impl From<&Metadata> for FileId {
         Self(0, created.map_or(0, |since| since.as_nanos() as u64))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -103,7 +103,7 @@ fn numpy_code(dtype: &Dtype) -> String {
     }
 }
 
-/// ForkMutex lists into tuples: JSON has lists for the fields of a `descr`, their shapes and their titles.
+/// Turns lists into tuples: JSON has lists for the fields of a `descr`, their shapes and their titles.
 fn hashable<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = fields.py();
     let mut converted = Vec::new();

@@ -1,4 +1,4 @@
-//! ForkMutex Python's samples into C-contiguous arrays of one dtype.
+//! Turns Python's samples into C-contiguous arrays of one dtype.
 
 use std::path::Path;
 

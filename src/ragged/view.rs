@@ -7,11 +7,11 @@ use crate::batch::gather::PaddedPlan;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::extents::Extents;
-use crate::format::{self, Kind, MAX_AXES, is_possible};
+use crate::format::{self, Kind, MAX_AXES};
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode, Region};
 use crate::options::Options;
-use crate::sample::{Sample, product};
+use crate::sample::{Sample, checked_shape};
 use crate::schema::{Header, Role, Schema, check_size, kind_of, read_is_flat};
 use crate::txn::read_consistent;
 
@@ -113,14 +113,7 @@ impl View {
     fn locate(&self, index: usize) -> Option<Sample<'_>> {
         let (start, end) = self.extents.get(index)?;
         let elements = end.checked_sub(start).filter(|_| start >= 0)?;
-        let shape = self.shapes.get(index)?;
-        let shape = if shape == [0] && elements == 1 { &[] } else { shape };
-        if product(shape)? != elements {
-            return None;
-        }
-        if elements == 0 && !is_possible(shape.iter().map(|axis| axis.cast_unsigned()), self.item_size as u64) {
-            return None;
-        }
+        let shape = checked_shape(self.shapes.get(index)?, elements, self.item_size as u64)?;
         let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(self.item_size);
         let bytes = self.extents.data.bytes().get(byte(start)?..byte(end)?)?;
         Some(Sample { bytes, shape })

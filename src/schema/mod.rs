@@ -13,6 +13,8 @@ mod foreign;
 mod header;
 mod names;
 pub(crate) mod placeholder;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -61,7 +61,7 @@ pub(crate) fn open_dense(dir: &Path) -> Result<Option<Dense>> {
 /// use mmap_ninja::{Dtype, Options, Ragged, Sample, stream};
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("tokens");
-/// Ragged::create(&path, &Default::default(), &Dtype::of::<i32>(), &[Sample::new(&[1, 2], &[2])])?;
+/// Ragged::create(&path, &Dtype::of::<i32>(), &[Sample::new(&[1, 2], &[2])])?;
 /// assert!(stream::check_exclusive(&path, &Options::default(), 1).is_ok());
 /// assert!(stream::check_exclusive(&path, &Options::default(), 2).is_err());
 /// # Ok::<(), mmap_ninja::Error>(())

@@ -1,4 +1,5 @@
-//! Reading files piece by piece, without mapping them: a file that is cut short meanwhile is an error, not a signal.
+//! Reads files block by block, without mapping them: if another program truncates the file, the read fails with an
+//! error instead of `SIGBUS`.
 
 use std::fs::File;
 use std::io;
@@ -8,14 +9,14 @@ use std::path::Path;
 use crate::error::Result;
 use crate::io::untrusted::{open_member, read_at, skip_hole};
 
-/// Bytes that are read at once.
+/// The bytes of a block.
 pub(super) const BLOCK: usize = 256 << 10;
 
-/// A file that is read from its beginning to its end, mostly.
+/// A file that is read mostly from its beginning to its end.
 pub(super) struct BlockReader {
     file: File,
     buffer: Vec<u8>,
-    /// What the buffer holds.
+    /// The range of the file that the buffer holds.
     held: Range<u64>,
 }
 
@@ -24,7 +25,7 @@ impl BlockReader {
         Ok(Self { file: open_member(path, false)?, buffer: Vec::new(), held: 0..0 })
     }
 
-    /// The bytes in `range`, which must be at most [`BLOCK`] long, and end at `limit` or before.
+    /// The bytes in `range`, which has at most [`BLOCK`] bytes and does not reach beyond `limit`.
     pub fn bytes(&mut self, range: Range<u64>, limit: u64) -> io::Result<&[u8]> {
         if range.start < self.held.start || range.end > self.held.end {
             self.fill(&range, limit)?;
@@ -34,7 +35,7 @@ impl BlockReader {
         self.buffer.get(start..start.saturating_add(len)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// Reads ahead where the last bytes are left behind; no more than is asked for where they are jumped over.
+    /// Reads a whole block if the range follows the last one, and only the range otherwise.
     fn fill(&mut self, range: &Range<u64>, limit: u64) -> io::Result<()> {
         let follows = (self.held.start..=self.held.end).contains(&range.start);
         let end = if follows { limit.min(range.start.saturating_add(BLOCK as u64)) } else { range.end };
@@ -46,13 +47,13 @@ impl BlockReader {
         Ok(())
     }
 
-    /// The 8-byte value at `row`, of a file of `rows`.
+    /// The 8-byte value at `row` of a file that has `rows`.
     pub fn value(&mut self, row: u64, rows: u64) -> io::Result<i64> {
         let bytes = self.bytes(row * 8..row * 8 + 8, rows * 8)?;
         Ok(bytes.try_into().map_or(0, i64::from_le_bytes))
     }
 
-    /// The first byte from `offset` on that is not known to be zero.
+    /// The first byte from `offset` on that is not in a hole.
     pub fn skip_hole(&self, offset: u64) -> u64 {
         skip_hole(&self.file, offset)
     }

@@ -1,7 +1,8 @@
-//! `checksums.json`: a CRC-32 of every block of every member, as far as was committed when it was written.
+//! `checksums.json`: a CRC-32 of every block of every file, up to the bytes that were committed when it was written. It
+//! begins with a CRC-32 of its own text.
 //!
-//! Appends leave what is covered as it was, but for the counts, which a `shape.ninja` begins with: those are kept as
-//! numbers, below which no count may fall. Its first bytes are a CRC-32 of all that follows them.
+//! Appends do not change covered bytes, but for the counts at the beginning of every `shape.ninja`. Those are recorded
+//! as numbers, which a count may not fall below.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,28 +16,28 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::block_reader::BLOCK;
-use super::inspect::{Inspection, Member};
+use super::inspect::{Inspection, MemberState};
 use crate::error::{At, Error, Result};
 use crate::format::{CHECKSUMS, framed};
 use crate::io::untrusted::{open_member, read_at, read_optional, skip_hole};
 use crate::schema::{Content, Schema};
 
 const VERSION: u32 = 1;
-/// Enough for 8 TiB.
+/// The largest `checksums.json`, which covers 8 TiB.
 const MAX_BYTES: u64 = 256 << 20;
-/// No data set has so many files.
+/// More files than any dataset has.
 const MAX_FILES: usize = 64;
 
-/// What is covered of one file.
+/// The covered bytes of one file, and their checksums.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    /// The first byte that is covered: those before are a count.
+pub(super) struct Coverage {
+    /// The first covered byte: those before it are a count.
     pub start: u64,
-    /// One past the last.
+    /// One past the last covered byte.
     pub end: u64,
     /// The count.
     pub rows: Option<u64>,
-    /// Eight hexadecimal digits a block.
+    /// Eight hexadecimal digits per block.
     pub crc32: String,
 }
 
@@ -47,17 +48,17 @@ pub(super) struct Checksums {
     block: u64,
     /// Samples that were committed.
     pub samples: u64,
-    /// By path, relative to the data set's directory.
-    #[serde(deserialize_with = "some_files")]
-    pub files: BTreeMap<String, Entry>,
+    /// By path, relative to the dataset's directory.
+    #[serde(deserialize_with = "at_most_max_files")]
+    pub files: BTreeMap<String, Coverage>,
 }
 
-/// The files of a text that may name any number of them.
-fn some_files<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<BTreeMap<String, Entry>, D::Error> {
+/// Stops at [`MAX_FILES`], since an untrusted text may name any number of files.
+fn at_most_max_files<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<BTreeMap<String, Coverage>, D::Error> {
     struct Files;
 
     impl<'de> Visitor<'de> for Files {
-        type Value = BTreeMap<String, Entry>;
+        type Value = BTreeMap<String, Coverage>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("files by their paths")
@@ -65,11 +66,11 @@ fn some_files<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<BTreeMa
 
         fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Self::Value, A::Error> {
             let mut files = BTreeMap::new();
-            while let Some((name, entry)) = entries.next_entry()? {
+            while let Some((name, coverage)) = entries.next_entry()? {
                 if files.len() == MAX_FILES {
                     return Err(A::Error::custom("too many files"));
                 }
-                files.insert(name, entry);
+                files.insert(name, coverage);
             }
             Ok(files)
         }
@@ -79,10 +80,10 @@ fn some_files<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<BTreeMa
 }
 
 impl Checksums {
-    /// `None` where the data set has none.
+    /// Reads the checksums of the dataset in `dir`; `None` where there are none.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where the file itself is damaged, or another release's.
+    /// [`Error::Corrupt`] where the file itself is damaged, or was written by a release that is not compatible.
     pub fn read(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(CHECKSUMS);
         let Some(text) = read_optional(&path, MAX_BYTES)? else { return Ok(None) };
@@ -91,59 +92,63 @@ impl Checksums {
         if (found.version, found.block) == (VERSION, BLOCK as u64) {
             return Ok(Some(found));
         }
-        Err(Error::corrupt(path, format!("checksums of version {} are not known", found.version)))
+        Err(Error::corrupt(
+            path,
+            format!("checksums of version {} cannot be read; write the checksums again", found.version),
+        ))
     }
 
     pub fn encode(&self) -> Vec<u8> {
         framed::encode(self)
     }
 
-    /// Checksums of all that is committed. `pass` is told of bytes that were read.
+    /// Computes the checksums of all committed bytes. `advance` is called with the number of bytes that were read.
     ///
     /// # Errors
-    /// [`Error::Io`]; what `pass` returns.
+    /// [`Error::Io`]; the errors of `advance`.
     pub fn compute(
         dir: &Path,
         schema: Schema,
         inspection: &Inspection,
-        mut pass: impl FnMut(u64) -> Result<()>,
+        mut advance: impl FnMut(u64) -> Result<()>,
     ) -> Result<Self> {
         let mut files = BTreeMap::new();
-        for place in files_of(dir, schema, inspection) {
-            let path = dir.join(&place.file);
-            let file = open_member(&path, false)?;
-            let range = place.range(file.metadata().at(&path)?.len());
-            let (start, end, rows) = (range.start, range.end, place.rows());
+        for file in files_of(dir, schema, inspection) {
+            let path = dir.join(&file.path);
+            let opened = open_member(&path, false)?;
+            let range = file.covered(opened.metadata().at(&path)?.len());
+            let (start, end, rows) = (range.start, range.end, file.rows());
             let sums = blocks(range).map(|block| {
-                let sum = sum_of(&file, &block).at(&path)?;
-                pass(block.end - block.start)?;
+                let sum = sum_of(&opened, &block).at(&path)?;
+                advance(block.end - block.start)?;
                 Ok(format!("{sum:08x}"))
             });
             let crc32 = sums.collect::<Result<String>>()?;
-            files.insert(name_of(&place.file), Entry { start, end, rows, crc32 });
+            files.insert(name_of(&file.path), Coverage { start, end, rows, crc32 });
         }
         Ok(Self { version: VERSION, block: BLOCK as u64, samples: inspection.samples, files })
     }
 }
 
-impl Entry {
-    /// The checksum of a block; `None` where there is none.
+impl Coverage {
+    /// The checksum of a block; `None` where the block has none.
     pub fn sum(&self, block: usize) -> Option<u32> {
         let digits = self.crc32.get(block * 8..block * 8 + 8)?;
         u32::from_str_radix(digits, 16).ok()
     }
 }
 
-/// One file of a data set.
-pub(super) struct Place<'a> {
-    pub file: PathBuf,
-    pub member: &'a Member,
+/// One file of a dataset.
+pub(super) struct MemberFile<'a> {
+    /// Relative to the dataset's directory.
+    pub path: PathBuf,
+    pub member: &'a MemberState,
     pub content: Content,
 }
 
-impl Place<'_> {
-    /// What is to be covered of a file of `size`.
-    fn range(&self, size: u64) -> Range<u64> {
+impl MemberFile<'_> {
+    /// The bytes to cover of a file of `size`.
+    fn covered(&self, size: u64) -> Range<u64> {
         match self.content {
             Content::Text => 0..size,
             Content::Shape => 8.min(size)..size,
@@ -162,18 +167,18 @@ impl Place<'_> {
 }
 
 /// Every file of a dataset.
-pub(super) fn files_of<'a>(dir: &Path, schema: Schema, inspection: &'a Inspection) -> Vec<Place<'a>> {
-    let mut places = Vec::new();
+pub(super) fn files_of<'a>(dir: &Path, schema: Schema, inspection: &'a Inspection) -> Vec<MemberFile<'a>> {
+    let mut all = Vec::new();
     for member in &inspection.members {
         let optional = schema.optional_files(member.role).iter();
         let optional = optional.filter(|name| dir.join(member.file(name)).symlink_metadata().is_ok());
         let files = schema.files(member.role).into_iter().chain(optional.map(|&name| (name, Content::Text)));
-        places.extend(files.map(|(name, content)| Place { file: member.file(name), member, content }));
+        all.extend(files.map(|(name, content)| MemberFile { path: member.file(name), member, content }));
     }
-    places
+    all
 }
 
-/// How `checksums.json` names a file, on every system.
+/// The name of a file in `checksums.json`, which is the same on every system.
 pub(super) fn name_of(file: &Path) -> String {
     file.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
@@ -187,7 +192,7 @@ pub(super) fn blocks(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
 /// The checksum of a block.
 pub(super) fn sum_of(file: &File, block: &Range<u64>) -> io::Result<u32> {
     let len = usize::try_from(block.end - block.start).unwrap_or(0);
-    // Bytes beyond the end of the file are no zeros, but an error.
+    // A block beyond the end of the file is not a hole: reading it must fail.
     let is_hole = skip_hole(file, block.start) >= block.end && file.metadata()?.len() >= block.end;
     if is_hole && len == BLOCK {
         return Ok(*SUM_OF_ZEROS);
@@ -199,5 +204,5 @@ pub(super) fn sum_of(file: &File, block: &Range<u64>) -> io::Result<u32> {
     Ok(crc32fast::hash(&bytes))
 }
 
-/// A stranger's file may have holes without end.
+/// The checksum of a block in a hole. It is computed once, since an untrusted file may claim a hole of any size.
 static SUM_OF_ZEROS: LazyLock<u32> = LazyLock::new(|| crc32fast::hash(&[0; BLOCK]));

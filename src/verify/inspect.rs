@@ -1,4 +1,4 @@
-//! The counts and sizes of all members, and whether they agree: what can be found without reading samples.
+//! The counts and sizes of all members, and whether they agree. No sample is read.
 
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,13 @@ use crate::txn::{Attempt, check_journal, has_journal, retry};
 /// Attempts to inspect a state that a writer may be changing before it is called damaged.
 const MAX_ATTEMPTS: u32 = 6;
 
-/// What one member has. What could not be read is `None`, and a finding.
+/// What the files of one member state. What could not be read is `None`, and reported.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
+pub(super) struct MemberState {
     pub role: Role,
     /// Its directory, relative to the dataset's.
     pub path: PathBuf,
-    /// `None` for the bytes of strings, too.
+    /// Also `None` for the bytes of strings, which have no shape.
     pub shape: Option<Vec<u64>>,
     pub dtype: Option<Dtype>,
     pub order: Option<Order>,
@@ -30,12 +30,12 @@ pub(super) struct Member {
     pub size: Option<u64>,
     /// Bytes of one row.
     pub row_size: Option<u64>,
-    /// Rows that are committed.
+    /// Committed rows.
     pub rows: u64,
 }
 
-impl Member {
-    /// A file of it, relative to the data set's directory.
+impl MemberState {
+    /// The path of one of its files, relative to the dataset's directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -50,13 +50,13 @@ impl Member {
         self.rows.saturating_mul(self.row_size.unwrap_or(0))
     }
 
-    /// Whole rows that `data.ninja` holds; as many as are committed where they take no space.
+    /// Whole rows in `data.ninja`; the committed rows where a row has no bytes.
     pub fn stored(&self) -> u64 {
         let Some(row_size) = self.row_size else { return 0 };
         self.size.unwrap_or(0).checked_div(row_size).unwrap_or(self.rows)
     }
 
-    /// Committed rows that `data.ninja` holds.
+    /// Committed rows in `data.ninja`.
     pub fn present(&self) -> u64 {
         self.stored().min(self.rows)
     }
@@ -71,8 +71,8 @@ pub(super) struct Inspection {
     /// Committed samples.
     pub samples: u64,
     /// The commit point last.
-    pub members: Vec<Member>,
-    /// Contradictions.
+    pub members: Vec<MemberState>,
+    /// Contradictions between counts, sizes and texts.
     pub findings: Vec<Finding>,
     /// The directory that was inspected.
     pub id: Option<FileId>,
@@ -86,14 +86,14 @@ impl Inspection {
         Schema { kind: self.kind, is_flat: self.is_flat, names }
     }
 
-    /// What is there of a member.
-    pub fn member(&self, role: Role) -> Option<&Member> {
+    /// The member with a role, if the dataset has one.
+    pub fn member(&self, role: Role) -> Option<&MemberState> {
         self.members.iter().find(|member| member.role == role)
     }
 }
 
-/// Inspects all members of the dataset in `dir`. A writer may be at work, so contradictions are damage only if they stay the
-/// same.
+/// Inspects all members of the dataset in `dir`. A writer may be at work, so contradictions are damage only if a second
+/// inspection finds the same ones.
 pub(super) fn inspect(dir: &Path, names: &MemberNames, kind: Kind) -> Inspection {
     let mut last: Option<(u64, Vec<Finding>)> = None;
     retry(MAX_ATTEMPTS, || {
@@ -113,8 +113,8 @@ struct Inspector<'a> {
 }
 
 impl Inspector<'_> {
-    /// The commit point is read first: whatever is read later counts at least as many rows. Where it has moved on since, or
-    /// a journal lies there, a surplus is a writer's.
+    /// Reads the commit point first: whatever is read later counts at least as many rows. If the commit point has moved
+    /// on since, or there is a journal, surplus rows and bytes belong to a writer.
     fn inspect(&self) -> Inspection {
         let id = FileId::of(self.dir);
         let mut findings = Vec::new();
@@ -122,15 +122,15 @@ impl Inspector<'_> {
         let is_flat = self.is_flat(&mut findings);
         let schema = Schema { kind: self.kind, is_flat, names: self.names };
         let roles = schema.roles().iter().rev();
-        let mut members: Vec<Member> = roles.map(|&role| self.member(schema, role, &mut findings)).collect();
+        let mut members: Vec<MemberState> = roles.map(|&role| self.member(schema, role, &mut findings)).collect();
         let commit_point = self.dir.join(&members[0].path);
         let is_unfinished = had_journal || has_journal(self.dir);
         let has_moved = read_shape(&commit_point).ok().as_ref() != members[0].shape.as_ref();
         let quiescent = !is_unfinished && !has_moved;
         let counted = members[0].counted().unwrap_or_else(|| u64::from(members[0].shape.is_some()));
         let samples = agreed_count(&members).filter(|_| quiescent).unwrap_or(counted);
-        for place in 0..members.len() {
-            members[place].rows = self.committed_rows(schema, &members, place, samples, &mut findings);
+        for index in 0..members.len() {
+            members[index].rows = self.committed_rows(schema, &members, index, samples, &mut findings);
         }
         for member in &members {
             self.check_count_and_size(member, quiescent, &mut findings);
@@ -153,15 +153,16 @@ impl Inspector<'_> {
         })
     }
 
+    /// The value of `read`; an error becomes a finding.
     fn keep<T>(&self, read: Result<T>, findings: &mut Vec<Finding>) -> Option<T> {
         read.map_err(|error| findings.push(Finding::from_error(self.dir, error))).ok()
     }
 
-    fn member(&self, schema: Schema, role: Role, findings: &mut Vec<Finding>) -> Member {
+    fn member(&self, schema: Schema, role: Role, findings: &mut Vec<Finding>) -> MemberState {
         let path = schema.path(role);
         let dir = self.dir.join(&path);
         let mut member =
-            Member { role, path, shape: None, dtype: None, order: None, size: None, row_size: None, rows: 0 };
+            MemberState { role, path, shape: None, dtype: None, order: None, size: None, row_size: None, rows: 0 };
         if role != Role::Data && self.keep(check_directory(&dir), findings).is_none() {
             return member;
         }
@@ -180,8 +181,8 @@ impl Inspector<'_> {
         member
     }
 
-    /// Bytes of one row, where the dtype and the shape are those that the schema states.
-    fn row_size(&self, schema: Schema, member: &Member, findings: &mut Vec<Finding>) -> Option<u64> {
+    /// Bytes of one row, if the dtype and the shape are those of the schema.
+    fn row_size(&self, schema: Schema, member: &MemberState, findings: &mut Vec<Finding>) -> Option<u64> {
         let (shape, dtype) = (member.shape.as_ref()?, member.dtype.as_ref()?);
         if member.role != Role::Data && !dtype.is::<i64>() {
             let what = format!("the dtype is {}, expected int64", dtype.text());
@@ -195,20 +196,24 @@ impl Inspector<'_> {
             findings.push(Finding::of(member.file(format::SHAPE), what));
             return None;
         }
-        // In the other kinds, the count is compared with those of the other members.
+        // In other kinds, a count that is too large differs from those of the other members.
         if self.kind == Kind::Numpy && !is_possible(shape.iter().copied(), dtype.item_size() as u64) {
-            findings.push(Finding::of(member.file(format::SHAPE), format!("no array has the shape {shape:?}")));
+            findings.push(Finding::of(
+                member.file(format::SHAPE),
+                format!("no array of {} can have the shape {shape:?}", dtype.text()),
+            ));
         }
         let elements = format::element_count(axes).unwrap_or(0);
         Some(elements.saturating_mul(dtype.item_size() as u64))
     }
 
-    fn check_kind(&self, schema: Schema, member: &Member, findings: &mut Vec<Finding>) {
+    fn check_kind(&self, schema: Schema, member: &MemberState, findings: &mut Vec<Finding>) {
         let expected = schema.member_kind(member.role);
         match kind_of(&self.dir.join(&member.path)) {
             Ok(Some(found)) if found == expected => {}
             Ok(_) => {
-                findings.push(Finding::of(member.file(format::TYPE), format!("expected the kind '{expected}'")));
+                findings
+                    .push(Finding::of(member.file(format::TYPE), format!("this does not state the kind '{expected}'")));
             }
             Err(error) => findings.push(Finding::from_error(self.dir, error)),
         }
@@ -216,24 +221,24 @@ impl Inspector<'_> {
         match self.keep(read_is_flat(&self.dir.join(&member.path)), findings) {
             Some(found) if found != expected => {
                 let path = member.file(format::SHAPES_ARE_FLAT);
-                findings.push(Finding::of(path, "expected 1, since the shapes of N-D samples are 1-D"));
+                findings.push(Finding::of(path, "the flag is 0, expected 1, since the shapes of N-D samples are 1-D"));
             }
             _ => {}
         }
     }
 
-    /// The committed rows of a member: one a sample, or up to where the last sample ends.
+    /// The committed rows of a member: one per sample, or up to the end of the last sample.
     fn committed_rows(
         &self,
         schema: Schema,
-        members: &[Member],
-        place: usize,
+        members: &[MemberState],
+        index: usize,
         samples: u64,
         findings: &mut Vec<Finding>,
     ) -> u64 {
-        let Rows::UpTo(role) = schema.rows(members[place].role) else { return samples };
+        let Rows::UpTo(role) = schema.rows(members[index].role) else { return samples };
         let Some(ends) = members.iter().find(|other| other.role == role) else { return 0 };
-        // Fewer ends than samples are a finding of their own.
+        // Too few ends are reported separately.
         let present = ends.present();
         let Some(last) = present.checked_sub(1) else { return 0 };
         let path = self.dir.join(ends.file(format::DATA));
@@ -246,8 +251,8 @@ impl Inspector<'_> {
         })
     }
 
-    /// Count and size must be those of the committed rows, or at least those where a writer is at work.
-    fn check_count_and_size(&self, member: &Member, quiescent: bool, findings: &mut Vec<Finding>) {
+    /// The count and the size must be those of the committed rows, or larger while a writer is at work.
+    fn check_count_and_size(&self, member: &MemberState, quiescent: bool, findings: &mut Vec<Finding>) {
         let rows = member.rows;
         if let Some(counted) = member.counted().filter(|&counted| counted < rows || (quiescent && counted != rows)) {
             let what = format!("the count is {counted}, expected {rows}");
@@ -261,7 +266,7 @@ impl Inspector<'_> {
             let samples = (has_rows && size < needed).then(|| member.present()..rows);
             findings.push(Finding::of(file.clone(), what).at(size.min(needed)).touching(samples));
         }
-        // Readers accept both of these, but neither this crate nor the original writes them.
+        // Readers accept both states of the placeholder, but neither this crate nor mmap_ninja 0.9 writes them.
         if size < placeholder::size_on_disk(needed, member.dtype.is_some()) && needed == 0 {
             findings.push(Finding::of(file, "the placeholder byte of an empty array is missing"));
         } else if placeholder::is_placeholder(size, needed) && member.dtype.is_some() && self.is_set(&file) {
@@ -269,9 +274,9 @@ impl Inspector<'_> {
         }
     }
 
+    /// Whether the only byte of a file is not zero. A member that has grown since has more bytes.
     fn is_set(&self, file: &Path) -> bool {
         let mut byte = [0];
-        // A member that has grown since holds a value there.
         open_member(&self.dir.join(file), false).is_ok_and(|file| {
             read_at(&file, 0, &mut byte).is_ok()
                 && byte != placeholder::PLACEHOLDER
@@ -280,17 +285,17 @@ impl Inspector<'_> {
     }
 }
 
-/// The count that all columns but the commit point state, where all of them have exactly as many rows. If the commit point
-/// states another, it is the one that is wrong.
-fn agreed_count(members: &[Member]) -> Option<u64> {
+/// The count of all columns but the commit point, if every column has exactly that many rows. A commit point that
+/// states another count is wrong.
+fn agreed_count(members: &[MemberState]) -> Option<u64> {
     let mut columns = members.iter().filter(|member| member.role.is_column());
     let commit_point = columns.next().filter(|first| first.role == Role::Starts)?;
     let count = members.iter().find(|member| member.role == Role::Ends)?.counted()?;
-    let has = |member: &Member| {
+    let has_rows = |member: &MemberState| {
         member.stored() == count || member.size.is_some_and(|size| placeholder::is_placeholder(size, count))
     };
-    let agrees = |member: &Member| member.counted() == Some(count) && has(member);
-    (has(commit_point) && columns.all(agrees)).then_some(count)
+    let agrees = |member: &MemberState| member.counted() == Some(count) && has_rows(member);
+    (has_rows(commit_point) && columns.all(agrees)).then_some(count)
 }
 
 /// The 8-byte value of a row.
@@ -300,11 +305,11 @@ fn read_value(path: &Path, row: u64) -> Result<i64> {
     Ok(i64::from_le_bytes(bytes))
 }
 
-/// The kind of the dataset in `dir`. A `type.ninja` that does not state one is a finding.
+/// The kind of the dataset in `dir`, or the finding that its `type.ninja` does not state one.
 ///
 /// # Errors
-/// [`Error::Io`] where there is no directory, or no dataset in it.
-pub(super) fn kind(dir: &Path) -> Result<std::result::Result<Kind, Finding>> {
+/// [`Error::Io`](crate::Error::Io) where there is no directory, or no dataset in it.
+pub(super) fn find_kind(dir: &Path) -> Result<std::result::Result<Kind, Finding>> {
     match kind_of(dir) {
         Ok(Some(kind)) => Ok(Ok(kind)),
         Ok(None) => Err(no_dataset(dir)),

@@ -1,6 +1,6 @@
-//! Verification reads everything of a dataset to tell whether it is sound; checksums tell whether it is still the same; a
-//! repair truncates what is torn. Nothing is mapped, no memory is allocated by an unchecked claim, and no symbolic link is
-//! followed.
+//! Verification reads a whole dataset to tell whether it is sound, checksums tell whether it has changed, and a repair
+//! truncates a torn dataset. All three treat the files as untrusted: they read them without mapping them, follow no
+//! symbolic link, and allocate no memory for a size that they have not checked.
 
 mod block_reader;
 mod check_blocks;
@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use checksums::Checksums;
-use inspect::inspect;
+use inspect::{MemberState, find_kind, inspect};
 pub use repair::{Repair, repair, repair_with};
 pub use report::{Finding, Report};
 use verification::{Meter, Verification, total_bytes};
@@ -30,19 +30,19 @@ use crate::options::Options;
 use crate::paths::absolute;
 use crate::txn::{Attempt, DirLock, replace_file, retry};
 
-/// Attempts to verify a dataset that is replaced while it is read.
+/// Attempts to verify a dataset that is being replaced.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Called with the bytes that were read, and with all there are to read. [`ControlFlow::Break`] ends the operation with
-/// [`Error::Interrupted`].
+/// Called with the number of bytes that were read, and of all bytes to read. [`ControlFlow::Break`] ends the operation
+/// with [`Error::Interrupted`].
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
-/// Reads everything of the dataset in `dir`, and reports missing files, files whose size disagrees with their row count,
+/// Reads the whole dataset in `dir`, and reports missing files, files whose size disagrees with their row count,
 /// samples whose offsets and shapes contradict each other or the data, texts that are not UTF-8, frames that do not
-/// decompress, and whatever differs from its checksum, where there are checksums.
+/// decompress, and blocks that differ from their checksums, if there are any.
 ///
-/// Damage is reported, never returned as an error. Nothing is changed and no lock is taken. An append that is under way is
-/// not damage.
+/// Damage is reported, never returned as an error. Verification takes no lock and changes nothing. An append that is
+/// under way is not damage.
 ///
 /// ```
 /// use mmap_ninja::Strings;
@@ -75,9 +75,9 @@ pub fn verify_with(dir: impl AsRef<Path>, options: &Options, progress: Progress)
     })
 }
 
-/// Verifies the dataset that is in `dir` now; also returns which directory that was.
+/// Verifies the dataset in `dir`; also returns the identity of the directory.
 fn attempt(dir: &Path, options: &Options, progress: Progress) -> Result<(Report, Option<FileId>)> {
-    let kind = match inspect::kind(dir)? {
+    let kind = match find_kind(dir)? {
         Ok(kind) => kind,
         Err(finding) => return Ok((Report { findings: vec![finding], ..Report::default() }, FileId::of(dir))),
     };
@@ -87,11 +87,12 @@ fn attempt(dir: &Path, options: &Options, progress: Progress) -> Result<(Report,
 }
 
 /// Writes `checksums.json` into the dataset in `dir`: a CRC-32 of every block of 256 KiB of every file. From then on
-/// [`verify`] finds every changed bit in what it covers, and names the samples concerned.
+/// [`verify`] finds every changed bit in the covered bytes, and names the affected samples.
 ///
-/// Samples that are appended later are not covered until the checksums are written again; what is covered stays covered.
-/// Assigning to samples in place invalidates the checksums of their blocks. Whatever rewrites the dataset removes its
-/// checksums: creating it again, the first N-D sample of a 1-D dataset, and appending to an array in Fortran order.
+/// Samples that are appended later are not covered until the checksums are written again; the earlier ones stay
+/// covered. Assigning to samples in place invalidates the checksums of their blocks. Whatever rewrites the dataset
+/// removes its checksums: creating it again, the first N-D sample of a 1-D dataset, and appending to an array in
+/// Fortran order.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where counts and sizes contradict each other; [`Error::Io`]; [`Error::Busy`].
@@ -108,15 +109,16 @@ pub fn write_checksums_with(dir: impl AsRef<Path>, options: &Options, progress: 
     let dir = absolute(dir.as_ref())?;
     let damaged = |finding: &Finding| Error::corrupt(dir.join(&finding.file), finding.message.clone());
     loop {
-        let inspection = inspect(&dir, &options.names, inspect::kind(&dir)?.map_err(|finding| damaged(&finding))?);
+        let inspection = inspect(&dir, &options.names, find_kind(&dir)?.map_err(|finding| damaged(&finding))?);
         if let Some(finding) = inspection.findings.first() {
             return Err(damaged(finding));
         }
-        let total = total_bytes(inspection.members.iter().map(inspect::Member::needed));
+        let total = total_bytes(inspection.members.iter().map(MemberState::needed));
         let mut meter = Meter { dir: &dir, done: 0, total, progress };
         let checksums =
-            Checksums::compute(&dir, inspection.schema(&options.names), &inspection, |bytes| meter.pass(bytes))?;
-        // What is committed does not change, so no writer had to wait; but the dataset may have been replaced.
+            Checksums::compute(&dir, inspection.schema(&options.names), &inspection, |bytes| meter.advance(bytes))?;
+        // Committed bytes do not change, so no lock is needed to read them. But the dataset may have been replaced
+        // since.
         let lock = DirLock::acquire(&dir, options)?;
         if lock.is_some_and(|lock| Some(lock.id()) == inspection.id) {
             return replace_file(&dir.join(CHECKSUMS), &checksums.encode());

@@ -1,14 +1,14 @@
-//! Repair: an interrupted append is finished or rolled back, and a torn dataset is truncated to its longest intact prefix.
-//! What is cut is backed up. Where more than one repair could be right, nothing is done.
+//! Repair: an interrupted append is finished or rolled back, and a torn dataset is truncated to its longest intact
+//! prefix. Bytes that are cut off are backed up. If more than one repair could be right, nothing is done.
 
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::checksums::{Checksums, name_of};
-use super::inspect::{Inspection, Member, inspect};
-use super::report::{Finding, Report, count};
-use super::samples::Walk;
+use super::inspect::{Inspection, MemberState, inspect};
+use super::report::{Finding, Report, pluralize};
+use super::samples::SampleReader;
 use super::{Progress, verify_with};
 use crate::error::Result;
 use crate::format::{CHECKSUMS, DATA, JOURNAL, Kind, Order, SHAPE};
@@ -17,20 +17,21 @@ use crate::paths::absolute;
 use crate::schema::{MemberNames, Role, placeholder};
 use crate::txn::{DirLock, Entry, TruncationPlan, check_journal, plan_recovery, truncate_dataset};
 
-/// An interrupted append comes first, the state after it second, and the last round finds what damage remains.
+/// The first round finishes an interrupted append, the second repairs the state after it, and the third reports the
+/// damage that remains.
 const ROUNDS: u32 = 3;
 
 /// What a repair does, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repair {
-    /// What is cut or overwritten, file by file.
+    /// The changes, file by file.
     pub actions: Vec<Finding>,
-    /// Damage that stays, and why nothing is done where nothing is safe to do.
+    /// Damage that remains, and the reason if no repair is safe.
     pub problems: Vec<Finding>,
-    /// Directories that hold the bytes which were cut or overwritten.
+    /// Directories that hold the bytes that were cut off or overwritten.
     pub kept: Vec<PathBuf>,
-    /// Whether it was done.
+    /// Whether the repair was carried out.
     pub is_applied: bool,
 }
 
@@ -39,7 +40,7 @@ impl fmt::Display for Repair {
         let verb = if self.is_applied { "repaired" } else { "would repair" };
         match self.actions.len() {
             0 => write!(f, "nothing to repair")?,
-            places => write!(f, "{verb} {}", count(places as u64, "place"))?,
+            places => write!(f, "{verb} {}", pluralize(places as u64, "place"))?,
         }
         for action in &self.actions {
             write!(f, "\n  {action}")?;
@@ -51,13 +52,14 @@ impl fmt::Display for Repair {
     }
 }
 
-/// Reports what a repair of the dataset in `dir` would do, or, with `apply`, does it.
+/// Reports what a repair of the dataset in `dir` would do, or repairs it with `apply`.
 ///
-/// An interrupted append is finished or rolled back. Otherwise the repair keeps the committed samples or, if some are missing,
-/// the longest intact prefix: it cuts surplus bytes and corrects counts. It never cuts an intact sample, and does not judge
-/// the contents of samples. What it cuts or overwrites is backed up beside `dir`, in `<dir>.repair-backup-1`.
+/// An interrupted append is finished or rolled back. Otherwise the repair keeps the committed samples or, if some are
+/// missing, the longest intact prefix: it cuts off surplus bytes and corrects counts. It never removes an intact
+/// sample, and does not check the contents of samples. Bytes that it cuts off or overwrites are backed up in
+/// `<dir>.repair-backup-1`.
 ///
-/// Close the dataset in all other processes first, since bytes that they have mapped may be cut.
+/// Close the dataset in all other processes first, since bytes that they have mapped may be cut off.
 ///
 /// ```
 /// use mmap_ninja::{Mode, Strings};
@@ -73,7 +75,8 @@ impl fmt::Display for Repair {
 /// ```
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) where there is no directory, or no dataset in it; [`Error::Busy`](crate::Error::Busy).
+/// [`Error::Io`](crate::Error::Io) where there is no directory, or no dataset in it;
+/// [`Error::Busy`](crate::Error::Busy).
 pub fn repair(dir: impl AsRef<Path>, apply: bool) -> Result<Repair> {
     repair_with(dir, &Options::default(), apply, &mut |_, _| ControlFlow::Continue(()))
 }
@@ -81,8 +84,8 @@ pub fn repair(dir: impl AsRef<Path>, apply: bool) -> Result<Repair> {
 /// As [`repair`], with options, of which it uses the names, the timeout and the cancellation.
 ///
 /// # Errors
-/// As [`repair`]; [`Error::Interrupted`](crate::Error::Interrupted); [`Error::Argument`](crate::Error::Argument) where the
-/// names are not valid.
+/// As [`repair`]; [`Error::Interrupted`](crate::Error::Interrupted); [`Error::Argument`](crate::Error::Argument) where
+/// the names are not valid.
 pub fn repair_with(dir: impl AsRef<Path>, options: &Options, apply: bool, progress: Progress) -> Result<Repair> {
     options.names.check()?;
     let dir = absolute(dir.as_ref())?;
@@ -91,7 +94,7 @@ pub fn repair_with(dir: impl AsRef<Path>, options: &Options, apply: bool, progre
     let mut reported = Vec::new();
     for _ in 0..ROUNDS {
         let report = verify_with(&dir, options, progress)?;
-        let plan = Plan::of(&dir, &options.names, &report)?;
+        let plan = RepairPlan::of(&dir, &options.names, &report)?;
         done.problems = merged(plan.problems, &reported);
         let Some(wanted) = plan.truncation else { return Ok(done) };
         done.actions.extend(actions(&wanted, report.samples));
@@ -104,7 +107,7 @@ pub fn repair_with(dir: impl AsRef<Path>, options: &Options, apply: bool, progre
     Ok(done)
 }
 
-/// What is found now, and what checksums have found that are gone now.
+/// What is found now, and what was reported before the checksums were removed.
 fn merged(mut found: Vec<Finding>, reported: &[Finding]) -> Vec<Finding> {
     for finding in reported {
         if !found.iter().any(|other| (&other.file, &other.samples) == (&finding.file, &finding.samples)) {
@@ -114,13 +117,13 @@ fn merged(mut found: Vec<Finding>, reported: &[Finding]) -> Vec<Finding> {
     found
 }
 
-/// What is to be done, and what stays as it is.
-struct Plan {
+/// The truncation to carry out, if any, and the problems that remain.
+struct RepairPlan {
     truncation: Option<TruncationPlan>,
     problems: Vec<Finding>,
 }
 
-impl Plan {
+impl RepairPlan {
     fn of(dir: &Path, names: &MemberNames, report: &Report) -> Result<Self> {
         let refused = |problems: Vec<Finding>| Self { truncation: None, problems };
         let Some(kind) = report.kind else { return Ok(refused(report.findings.clone())) };
@@ -149,12 +152,12 @@ impl Plan {
     }
 }
 
-/// The counts and sizes that a dataset is to have.
+/// The counts and sizes of the dataset after its repair.
 struct Target {
     inspection: Inspection,
-    /// Samples that stay.
+    /// Samples that are kept.
     samples: u64,
-    /// Rows of the data, and of nested axes.
+    /// Rows of the data, and of the axes of nested shapes.
     data: u64,
     axes: u64,
     has_journal: bool,
@@ -162,15 +165,15 @@ struct Target {
 
 impl Target {
     /// # Errors
-    /// Why nothing is safe to do.
+    /// The reason why no repair is safe.
     fn of(dir: &Path, mut inspection: Inspection, report: &Report) -> std::result::Result<Self, Finding> {
         if let Some(text) = report.findings.iter().find(|finding| is_text(finding)) {
-            let what = "nothing is safe to do until this file is restored";
+            let what = "no repair is safe until this file is restored";
             return Err(Finding::of(text.file.clone(), what));
         }
-        let unfit = |member: &&Member| member.row_size.is_none() || member.size.is_none();
+        let unfit = |member: &&MemberState| member.row_size.is_none() || member.size.is_none();
         if let Some(member) = inspection.members.iter().find(unfit) {
-            return Err(Finding::of(member.path.clone(), "nothing is safe to do while its files cannot be read"));
+            return Err(Finding::of(member.path.clone(), "no repair is safe while its files cannot be read"));
         }
         let has_journal = inspection.is_unfinished;
         if inspection.kind == Kind::Numpy {
@@ -181,10 +184,10 @@ impl Target {
         for member in &mut inspection.members {
             member.rows = if member.role.is_column() { committed } else { member.stored() };
         }
-        let limit = inspection.member(Role::Data).map_or(0, Member::stored);
-        let walk = Walk::open(dir, &inspection, limit).map_err(|error| Finding::from_error(dir, error))?;
-        let walk = walk.ok_or_else(|| Finding::of("", "nothing is safe to do while files cannot be read"))?;
-        let [samples, data, axes] = longest(walk)?;
+        let limit = inspection.member(Role::Data).map_or(0, MemberState::stored);
+        let samples = SampleReader::open(dir, &inspection, limit).map_err(|error| Finding::from_error(dir, error))?;
+        let samples = samples.ok_or_else(|| Finding::of("", "no repair is safe while files cannot be read"))?;
+        let [samples, data, axes] = longest_prefix(samples)?;
         Ok(Self { inspection, samples, data, axes, has_journal })
     }
 
@@ -197,7 +200,7 @@ impl Target {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let entry = |member: &Member| {
+        let entry = |member: &MemberState| {
             let rows = self.rows(member.role);
             Entry {
                 member: name_of(&member.path),
@@ -208,18 +211,18 @@ impl Target {
         self.inspection.members.iter().map(entry).collect()
     }
 
-    /// Whether the checksums cover more than is to stay.
+    /// Whether the checksums cover bytes that will be cut off.
     fn outgrows_checksums(&self, dir: &Path) -> bool {
         let Ok(Some(checksums)) = Checksums::read(dir) else { return false };
-        let is_short = |member: &Member| {
-            let entry = checksums.files.get(&name_of(&member.file(DATA)));
-            entry.is_some_and(|entry| entry.end > self.rows(member.role) * member.row_size.unwrap_or(0))
+        let is_short = |member: &MemberState| {
+            let coverage = checksums.files.get(&name_of(&member.file(DATA)));
+            coverage.is_some_and(|coverage| coverage.end > self.rows(member.role) * member.row_size.unwrap_or(0))
         };
         self.inspection.members.iter().any(is_short)
     }
 }
 
-/// Whether a finding is about a text file, which says what the other files mean.
+/// Whether a finding is about a text file, without which the other files cannot be understood.
 fn is_text(finding: &Finding) -> bool {
     let name = finding.file.file_name();
     ![DATA, SHAPE, JOURNAL, CHECKSUMS].iter().any(|known| name == Some(known.as_ref()))
@@ -229,46 +232,46 @@ fn is_unchanged(entry: &Entry) -> bool {
     entry.rows.is_none_or(|[new, now]| new == now) && entry.bytes[1] == size_of(entry)
 }
 
-/// The size that a `data.ninja` is to have.
+/// The size of a `data.ninja` after the repair.
 fn size_of(entry: &Entry) -> u64 {
     placeholder::size_on_disk(entry.bytes[0], entry.rows.is_some())
 }
 
-/// Truncation does not repair damage within a sample that stays.
+/// Whether a finding is about a sample that is kept, which truncation does not repair.
 fn is_in_a_sample(finding: &Finding, samples: u64) -> bool {
     finding.samples.as_ref().is_some_and(|range| range.start < samples)
 }
 
-/// Rows of a dense array that are there whole.
-fn whole_rows(member: &Member) -> std::result::Result<u64, Finding> {
+/// The complete rows of a dense array.
+fn whole_rows(member: &MemberState) -> std::result::Result<u64, Finding> {
     let is_cut = member.stored() < member.rows;
     let axes = member.shape.as_ref().map_or(0, Vec::len);
     if is_cut && (axes == 0 || (axes > 1 && member.order == Some(Order::F))) {
-        return Err(Finding::of(DATA, "nothing is safe to do: elements of every row are lost"));
+        return Err(Finding::of(DATA, "no repair is safe: elements of every row are lost"));
     }
     Ok(member.present())
 }
 
-/// Samples up to the last one whose offsets and shape are sound, and where their elements and axes end.
-fn longest(mut walk: Walk) -> std::result::Result<[u64; 3], Finding> {
+/// The number of samples up to the last sound one, and where their elements and axes end.
+fn longest_prefix(mut samples: SampleReader) -> std::result::Result<[u64; 3], Finding> {
     let mut last = [0; 3];
     let mut furthest = [0; 2];
     let mut index = 0;
-    while index < walk.len {
-        let next = index + walk.zeros(index).max(1);
-        if let Ok(place) = walk.ends(index) {
-            last = [next, place[0], place[1]];
-            furthest = [furthest[0].max(place[0]), furthest[1].max(place[1])];
+    while index < samples.len {
+        let next = index + samples.zeros(index).max(1);
+        if let Ok([data, axes]) = samples.ends(index) {
+            last = [next, data, axes];
+            furthest = [furthest[0].max(data), furthest[1].max(axes)];
         }
         index = next;
     }
     if furthest != last[1..] {
-        return Err(Finding::of("", "nothing is safe to do: samples do not lie one after another"));
+        return Err(Finding::of("", "no repair is safe: the samples do not lie one after another"));
     }
     Ok(last)
 }
 
-/// What a truncation changes, file by file.
+/// The changes of a truncation, file by file.
 fn actions(plan: &TruncationPlan, committed: u64) -> Vec<Finding> {
     let mut actions = Vec::new();
     let kept = plan.entries.last().and_then(|entry| entry.rows).map_or(committed, |[rows, _]| rows);
@@ -285,6 +288,6 @@ fn actions(plan: &TruncationPlan, committed: u64) -> Vec<Finding> {
             actions.push(Finding::of(path.join(SHAPE), format!("the count becomes {new}, it was {now}")).at(0));
         }
     }
-    actions.extend(plan.files.iter().map(|name| Finding::of(*name, "it is removed")));
+    actions.extend(plan.files.iter().map(|name| Finding::of(*name, "the file is removed")));
     actions
 }

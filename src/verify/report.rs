@@ -1,4 +1,4 @@
-//! What a verification has found.
+//! The report of a verification.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -8,38 +8,41 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::format::Kind;
 
-/// Findings and notes that a report lists; the others are counted. A stranger's files decide how many there are.
-const MOST: usize = 1000;
+/// The most findings that a report lists, and the most notes: an untrusted dataset decides how many there are.
+const MAX_LISTED: usize = 1000;
 
-/// Something about one place in a data set.
+/// What a finding says about bytes that the system does not read.
+pub(super) const UNREADABLE: &str = "this cannot be read";
+
+/// A statement about one place in a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The file or directory, relative to the data set's.
+    /// The file or directory, relative to the dataset's directory.
     pub file: PathBuf,
-    /// The first byte concerned, where that is known.
+    /// The first affected byte, if it is known.
     pub offset: Option<u64>,
-    /// The samples concerned, where that is known: strings, or rows of a dense array.
+    /// The affected samples (strings, or rows of a dense array), if they are known.
     pub samples: Option<Range<u64>>,
-    /// What is the matter.
+    /// What was found.
     pub message: String,
 }
 
 impl Finding {
-    /// Something about a file as a whole.
+    /// A statement about a whole file.
     pub(super) fn of(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self { file: file.into(), offset: None, samples: None, message: message.into() }
     }
 
-    /// What made reading a member of `dir` impossible.
+    /// The error that occurred while a file of the dataset in `dir` was read.
     pub(super) fn from_error(dir: &Path, error: Error) -> Self {
         let relative = |path: PathBuf| path.strip_prefix(dir).map(Path::to_owned).unwrap_or(path);
         match error {
             Error::Corrupt { path, what } => Self::of(relative(path), what),
             Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
-                Self::of(relative(path), "it is missing")
+                Self::of(relative(path), "this is missing")
             }
-            Error::Io { path, source } => Self::of(relative(path), format!("it cannot be read: {source}")),
+            Error::Io { path, source } => Self::of(relative(path), format!("{UNREADABLE}: {source}")),
             other => Self::of("", other.to_string()),
         }
     }
@@ -75,24 +78,24 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What a verification has found.
+/// The report of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// What the directory holds; `None` where `type.ninja` does not tell.
+    /// The kind of the dataset; `None` where `type.ninja` does not state one.
     pub kind: Option<Kind>,
     /// The committed samples: strings, or rows of a dense array.
     pub samples: u64,
-    /// Bytes of all members that were read, each counted once.
+    /// Bytes of all members that were read. Those that were read twice count once.
     pub bytes: u64,
-    /// Bytes that checksums vouch for.
+    /// Bytes that match their checksums.
     pub checked: u64,
     /// Damage.
     pub findings: Vec<Finding>,
-    /// What is no damage but may be of interest: an append under way, files that are no part of the data set, samples
-    /// that lie apart or overlap, bytes without checksums.
+    /// Observations that are not damage: an append under way, files that are not part of the dataset, samples that
+    /// overlap or have gaps between them, samples without checksums.
     pub notes: Vec<Finding>,
-    /// Findings beyond those that are listed.
+    /// The number of findings beyond those in `findings`.
     pub unlisted: u64,
 }
 
@@ -104,11 +107,11 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
-        if self.findings.len() < MOST { self.findings.push(finding) } else { self.unlisted += 1 }
+        if self.findings.len() < MAX_LISTED { self.findings.push(finding) } else { self.unlisted += 1 }
     }
 
     pub(super) fn note(&mut self, note: Finding) {
-        if self.notes.len() < MOST {
+        if self.notes.len() < MAX_LISTED {
             self.notes.push(note);
         }
     }
@@ -121,8 +124,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "{verdict}: {kind}, {}, {}, {} with checksums",
-            count(self.samples, "sample"),
-            count(self.bytes, "byte"),
+            pluralize(self.samples, "sample"),
+            pluralize(self.bytes, "byte"),
             grouped(self.checked)
         )?;
         for finding in &self.findings {
@@ -139,16 +142,16 @@ impl fmt::Display for Report {
 }
 
 /// `1 sample`, `2,000 samples`.
-pub(super) fn count(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+pub(super) fn pluralize(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A number with a comma before every three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -156,23 +159,23 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// Findings about samples one after another, put together where they say the same of the same file.
+/// Merges findings about consecutive samples that say the same about the same file.
 #[derive(Default)]
 pub(super) struct Runs {
     open: Vec<(&'static str, Finding)>,
 }
 
 impl Runs {
-    /// The samples in `range`, which follow those that were added before, have `flaw`.
+    /// Adds a `flaw` of the samples in `range`, which must follow all earlier ranges.
     pub fn add(&mut self, range: Range<u64>, flaw: Flaw, report: impl FnMut(Finding)) {
         let same = |(what, finding): &(&str, Finding)| *what == flaw.what && finding.file == flaw.file;
-        if let Some(place) = self.open.iter().position(same) {
-            let (_, finding) = &mut self.open[place];
+        if let Some(index) = self.open.iter().position(same) {
+            let (_, finding) = &mut self.open[index];
             if let Some(samples) = finding.samples.as_mut().filter(|samples| samples.end == range.start) {
                 samples.end = range.end;
                 return;
             }
-            self.close(place, report);
+            self.close(index, report);
         }
         let message =
             if flaw.detail.is_empty() { flaw.what.into() } else { format!("{} ({})", flaw.what, flaw.detail) };
@@ -180,11 +183,11 @@ impl Runs {
         self.open.push((flaw.what, finding));
     }
 
-    fn close(&mut self, place: usize, mut report: impl FnMut(Finding)) {
-        report(self.open.swap_remove(place).1);
+    fn close(&mut self, index: usize, mut report: impl FnMut(Finding)) {
+        report(self.open.swap_remove(index).1);
     }
 
-    /// Reports what is left, in the order of the samples.
+    /// Reports the remaining findings in the order of their samples.
     pub fn finish(mut self, report: impl FnMut(Finding)) {
         self.open.sort_by_key(|(_, finding)| finding.samples.as_ref().map(|samples| samples.start));
         self.open.into_iter().map(|(_, finding)| finding).for_each(report);
@@ -197,6 +200,6 @@ pub(super) struct Flaw {
     pub file: PathBuf,
     pub offset: Option<u64>,
     pub what: &'static str,
-    /// The figures of the first sample of a run.
+    /// The values of the first sample of a run.
     pub detail: String,
 }

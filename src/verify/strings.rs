@@ -1,60 +1,59 @@
-//! The contents of strings: UTF-8, or zstd frames of it.
+//! Checks that strings are UTF-8, or zstd frames of UTF-8.
 
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::block_reader::{BLOCK, BlockReader};
-use super::report::Flaw;
+use super::report::{Flaw, UNREADABLE};
 use crate::compression::Codec;
 use crate::error::Result;
 use crate::format::DATA;
 
-/// Longer than a frame of the longest string.
+/// An upper bound for the frame of the longest string.
 const MAX_FRAME: u64 = (1 << 30) + (1 << 23);
-/// Bytes that may be read again for strings that overlap, beside as many as there are.
-const AGAIN: u64 = 64 << 20;
+/// Bytes that may be read again for overlapping strings, in addition to the size of the data.
+const MAX_REREAD: u64 = 64 << 20;
 
-const NO_FRAME: &str = "it is no zstd frame that decompresses to the size it states";
-const UNREADABLE: &str = "it cannot be read";
+const INVALID_FRAME: &str = "the string is not a zstd frame that decompresses to the size it states";
 
-/// Reads strings.
-pub(super) struct Contents {
+/// Reads and checks strings.
+pub(super) struct StringChecker {
     input: BlockReader,
     codec: Option<Codec>,
     size: u64,
-    /// The furthest byte that was read.
+    /// The end of the bytes that were read.
     end: u64,
-    /// Bytes that were read again.
-    again: u64,
+    /// Bytes that were read more than once.
+    reread: u64,
 }
 
-impl Contents {
-    /// `size`: committed bytes.
+impl StringChecker {
+    /// A checker for the strings in `dir`, of `size` committed bytes.
     pub fn open(dir: &Path, codec: Option<Codec>, size: u64) -> Result<Self> {
-        Ok(Self { input: BlockReader::open(&dir.join(DATA))?, codec, size, end: 0, again: 0 })
+        Ok(Self { input: BlockReader::open(&dir.join(DATA))?, codec, size, end: 0, reread: 0 })
     }
 
-    /// What is wrong with the string in `range`.
+    /// Checks the string in `range`, and returns its flaw, if any.
     pub fn check(&mut self, range: &Range<u64>) -> Option<Flaw> {
         let flaw = |offset, what, detail| Some(Flaw { file: PathBuf::from(DATA), offset: Some(offset), what, detail });
-        self.again += range.end.min(self.end).saturating_sub(range.start);
+        self.reread += range.end.min(self.end).saturating_sub(range.start);
         self.end = self.end.max(range.end);
-        if self.again > self.size.saturating_add(AGAIN) {
-            return flaw(range.start, "it was not read, since too many strings overlap", String::new());
+        if self.reread > self.size.saturating_add(MAX_REREAD) {
+            return flaw(range.start, "the string was not read, since too many strings overlap", String::new());
         }
         if self.codec.is_some() {
             return self.check_frame(range).and_then(|(what, detail)| flaw(range.start, what, detail));
         }
-        match self.invalid(range) {
+        match self.find_invalid(range) {
             Ok(None) => None,
-            Ok(Some(offset)) => flaw(offset, "it is not UTF-8", String::new()),
+            Ok(Some(offset)) => flaw(offset, "the string is not UTF-8", String::new()),
             Err(error) => flaw(range.start, UNREADABLE, error.to_string()),
         }
     }
 
-    /// The first byte that is no UTF-8.
-    fn invalid(&mut self, range: &Range<u64>) -> io::Result<Option<u64>> {
+    /// The offset of the first byte that is not UTF-8.
+    fn find_invalid(&mut self, range: &Range<u64>) -> io::Result<Option<u64>> {
         let mut at = range.start;
         while at < range.end {
             if range.end - at > BLOCK as u64 {
@@ -77,16 +76,17 @@ impl Contents {
             Err(error) => return Some((UNREADABLE, error.to_string())),
         };
         let Some(string) = self.codec.as_ref().and_then(|codec| codec.decompress(&frame)) else {
-            return Some((NO_FRAME, String::new()));
+            return Some((INVALID_FRAME, String::new()));
         };
-        let invalid = std::str::from_utf8(&string).is_err();
-        invalid.then(|| ("what it decompresses to is not UTF-8", String::new()))
+        let is_invalid = std::str::from_utf8(&string).is_err();
+        is_invalid.then(|| ("the string decompresses to bytes that are not UTF-8", String::new()))
     }
 
+    /// Reads a frame, or only its first block if that does not state a size.
     fn frame(&mut self, range: &Range<u64>) -> io::Result<Vec<u8>> {
         let len = range.end - range.start;
         if len > MAX_FRAME {
-            return Err(io::Error::other("the frame is longer than any string's"));
+            return Err(io::Error::other("the frame is longer than that of any string"));
         }
         let mut frame = Vec::new();
         frame.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))?;

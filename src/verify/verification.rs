@@ -1,4 +1,4 @@
-//! One verification: files, blocks, samples.
+//! One verification: the files, then the blocks, then the samples.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use super::Progress;
 use super::block_reader::BLOCK;
 use super::check_blocks::{DamagedBlocks, check_blocks};
 use super::checksums::Checksums;
-use super::inspect::{Inspection, Member};
+use super::inspect::{Inspection, MemberState};
 use super::report::{Finding, Flaw, Report, Runs};
-use super::samples::{Extent, Order, Walk};
-use super::strings::Contents;
+use super::samples::{GapCheck, SampleBytes, SampleReader};
+use super::strings::StringChecker;
 use crate::compression::Codec;
 use crate::dense::Dense;
 use crate::error::{Error, Result};
@@ -21,12 +21,12 @@ use crate::ragged::Ragged;
 use crate::schema::{MemberNames, Role, Schema, is_own};
 use crate::strings::Strings;
 
-/// The sum, or the largest number where untrusted members claim more.
+/// The sum of sizes that untrusted members claim, capped at the largest number.
 pub(super) fn total_bytes(mut bytes: impl Iterator<Item = u64>) -> u64 {
     bytes.try_fold(0, u64::checked_add).unwrap_or(u64::MAX)
 }
 
-/// The progress of a long read, which may end it.
+/// Reports the progress of a long read, and ends it if it is told to.
 pub(super) struct Meter<'a> {
     pub dir: &'a Path,
     pub done: u64,
@@ -35,11 +35,11 @@ pub(super) struct Meter<'a> {
 }
 
 impl Meter<'_> {
-    /// Counts bytes that were read.
+    /// Adds `bytes` to those that were read.
     ///
     /// # Errors
-    /// [`Error::Interrupted`].
-    pub fn pass(&mut self, bytes: u64) -> Result<()> {
+    /// [`Error::Interrupted`] where the callback says so.
+    pub fn advance(&mut self, bytes: u64) -> Result<()> {
         self.done = self.done.saturating_add(bytes).min(self.total);
         let interrupted = || Error::Interrupted { path: self.dir.to_owned() };
         if (self.progress)(self.done, self.total).is_continue() { Ok(()) } else { Err(interrupted()) }
@@ -60,9 +60,9 @@ impl<'a> Verification<'a> {
         let mut report = Report { kind: Some(inspection.kind), samples: inspection.samples, ..Report::default() };
         inspection.findings.iter().cloned().for_each(|finding| report.add(finding));
         report.bytes = total_bytes(inspection.members.iter().map(|member| member.size.unwrap_or(0)));
-        // Offsets, and the bytes of strings, are read for their checksums and for what they say.
-        let is_read_twice = |member: &&Member| member.role != Role::Data || inspection.kind == Kind::String;
-        let again = total_bytes(inspection.members.iter().filter(is_read_twice).map(Member::needed));
+        // Both passes read the offsets and the bytes of strings.
+        let is_read_twice = |member: &&MemberState| member.role != Role::Data || inspection.kind == Kind::String;
+        let again = total_bytes(inspection.members.iter().filter(is_read_twice).map(MemberState::needed));
         let meter = Meter { dir, done: 0, total: report.bytes.saturating_add(again), progress };
         Self { dir, names, inspection, report, meter }
     }
@@ -77,22 +77,22 @@ impl<'a> Verification<'a> {
                 None
             }
         };
-        let mut damages =
+        let mut damaged =
             check_blocks(self.dir, schema, self.inspection, checksums.as_ref(), &mut self.report, &mut |bytes| {
-                self.meter.pass(bytes)
+                self.meter.advance(bytes)
             })?;
         if self.inspection.kind != Kind::Numpy {
-            self.walk(&mut damages)?;
+            self.check_samples(&mut damaged)?;
         }
-        damages.finish(self.inspection, &mut self.report);
+        damaged.finish(self.inspection, &mut self.report);
         if self.report.is_ok() {
-            self.open();
+            self.check_opens();
         }
-        self.meter.pass(u64::MAX)?;
+        self.meter.advance(u64::MAX)?;
         Ok(self.report)
     }
 
-    /// Notes entries that are not the dataset's, and what writers have left.
+    /// Notes foreign files, and what an unfinished append or build has left.
     fn note_foreign_entries(&mut self, schema: Schema) {
         let members = &self.inspection.members;
         if self.inspection.is_unfinished {
@@ -118,8 +118,8 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// A dataset that cannot be opened is not sound, even where nothing else was found.
-    fn open(&mut self) {
+    /// Opens the dataset as a reader does: if that fails, it is not sound, even if nothing else was found.
+    fn check_opens(&mut self) {
         let options = Options { names: self.names.clone(), ..Options::default() };
         let opened = match self.inspection.kind {
             Kind::Numpy => Dense::open(self.dir, Mode::ReadOnly).map(drop),
@@ -131,50 +131,50 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Reads the offsets and shapes of all samples, and what strings hold.
-    fn walk(&mut self, damages: &mut DamagedBlocks) -> Result<()> {
+    /// Checks the offsets and shapes of all samples, and the contents of strings.
+    fn check_samples(&mut self, damaged: &mut DamagedBlocks) -> Result<()> {
         let Some(data) = self.inspection.member(Role::Data) else { return Ok(()) };
-        let mut walk = match Walk::open(self.dir, self.inspection, data.present()) {
-            Ok(Some(walk)) => walk,
+        let mut samples = match SampleReader::open(self.dir, self.inspection, data.present()) {
+            Ok(Some(samples)) => samples,
             Ok(None) => return Ok(()),
             Err(error) => {
                 self.report.add(Finding::from_error(self.dir, error));
                 return Ok(());
             }
         };
-        let mut contents = if self.inspection.kind == Kind::String { self.contents(data.present()) } else { None };
-        let (mut runs, mut order, width) = (Runs::default(), Order::default(), walk.width());
-        let (mut index, mut passed) = (0, 0);
-        while index < walk.len {
-            let next = index + walk.zeros(index).max(1);
-            let found = walk.sample(index).and_then(|extent| check(contents.as_mut(), extent));
+        let mut strings = if self.inspection.kind == Kind::String { self.strings(data.present()) } else { None };
+        let (mut runs, mut gaps, width) = (Runs::default(), GapCheck::default(), samples.width());
+        let (mut index, mut unreported) = (0, 0);
+        while index < samples.len {
+            let next = index + samples.zeros(index).max(1);
+            let found = samples.get(index).and_then(|sample| check_string(strings.as_mut(), sample));
             match found {
-                Ok(extent) => {
-                    passed += if contents.is_some() { extent.data.end - extent.data.start } else { 0 };
-                    order.follow(index, &extent.data, walk.starts_file(), |note| self.report.note(note));
-                    damages.touch(index, &extent);
+                Ok(sample) => {
+                    unreported += if strings.is_some() { sample.data.end - sample.data.start } else { 0 };
+                    gaps.add(index, &sample.data, samples.starts_file(), |note| self.report.note(note));
+                    damaged.touch(index, &sample);
                 }
                 Err(flaw) => runs.add(index..next, flaw, |finding| self.report.add(finding)),
             }
-            passed += width * (next - index).min(1 << 20);
+            unreported += width * (next - index).min(1 << 20);
             index = next;
-            if passed >= BLOCK as u64 || index == walk.len {
-                self.meter.pass(std::mem::take(&mut passed))?;
+            if unreported >= BLOCK as u64 || index == samples.len {
+                self.meter.advance(std::mem::take(&mut unreported))?;
             }
         }
         runs.finish(|finding| self.report.add(finding));
-        order.finish(|note| self.report.note(note));
+        gaps.finish(|note| self.report.note(note));
         Ok(())
     }
 
-    /// The reader of the strings. A damaged codec is a finding.
-    fn contents(&mut self, size: u64) -> Option<Contents> {
+    /// A checker for strings; `None` where the codec is damaged, which is reported.
+    fn strings(&mut self, size: u64) -> Option<StringChecker> {
         let codec = Codec::open(self.dir).and_then(|codec| {
             codec.as_ref().map_or(Ok(()), |codec| codec.check_dict(self.dir))?;
             Ok(codec)
         });
-        match codec.and_then(|codec| Contents::open(self.dir, codec, size)) {
-            Ok(contents) => Some(contents),
+        match codec.and_then(|codec| StringChecker::open(self.dir, codec, size)) {
+            Ok(strings) => Some(strings),
             Err(error) => {
                 self.report.add(Finding::from_error(self.dir, error));
                 None
@@ -183,10 +183,10 @@ impl<'a> Verification<'a> {
     }
 }
 
-/// A string whose contents are not sound is not sound.
-fn check(contents: Option<&mut Contents>, extent: Extent) -> std::result::Result<Extent, Flaw> {
-    match contents.and_then(|contents| contents.check(&extent.data)) {
+/// Checks the contents of a sample that is a string.
+fn check_string(strings: Option<&mut StringChecker>, sample: SampleBytes) -> std::result::Result<SampleBytes, Flaw> {
+    match strings.and_then(|strings| strings.check(&sample.data)) {
         Some(flaw) => Err(flaw),
-        None => Ok(extent),
+        None => Ok(sample),
     }
 }

@@ -1,15 +1,15 @@
-//! A disk, and what it may hold after a power loss.
+//! A simulated disk, and what it may hold after a power loss.
 //!
-//! The disk honours this and nothing more:
-//! - after `fsync` or `fdatasync` of a file, all its bytes and its size are there; after `fsync` of a directory, all its
-//!   entries are. A file's entry is not durable with the file, nor a directory's with its own entries;
-//! - a sector is written whole or not at all. Sectors of 16 bytes are simulated, the counts being the first 8 bytes of
-//!   their files; a real one has 512 or more;
-//! - a rename is seen whole or not at all, and so is an exchange.
+//! The disk guarantees only this:
+//! - `fsync` and `fdatasync` of a file make all its bytes and its size durable, and `fsync` of a directory all its
+//!   entries. Neither makes the entry of the file or directory itself durable;
+//! - a write of one sector is atomic. The simulation uses sectors of 16 bytes, real ones have 512 or more. Counts are
+//!   the first 8 bytes of their files;
+//! - a rename is atomic, and so is an exchange.
 //!
-//! Anything else may happen: operations that were not synced reach the disk or not, each for itself, whatever their
-//! order was; a write may be torn at every sector; a file may have grown without its bytes, which are then zeros or
-//! what some other file has left there.
+//! Anything else may happen: each operation that was not synced may or may not reach the disk, in any order; a write
+//! may be torn between any two sectors; a file may grow without its new bytes, which are then zeros or the remains of
+//! another file.
 
 use std::collections::{BTreeMap, btree_map};
 use std::fmt::Write;
@@ -19,21 +19,21 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::history::Random;
-use crate::txn::testing::trace::{Entry, Inode, Op};
+use crate::txn::testing::trace::{DirEntry, Inode, Op};
 
 const SECTOR: usize = 16;
 
-/// Files and directories as they lie on disk.
+/// Files and directories on disk.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub struct Disk {
     root: Inode,
-    entries: BTreeMap<Entry, Inode>,
-    /// All other entries are directories'.
+    entries: BTreeMap<DirEntry, Inode>,
+    /// The contents of files. Inodes that are missing here are directories.
     files: BTreeMap<Inode, Vec<u8>>,
 }
 
 impl Disk {
-    /// All that lies below `root`.
+    /// Copies all files and directories below `root`.
     pub fn read(root: &Path) -> Self {
         let inode = root.metadata().unwrap().ino();
         let mut disk = Self { root: inode, entries: BTreeMap::new(), files: BTreeMap::new() };
@@ -54,7 +54,7 @@ impl Disk {
         }
     }
 
-    /// Makes `root` hold the same, second names included.
+    /// Writes all files and directories below `root`, hard links included.
     pub fn write_to(&self, root: &Path) {
         self.write_below(self.root, root, &mut BTreeMap::new());
     }
@@ -77,7 +77,7 @@ impl Disk {
         }
     }
 
-    /// What it holds, to tell two states apart.
+    /// A hash of all files and directories.
     pub fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.hash_below(self.root, &mut hasher);
@@ -92,13 +92,13 @@ impl Disk {
         ")".hash(hasher);
     }
 
-    /// What happens below the root, done whole.
+    /// Carries out an operation completely.
     pub fn apply(&mut self, op: &Op) {
         match op {
             Op::Write { file, offset, bytes } => self.store(*file, *offset, bytes, 0),
             Op::Truncate { file, len } => self.file(*file).resize(*len, 0),
-            Op::Enter { at, inode, is_dir } => self.enter(at, *inode, *is_dir),
-            Op::Leave { at } => drop(self.entries.remove(at)),
+            Op::Link { at, inode, is_dir } => self.link(at, *inode, *is_dir),
+            Op::Unlink { at } => drop(self.entries.remove(at)),
             Op::Rename { from, to, inode } => {
                 self.entries.remove(from);
                 self.entries.insert(to.clone(), *inode);
@@ -108,7 +108,7 @@ impl Disk {
         }
     }
 
-    /// A write of which some sectors have reached the disk, and perhaps the size of the file.
+    /// Carries out a write of which only some sectors reach the disk, with or without the new size of the file.
     pub fn apply_torn(&mut self, op: &Op, random: &mut Random) {
         let Op::Write { file, offset, bytes } = op else { return self.apply(op) };
         let (offset, filler) = (*offset, if random.coin() { 0 } else { 0xA5 });
@@ -127,7 +127,7 @@ impl Disk {
         }
     }
 
-    /// Every file and what it begins with, for messages.
+    /// The sizes and first bytes of all files, for messages.
     pub fn listing(&self) -> String {
         let mut lines = String::new();
         self.list_below(self.root, "", &mut lines);
@@ -154,24 +154,24 @@ impl Disk {
         file[offset..end].copy_from_slice(bytes);
     }
 
-    fn enter(&mut self, at: &Entry, inode: Inode, is_dir: bool) {
+    fn link(&mut self, at: &DirEntry, inode: Inode, is_dir: bool) {
         self.entries.insert(at.clone(), inode);
         if !is_dir {
             self.file(inode);
         }
     }
 
-    /// Whether an operation touches what lies below the root, and makes a difference.
+    /// Whether an operation changes a file or directory below the root.
     pub fn is_changed_by(&self, op: &Op) -> bool {
         let mut after = self.clone();
         after.apply(op);
-        self.knows(op) && after != *self
+        self.is_below_root(op) && after != *self
     }
 
-    fn knows(&self, op: &Op) -> bool {
-        let is_inside = |entry: &Entry| entry.0 == self.root || self.entries.values().any(|&inode| inode == entry.0);
+    fn is_below_root(&self, op: &Op) -> bool {
+        let is_inside = |entry: &DirEntry| entry.0 == self.root || self.entries.values().any(|&inode| inode == entry.0);
         match op {
-            Op::Enter { at, .. } | Op::Leave { at } => is_inside(at),
+            Op::Link { at, .. } | Op::Unlink { at } => is_inside(at),
             _ => true,
         }
     }

@@ -1,22 +1,23 @@
-//! A process that dies, and errors, at every file operation: a reader sees the old or the new state, and the next append
-//! is right.
+//! Process deaths and errors at every file operation: a reader sees the old or the new state, and the next append
+//! succeeds.
 
 use std::collections::BTreeMap;
 
 use super::disk::Disk;
 use super::scenario::{Scenario, Verb, scenarios};
-use super::{Expected, folder, is_soak, place};
+use super::{Expected, dataset_in};
 use crate::Durability;
+use crate::testing::{folder, is_soak};
 use crate::txn::has_journal;
-use crate::txn::testing::fault::{Fault, count, inject};
+use crate::txn::testing::fault::{Fault, count_operations, inject};
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 /// More operations than any scenario has.
-const MOST: usize = 100_000;
+const MAX_OPERATIONS: usize = 100_000;
 const FAULTS: [Fault; 5] = [Fault::Kill, Fault::Torn, Fault::Error(EIO), Fault::Error(ENOSPC), Fault::Short];
 
-/// A scenario, the disk on which it begins, and what is to be seen.
+/// A scenario, the disk before it, and the states that readers may see.
 struct Trial {
     scenario: Scenario,
     before: Disk,
@@ -26,55 +27,55 @@ struct Trial {
 impl Trial {
     fn new(scenario: Scenario) -> Self {
         let folder = folder();
-        scenario.prepare(&place(&folder)).unwrap();
+        scenario.prepare(&dataset_in(&folder)).unwrap();
         Self { scenario, before: Disk::read(folder.path()), expected: Expected::of(&scenario) }
     }
 
-    /// File operations of the action.
+    /// The number of file operations of the action.
     fn operations(&self) -> usize {
         let folder = folder();
         self.before.write_to(folder.path());
-        let path = place(&folder);
-        count(|| self.scenario.act(&path).unwrap())
+        let path = dataset_in(&folder);
+        count_operations(|| self.scenario.act(&path).unwrap())
     }
 
-    /// One fault at the `n`-th operation; `false` where the action has fewer.
+    /// Checks a fault at the `n`-th operation; `false` if the action has fewer.
     fn survives(&self, n: usize, fault: Fault) -> bool {
         let (folder, Expected { old, new, .. }) = (folder(), &self.expected);
         self.before.write_to(folder.path());
-        let path = place(&folder);
+        let path = dataset_in(&folder);
         let (outcome, was_struck) = inject(n, fault, || self.scenario.act(&path));
         let point = format!("{}: {fault:?} at operation {n}", self.scenario.name());
         let seen = self.scenario.read(&path).unwrap_or_else(|error| panic!("{point}: {error}"));
         assert!(seen == *old || seen == *new, "{point}: neither the old nor the new state: {seen:?}");
-        assert!(outcome.is_err() || seen == *new, "{point}: the action says it is done");
+        assert!(outcome.is_err() || seen == *new, "{point}: the action reported success");
         let is_alive = matches!(fault, Fault::Error(_) | Fault::Short);
         assert!(outcome.is_ok() || !is_alive || seen == *old, "{point}: the action failed but changed something");
         self.scenario.next(&path).unwrap_or_else(|error| panic!("{point}: the next append: {error}"));
         let after = self.scenario.read(&path).unwrap();
         assert_eq!(after, self.expected.after(&seen), "{point}: after the next append");
-        assert!(!has_journal(&path), "{point}: an intent is left");
+        assert!(!has_journal(&path), "{point}: a journal is left");
         if seen == *old {
-            self.succeeds_again(n, fault, &point);
+            self.can_be_repeated(n, fault, &point);
         }
         was_struck
     }
 
-    /// What was cut off can be done once more.
-    fn succeeds_again(&self, n: usize, fault: Fault, point: &str) {
+    /// Checks that an interrupted action can be repeated.
+    fn can_be_repeated(&self, n: usize, fault: Fault, point: &str) {
         let folder = folder();
         self.before.write_to(folder.path());
-        let path = place(&folder);
+        let path = dataset_in(&folder);
         let _ = inject(n, fault, || self.scenario.act(&path));
-        self.scenario.act(&path).unwrap_or_else(|error| panic!("{point}: once more: {error}"));
-        assert_eq!(self.scenario.read(&path).unwrap(), self.expected.new, "{point}: once more");
+        self.scenario.act(&path).unwrap_or_else(|error| panic!("{point}: repeated: {error}"));
+        assert_eq!(self.scenario.read(&path).unwrap(), self.expected.new, "{point}: repeated");
     }
 
-    /// A crash at the `n`-th operation, then one at the `m`-th of the next append; `false` where that has fewer.
+    /// Checks a crash at the `n`-th operation and one at the `m`-th of the next append; `false` if that has fewer.
     fn survives_two(&self, n: usize, m: usize) -> bool {
         let (folder, Expected { old, new, .. }) = (folder(), &self.expected);
         self.before.write_to(folder.path());
-        let path = place(&folder);
+        let path = dataset_in(&folder);
         let _ = inject(n, Fault::Torn, || self.scenario.act(&path));
         let (_, was_struck) = inject(m, Fault::Torn, || self.scenario.next(&path));
         let point = format!("{}: crashes at operation {n} and at {m} of the next append", self.scenario.name());
@@ -87,9 +88,9 @@ impl Trial {
     }
 }
 
-/// Every how many operations one is tried.
-fn step(share: usize) -> usize {
-    if is_soak() { 1 } else { share }
+/// The step between the operations to try.
+fn step(usual: usize) -> usize {
+    if is_soak() { 1 } else { usual }
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn a_crash_during_recovery_leaves_the_old_or_the_new_state() {
     for scenario in [Durability::Process, Durability::Full].into_iter().flat_map(scenarios) {
         let trial = Trial::new(scenario);
         for n in (0..trial.operations()).step_by(step(97)) {
-            points += (0..MOST).take_while(|&m| trial.survives_two(n, m)).count();
+            points += (0..MAX_OPERATIONS).take_while(|&m| trial.survives_two(n, m)).count();
         }
     }
     println!("crashes during recovery: {points} points");

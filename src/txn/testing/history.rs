@@ -1,9 +1,9 @@
-//! What was done to a disk, and every state that a power loss may leave of it.
+//! A sequence of operations on a disk, and the states in which a power loss may leave it.
 
 use super::disk::Disk;
 use crate::txn::testing::trace::Op;
 
-/// Numbers that look like chance and are the same in every run (`SplitMix64`).
+/// Pseudo-random numbers that are the same in every run (`SplitMix64`).
 pub struct Random(pub u64);
 
 impl Random {
@@ -19,14 +19,14 @@ impl Random {
     }
 }
 
-/// How many states to try where not all can be.
+/// How many states to try, where there are too many to try all.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// Up to this many operations that were not synced, every subset of them is tried.
+    /// Tries every subset of the operations that were not synced, if there are at most this many.
     pub exhaustive: usize,
-    /// How many subsets of more operations than that are tried.
+    /// Otherwise, the number of subsets to try.
     pub subsets: usize,
-    /// Ways to tear the writes of each subset, beside leaving them whole.
+    /// The number of ways to tear the writes of each subset, in addition to complete writes.
     pub tears: usize,
 }
 
@@ -36,7 +36,7 @@ pub struct History {
 }
 
 impl History {
-    /// Operations on the disk that was `before`, without those that change nothing.
+    /// The history of `ops` on a disk that was `before`, without operations that change nothing.
     pub fn new(before: Disk, mut ops: Vec<Op>) -> Self {
         let mut disk = before.clone();
         ops.retain(|op| {
@@ -56,8 +56,9 @@ impl History {
         disk
     }
 
-    /// Every state that a power loss may leave, and whether all was done before it. Between two syncs, what may be
-    /// lost only becomes more, so that the moments before each sync, and the end, stand for all others.
+    /// Visits the states in which a power loss may leave the disk, with whether all operations were done before.
+    /// Between two syncs, the set of operations that may be lost only grows, so the moments before each sync and the
+    /// end cover all others.
     pub fn states(&self, effort: Effort, random: &mut Random, mut visit: impl FnMut(&Disk, bool)) {
         for done in 0..=self.ops.len() {
             if matches!(self.ops.get(done), None | Some(Op::Sync { .. })) {
@@ -67,34 +68,34 @@ impl History {
     }
 
     fn states_at(&self, done: usize, effort: Effort, random: &mut Random, mut visit: impl FnMut(&Disk)) {
-        let unsynced: Vec<usize> = (0..done).filter(|&place| !self.is_durable(place, done)).collect();
+        let unsynced: Vec<usize> = (0..done).filter(|&index| !self.is_durable(index, done)).collect();
         for subset in subsets(unsynced.len(), effort, random) {
-            let lost = |place: usize| unsynced.binary_search(&place).is_ok_and(|place| !subset[place]);
-            let kept = unsynced.iter().filter(|&&place| !lost(place));
-            let can_tear = kept.into_iter().any(|&place| matches!(self.ops[place], Op::Write { .. }));
+            let lost = |index: usize| unsynced.binary_search(&index).is_ok_and(|index| !subset[index]);
+            let kept = unsynced.iter().filter(|&&index| !lost(index));
+            let can_tear = kept.into_iter().any(|&index| matches!(self.ops[index], Op::Write { .. }));
             let tears = if can_tear { effort.tears } else { 0 };
             for tear in 0..=tears {
                 let mut disk = self.before.clone();
-                for place in (0..done).filter(|&place| !lost(place)) {
-                    let is_torn = tear > 0 && unsynced.binary_search(&place).is_ok();
-                    if is_torn { disk.apply_torn(&self.ops[place], random) } else { disk.apply(&self.ops[place]) }
+                for index in (0..done).filter(|&index| !lost(index)) {
+                    let is_torn = tear > 0 && unsynced.binary_search(&index).is_ok();
+                    if is_torn { disk.apply_torn(&self.ops[index], random) } else { disk.apply(&self.ops[index]) }
                 }
                 visit(&disk);
             }
         }
     }
 
-    fn is_durable(&self, place: usize, done: usize) -> bool {
-        let op = &self.ops[place];
-        let mut later = self.ops[place..done].iter();
+    fn is_durable(&self, index: usize, done: usize) -> bool {
+        let op = &self.ops[index];
+        let mut later = self.ops[index..done].iter();
         matches!(op, Op::Sync { .. }) || later.any(|later| matches!(later, Op::Sync { inode } if op.touches(*inode)))
     }
 }
 
-/// Subsets of `len` operations: all of them, or as many as are asked for, of all sizes.
+/// All subsets of `len` operations, or random ones of all sizes.
 fn subsets(len: usize, effort: Effort, random: &mut Random) -> Vec<Vec<bool>> {
     if len <= effort.exhaustive {
-        return (0..1_u64 << len).map(|bits| (0..len).map(|place| bits >> place & 1 == 1).collect()).collect();
+        return (0..1_u64 << len).map(|bits| (0..len).map(|index| bits >> index & 1 == 1).collect()).collect();
     }
     let mut subset = |_| {
         let rarity = random.number();

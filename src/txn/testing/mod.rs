@@ -1,5 +1,5 @@
-//! Crashes, errors and power losses while something is written: a reader sees the old or the new state, and the next
-//! append is right.
+//! Crashes, errors and power losses during every change: a reader sees the old or the new state, and the next append
+//! succeeds.
 
 mod builds;
 mod disk;
@@ -10,7 +10,6 @@ mod original;
 mod power;
 mod scenario;
 pub(super) mod seam;
-mod store;
 pub(super) mod trace;
 
 use std::path::{Path, PathBuf};
@@ -18,21 +17,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use scenario::Scenario;
-use store::State;
 
-/// Everything is tried, not a share of it.
-fn is_soak() -> bool {
-    std::env::var_os("SOAK").is_some()
-}
+use crate::testing::folder;
+use crate::testing::stores::State;
 
-/// A folder in memory where there is one: thousands of them come and go.
-fn folder() -> TempDir {
-    let shared = Path::new("/dev/shm");
-    if shared.is_dir() { TempDir::new_in(shared).unwrap() } else { TempDir::new().unwrap() }
-}
-
-/// Where a data set is to be, below a directory that comes into being with it.
-fn place(folder: &TempDir) -> PathBuf {
+/// The path of a dataset whose parent directory does not exist yet.
+fn dataset_in(folder: &TempDir) -> PathBuf {
     folder.path().join("parent/map")
 }
 
@@ -49,7 +39,7 @@ impl Expected {
     fn of(scenario: &Scenario) -> Self {
         let read = |act: &dyn Fn(&Path)| {
             let folder = folder();
-            let path = place(&folder);
+            let path = dataset_in(&folder);
             scenario.prepare(&path).unwrap();
             act(&path);
             scenario.read(&path).unwrap()
@@ -66,7 +56,7 @@ impl Expected {
         }
     }
 
-    /// What follows `state` when one more sample is appended to it.
+    /// The state after one more append to `state`.
     fn after(&self, state: &State) -> State {
         match state {
             old if *old == self.old => self.old_and_next.clone(),

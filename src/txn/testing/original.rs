@@ -1,5 +1,5 @@
-//! What the original sees where a writer of ours has died: the old or the new state, or it refuses; never anything
-//! else without a word.
+//! Version 0.9, the original, reads datasets after a crash of this crate: it sees the old or the new state, or raises
+//! an error. It never silently reads anything else.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,16 +8,17 @@ use std::process::{Command, Stdio};
 
 use super::disk::Disk;
 use super::scenario::scenarios;
-use super::store::State;
-use super::{Expected, folder, is_soak, place};
+use super::{Expected, dataset_in};
 use crate::Durability;
-use crate::txn::testing::fault::{Fault, count, inject};
+use crate::testing::stores::State;
+use crate::testing::{folder, is_soak};
+use crate::txn::testing::fault::{Fault, count_operations, inject};
 
-/// The interpreter that has the original installed; `make test` sets it up.
+/// The Python interpreter of the environment with the original, which `make test` creates.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/build/original/bin/python");
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/txn/testing/original_reader.py");
 
-/// Asks for what each of the maps holds; `Err` is the original's own error.
+/// The samples that the original reads from each dataset, or its error.
 fn ask(questions: &[(String, String)]) -> Vec<Result<State, String>> {
     let mut reader = Command::new(PYTHON)
         .args(["-W", "ignore", READER])
@@ -29,7 +30,7 @@ fn ask(questions: &[(String, String)]) -> Vec<Result<State, String>> {
     let mut lines = output.lines();
     let answers = questions.iter().map(|(kind, path)| {
         writeln!(input, "{kind} {path}").unwrap();
-        parse(&lines.next().expect("the original has died").unwrap())
+        parse(&lines.next().expect("the original exited").unwrap())
     });
     let answers = answers.collect();
     drop(input);
@@ -50,7 +51,7 @@ fn kind(store: &str) -> String {
     ["ragged", "rows"].into_iter().find(|kind| store.starts_with(kind)).unwrap_or("strings").to_owned()
 }
 
-/// The samples alone.
+/// The state without the foreign file.
 fn without_notes(path: &Path, state: &State) -> State {
     let has_notes = fs::exists(path.join("notes.txt")).unwrap();
     state[usize::from(has_notes).min(state.len())..].to_vec()
@@ -59,30 +60,30 @@ fn without_notes(path: &Path, state: &State) -> State {
 #[test]
 fn the_original_sees_the_old_or_the_new_state_or_refuses() {
     if !Path::new(PYTHON).exists() {
-        return println!("the original is not installed: `make test` does that");
+        return println!("skipped: `make test` installs the original");
     }
     let (mut points, mut refused) = (0, 0);
     for scenario in scenarios(Durability::Process) {
         let expected = Expected::of(&scenario);
         let before = folder();
-        scenario.prepare(&place(&before)).unwrap();
+        scenario.prepare(&dataset_in(&before)).unwrap();
         let before = Disk::read(before.path());
         let whole = folder();
         before.write_to(whole.path());
-        let operations = count(|| scenario.act(&place(&whole)).unwrap());
+        let operations = count_operations(|| scenario.act(&dataset_in(&whole)).unwrap());
         for fault in [Fault::Kill, Fault::Torn] {
             let crashes = (0..=operations).step_by(if is_soak() { 1 } else { 13 });
             let folders: Vec<_> = crashes
                 .map(|n| {
                     let folder = folder();
                     before.write_to(folder.path());
-                    let _ = inject(n, fault, || scenario.act(&place(&folder)));
+                    let _ = inject(n, fault, || scenario.act(&dataset_in(&folder)));
                     folder
                 })
                 .collect();
-            let question = |folder| (kind(scenario.store.name), place(folder).display().to_string());
+            let question = |folder| (kind(scenario.store.name), dataset_in(folder).display().to_string());
             for (folder, answer) in folders.iter().zip(ask(&folders.iter().map(question).collect::<Vec<_>>())) {
-                let states = [&expected.old, &expected.new].map(|state| without_notes(&place(folder), state));
+                let states = [&expected.old, &expected.new].map(|state| without_notes(&dataset_in(folder), state));
                 points += 1;
                 match answer {
                     Ok(seen) => assert!(states.contains(&seen), "{}: {fault:?}: {seen:?}", scenario.name()),

@@ -1,4 +1,4 @@
-"""Reads the maps whose kinds and paths arrive as lines, by the original; answers what it sees as lines of JSON."""
+"""Reads datasets with the original. Each line of the input has a kind and a path, each line of the output is JSON."""
 
 import json
 import sys
@@ -19,6 +19,6 @@ for line in sys.stdin:
     kind, path = line.rstrip("\n").split(" ", 1)
     try:
         answer = see(kind, path)
-    except Exception as error:  # noqa: BLE001 - it is handed over
+    except Exception as error:  # noqa: BLE001 - the test gets it
         answer = f"{type(error).__name__}: {error}"
     print(json.dumps(answer), flush=True)

@@ -1,5 +1,5 @@
-//! Power losses: whatever of what was not synced has reached the disk, a reader sees the old or the new state, and the
-//! next append is right. `disk.rs` says what the disk must honour.
+//! Power losses: whichever unsynced operations have reached the disk, a reader sees the old or the new state, and the
+//! next append succeeds. `disk.rs` says what the disk guarantees.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -7,25 +7,27 @@ use std::path::Path;
 use super::disk::Disk;
 use super::history::{Effort, History, Random};
 use super::scenario::{Scenario, Verb, scenarios};
-use super::store::State;
-use super::{Expected, folder, is_soak, place};
+use super::{Expected, dataset_in};
 use crate::Durability;
+use crate::testing::stores::State;
+use crate::testing::{folder, is_soak};
 use crate::txn::has_journal;
 use crate::txn::testing::trace::record;
 
-/// What `act` does in a folder that begins as `before`.
+/// The operations of `act` in a folder that is `before`.
 fn history(before: &Disk, act: impl FnOnce(&Path)) -> History {
     let folder = folder();
     before.write_to(folder.path());
     let before = Disk::read(folder.path());
-    let ((), ops) = record(|| act(&place(&folder)));
+    let ((), ops) = record(|| act(&dataset_in(&folder)));
     let history = History::new(before, ops);
-    let (told, found) = (history.after(), Disk::read(folder.path()));
-    assert_eq!(told.digest(), found.digest(), "not all has passed the seam:\n{}\n{}", told.listing(), found.listing());
+    let (recorded, found) = (history.after(), Disk::read(folder.path()));
+    let listings = format!("{}\n{}", recorded.listing(), found.listing());
+    assert_eq!(recorded.digest(), found.digest(), "some changes bypass the seam:\n{listings}");
     history
 }
 
-/// The states that a scenario has left so far.
+/// A scenario, and the states that were checked already.
 struct Trial<'a> {
     scenario: &'a Scenario,
     expected: &'a Expected,
@@ -33,34 +35,35 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Checks one state; `acknowledged` where the action said that it was done. Also returns what a reader sees; `None`
-    /// for a state that was there already.
+    /// Checks one state, `acknowledged` if the action reported success. Returns what a reader sees, or `None` if the
+    /// state was checked already.
     fn survives(&mut self, disk: &Disk, acknowledged: bool) -> Option<State> {
         if !self.seen.insert((disk.digest(), acknowledged)) {
             return None;
         }
         let folder = folder();
         disk.write_to(folder.path());
-        let path = place(&folder);
+        let path = dataset_in(&folder);
         let name = self.scenario.name();
         let seen = self.scenario.read(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{}", disk.listing()));
         let is_new = seen == self.expected.new;
         assert!(is_new || seen == self.expected.old, "{name}: neither old nor new: {seen:?}\n{}", disk.listing());
-        assert!(is_new || !acknowledged, "{name}: what was acknowledged is lost\n{}", disk.listing());
-        self.goes_on(&path, &seen, disk);
+        assert!(is_new || !acknowledged, "{name}: an acknowledged change is lost\n{}", disk.listing());
+        self.can_append(&path, &seen, disk);
         Some(seen)
     }
 
-    fn goes_on(&self, path: &Path, seen: &State, disk: &Disk) {
+    /// Checks that the next append succeeds.
+    fn can_append(&self, path: &Path, seen: &State, disk: &Disk) {
         let name = self.scenario.name();
         let next = self.scenario.next(path);
         next.unwrap_or_else(|error| panic!("{name}: the next append: {error}\n{}", disk.listing()));
         let found = self.scenario.read(path).unwrap();
         assert_eq!(found, self.expected.after(seen), "{name}: after the next append\n{}", disk.listing());
-        assert!(!has_journal(path), "{name}: an intent is left\n{}", disk.listing());
+        assert!(!has_journal(path), "{name}: a journal is left\n{}", disk.listing());
     }
 
-    /// Power losses during the append that follows one, which begins by a recovery.
+    /// Checks power losses during the next append, which begins with a recovery.
     fn recovers(&self, disk: &Disk, seen: State, effort: Effort, random: &mut Random) -> usize {
         let scenario = Scenario { verb: Verb::Append, ..*self.scenario };
         let next = self.expected.after(&seen);
@@ -73,8 +76,7 @@ impl Trial<'_> {
     }
 }
 
-/// Appends leave few operations that are not synced, and all subsets of them are tried. A directory that is built
-/// aside leaves more.
+/// Appends have few operations between two syncs, so all subsets of them are tried. Staging a new directory has more.
 fn effort(scenario: &Scenario) -> Effort {
     if !is_soak() {
         return Effort { exhaustive: 3, subsets: 1, tears: 1 };
@@ -88,7 +90,7 @@ fn a_power_loss_leaves_the_old_or_the_new_state() {
     for scenario in scenarios(Durability::Full) {
         let (expected, effort) = (Expected::of(&scenario), effort(&scenario));
         let folder = folder();
-        scenario.prepare(&place(&folder)).unwrap();
+        scenario.prepare(&dataset_in(&folder)).unwrap();
         let history = history(&Disk::read(folder.path()), |path| scenario.act(path).unwrap());
         let mut trial = Trial { scenario: &scenario, expected: &expected, seen: HashSet::new() };
         let mut again = Vec::new();

@@ -1,45 +1,45 @@
-//! Something that writes, what was there before, and what comes after.
+//! A change of a dataset, what existed before it, and the append after it.
 
 use std::fs;
 use std::path::Path;
 
-use super::store::{STORES, State, Store};
+use crate::testing::stores::{STORES, State, Store};
 use crate::txn::BuildSession;
 use crate::{Durability, Result};
 
-/// A file of somebody else in the data set's directory.
+/// A foreign file in the directory of the dataset.
 const NOTES: &str = "notes.txt";
 
-/// What is done to a data set.
+/// What is done to a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
     Append,
-    /// An append where there is nothing, parents included.
-    Begin,
-    /// An append in a directory that holds other files only.
-    BeginBesideNotes,
+    /// An append to a dataset that does not exist, and neither does its parent directory.
+    FirstAppend,
+    /// An append in a directory that only holds a foreign file.
+    FirstAppendBesideNotes,
     Create,
     Recreate,
-    /// A build onto what is there.
-    StagingDir,
-    /// A build where there is nothing.
-    BuildNew,
-    /// A build that goes on with an interrupted one.
-    Resume,
-    /// A build that begins anew over an interrupted one.
-    BuildAnew,
+    /// A build that replaces a dataset.
+    Rebuild,
+    /// A build of a dataset that does not exist.
+    Build,
+    /// A build that resumes an interrupted one.
+    ResumeBuild,
+    /// A build that discards an interrupted one.
+    RestartBuild,
 }
 
 pub const VERBS: [Verb; 9] = [
     Verb::Append,
-    Verb::Begin,
-    Verb::BeginBesideNotes,
+    Verb::FirstAppend,
+    Verb::FirstAppendBesideNotes,
     Verb::Create,
     Verb::Recreate,
-    Verb::StagingDir,
-    Verb::BuildNew,
-    Verb::Resume,
-    Verb::BuildAnew,
+    Verb::Rebuild,
+    Verb::Build,
+    Verb::ResumeBuild,
+    Verb::RestartBuild,
 ];
 
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ pub struct Scenario {
     pub durability: Durability,
 }
 
-/// Everything that can happen to every store.
+/// All changes of all stores.
 pub fn scenarios(durability: Durability) -> impl Iterator<Item = Scenario> {
     let all = STORES.into_iter().flat_map(move |store| VERBS.map(|verb| Scenario { store, verb, durability }));
     all.filter(Scenario::exists)
@@ -59,7 +59,9 @@ impl Scenario {
     fn exists(&self) -> bool {
         match self.verb {
             Verb::Append | Verb::Create | Verb::Recreate => true,
-            Verb::Begin | Verb::BeginBesideNotes => matches!(self.store.name, "ragged 1-D" | "ragged N-D" | "strings"),
+            Verb::FirstAppend | Verb::FirstAppendBesideNotes => {
+                matches!(self.store.name, "ragged 1-D" | "ragged N-D" | "strings")
+            }
             _ => !self.store.old.is_empty(),
         }
     }
@@ -68,42 +70,42 @@ impl Scenario {
         format!("{:?}, {}, {:?}", self.verb, self.store.name, self.durability)
     }
 
-    /// What was there before.
+    /// Writes what exists before the change.
     pub fn prepare(&self, path: &Path) -> Result<()> {
         match self.verb {
-            Verb::Begin | Verb::Create | Verb::BuildNew => return Ok(()),
-            Verb::BeginBesideNotes => fs::create_dir_all(path).unwrap(),
-            Verb::Append | Verb::StagingDir | Verb::Recreate => {
-                (self.store.create)(path, self.durability, self.store.old)?
+            Verb::FirstAppend | Verb::Create | Verb::Build => return Ok(()),
+            Verb::FirstAppendBesideNotes => fs::create_dir_all(path).unwrap(),
+            Verb::Append | Verb::Rebuild | Verb::Recreate => {
+                (self.store.create)(path, self.durability, self.store.old)?;
             }
-            Verb::Resume => {
+            Verb::ResumeBuild => {
                 (self.store.create)(path, self.durability, self.store.old)?;
                 let session = BuildSession::begin(path, false)?;
                 self.add(session.partial(), &self.store.new[..1])?;
                 session.suspend()?;
             }
-            Verb::BuildAnew => {
+            Verb::RestartBuild => {
                 let session = BuildSession::begin(path, false)?;
                 self.add(session.partial(), self.store.old)?;
                 session.suspend()?;
                 return Ok(());
             }
         }
-        fs::write(path.join(NOTES), "somebody else's").unwrap();
+        fs::write(path.join(NOTES), "foreign").unwrap();
         Ok(())
     }
 
     pub fn act(&self, path: &Path) -> Result<()> {
         let Store { create, append, new, .. } = self.store;
         match self.verb {
-            Verb::Append | Verb::Begin | Verb::BeginBesideNotes => append(path, self.durability, new),
+            Verb::Append | Verb::FirstAppend | Verb::FirstAppendBesideNotes => append(path, self.durability, new),
             Verb::Create | Verb::Recreate => create(path, self.durability, new),
-            Verb::StagingDir | Verb::BuildNew | Verb::BuildAnew => self.build(path, false),
-            Verb::Resume => self.build(path, true),
+            Verb::Rebuild | Verb::Build | Verb::RestartBuild => self.build(path, false),
+            Verb::ResumeBuild => self.build(path, true),
         }
     }
 
-    /// The new samples, one after another; a build that is resumed goes on after those that are there.
+    /// Appends the new samples one by one. A resumed build continues after the stored ones.
     fn build(&self, path: &Path, resume: bool) -> Result<()> {
         let session = BuildSession::begin(path, resume)?;
         let done = (self.store.read)(session.partial())?.len();
@@ -113,7 +115,7 @@ impl Scenario {
         session.finish()
     }
 
-    /// Appends to what may not be there yet.
+    /// Appends to a dataset, or creates it.
     fn add(&self, path: &Path, seeds: &[u16]) -> Result<()> {
         if crate::kind_of(path)?.is_none() {
             return (self.store.create)(path, self.durability, seeds);
@@ -129,7 +131,7 @@ impl Scenario {
         (self.store.append)(path, self.durability, self.store.next)
     }
 
-    /// The other files, and the samples.
+    /// The foreign file, if any, and the samples.
     pub fn read(&self, path: &Path) -> Result<State> {
         let notes = fs::read(path.join(NOTES)).ok().map(|notes| (vec![], notes));
         Ok(notes.into_iter().chain((self.store.read)(path)?).collect())

@@ -1,14 +1,14 @@
-//! The seam between the crate and the file system, in tests: faults happen here, and changes are recorded.
+//! The seam between the crate and the file system in tests: it injects faults and records changes.
 
 use std::io;
 
-use super::fault::{Extent, gate};
+use super::fault::{Verdict, next_verdict};
 use super::trace;
 use crate::txn::fs::{Change, write_all_at};
 
 /// Carries out one change, unless a fault is due.
 pub fn perform<T>(change: &Change, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    if gate()? == Extent::Half {
+    if next_verdict()? == Verdict::WriteHalf {
         if let Change::Write { file, offset, bytes } = change {
             let half = &bytes[..bytes.len() / 2];
             write_all_at(file, *offset, half)?;

@@ -1,4 +1,4 @@
-//! A record of what this thread does to files, for tests that replay it on a disk of their own.
+//! Records the file operations of this thread, for tests that replay them on a simulated disk.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -8,10 +8,10 @@ use std::path::Path;
 
 use crate::txn::fs::Change;
 
-/// The number of a file or directory.
+/// The inode number of a file or directory.
 pub(crate) type Inode = u64;
-/// An entry of a directory.
-pub(crate) type Entry = (Inode, OsString);
+/// An entry: the directory, and the name in it.
+pub(crate) type DirEntry = (Inode, OsString);
 
 /// A file operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,26 +25,26 @@ pub(crate) enum Op {
         file: Inode,
         len: usize,
     },
-    /// A name for a file or directory, which may be a new one.
-    Enter {
-        at: Entry,
+    /// A new entry for a file or directory, which may itself be new.
+    Link {
+        at: DirEntry,
         inode: Inode,
         is_dir: bool,
     },
-    Leave {
-        at: Entry,
+    Unlink {
+        at: DirEntry,
     },
     Rename {
-        from: Entry,
-        to: Entry,
+        from: DirEntry,
+        to: DirEntry,
         inode: Inode,
     },
-    /// Two entries, and what each is afterwards.
+    /// Two entries, and the inode of each afterwards.
     Exchange {
-        entries: [Entry; 2],
+        entries: [DirEntry; 2],
         inodes: [Inode; 2],
     },
-    /// What was done to this file or directory is on disk.
+    /// All earlier changes of this file or directory are durable.
     Sync {
         inode: Inode,
     },
@@ -55,7 +55,7 @@ impl Op {
     pub fn touches(&self, inode: Inode) -> bool {
         match self {
             Self::Write { file, .. } | Self::Truncate { file, .. } => *file == inode,
-            Self::Enter { at, .. } | Self::Leave { at } => at.0 == inode,
+            Self::Link { at, .. } | Self::Unlink { at } => at.0 == inode,
             Self::Rename { from, to, .. } => from.0 == inode || to.0 == inode,
             Self::Exchange { entries, .. } => entries.iter().any(|entry| entry.0 == inode),
             Self::Sync { .. } => false,
@@ -67,7 +67,7 @@ thread_local! {
     static TRACE: RefCell<Option<Vec<Op>>> = const { RefCell::new(None) };
 }
 
-/// Runs `act`; also returns what it did.
+/// Runs `act`; also returns its file operations.
 pub(crate) fn record<T>(act: impl FnOnce() -> T) -> (T, Vec<Op>) {
     TRACE.replace(Some(Vec::new()));
     let outcome = act();
@@ -86,14 +86,14 @@ fn push(op: impl FnOnce() -> Op) {
 pub(super) fn record_change(change: &Change) {
     match *change {
         Change::Write { file, offset, bytes } => {
-            push(|| Op::Write { file: inode(file), offset: place(offset), bytes: bytes.to_vec() });
+            push(|| Op::Write { file: inode(file), offset: to_usize(offset), bytes: bytes.to_vec() });
         }
         Change::Copy { file, offset, len } => push(|| {
-            let mut bytes = vec![0; place(len)];
+            let mut bytes = vec![0; to_usize(len)];
             file.read_exact_at(&mut bytes, offset).unwrap();
-            Op::Write { file: inode(file), offset: place(offset), bytes }
+            Op::Write { file: inode(file), offset: to_usize(offset), bytes }
         }),
-        Change::SetLen { file, len } => push(|| Op::Truncate { file: inode(file), len: place(len) }),
+        Change::SetLen { file, len } => push(|| Op::Truncate { file: inode(file), len: to_usize(len) }),
         Change::Sync { file } => push(|| Op::Sync { inode: inode(file) }),
         Change::SyncDirectory { path } => push(|| Op::Sync { inode: inode_at(path) }),
         Change::Create { path } => record_entry(path),
@@ -102,23 +102,23 @@ pub(super) fn record_change(change: &Change) {
             paths.reverse();
             paths.into_iter().for_each(record_entry);
         }
-        Change::Remove { path } => push(|| Op::Leave { at: entry(path) }),
+        Change::Remove { path } => push(|| Op::Unlink { at: entry(path) }),
         Change::Rename { from, to } => {
             push(|| Op::Rename { from: entry(from), to: entry(to), inode: inode_at(to) });
         }
         Change::Exchange { left, right } => {
             push(|| Op::Exchange { entries: [left, right].map(entry), inodes: [left, right].map(inode_at) });
         }
-        // Removals of trees are recorded before they happen; a power failure may change no permissions.
+        // The removal of a tree is recorded before it happens. Permissions are not simulated.
         Change::RemoveTree { .. } | Change::Permissions => {}
     }
 }
 
 fn record_entry(path: &Path) {
-    push(|| Op::Enter { at: entry(path), inode: inode_at(path), is_dir: path.is_dir() });
+    push(|| Op::Link { at: entry(path), inode: inode_at(path), is_dir: path.is_dir() });
 }
 
-/// Records that all of a tree is about to be removed, leaves first.
+/// Records the removal of a whole tree, leaves first.
 pub(super) fn record_removal(path: &Path) {
     let Ok(entries) = fs::read_dir(path) else { return };
     for entry in entries {
@@ -132,7 +132,7 @@ pub(super) fn record_removal(path: &Path) {
     record_change(&Change::Remove { path });
 }
 
-fn place(offset: u64) -> usize {
+fn to_usize(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
 }
 
@@ -144,6 +144,6 @@ fn inode_at(path: &Path) -> Inode {
     path.metadata().unwrap().ino()
 }
 
-fn entry(path: &Path) -> Entry {
+fn entry(path: &Path) -> DirEntry {
     (inode_at(path.parent().unwrap()), path.file_name().unwrap().to_owned())
 }

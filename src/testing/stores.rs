@@ -1,24 +1,24 @@
-//! The kinds of data sets, with samples that are made of seeds: equal seeds make equal samples.
+//! The catalogue of sample datasets. Their samples are made from seeds: equal seeds make equal samples.
 
 use std::path::Path;
 
 use crate::{Compression, Dense, Dtype, Durability, Mode, Options, Order, Ragged, Result, Sample, Strings};
 
-/// What a reader sees: the samples, as shapes and bytes.
-pub type State = Vec<(Vec<i64>, Vec<u8>)>;
+/// What a reader sees: the shape and the bytes of every sample.
+pub(crate) type State = Vec<(Vec<i64>, Vec<u8>)>;
 
-/// One kind of data set, and what happens to it.
+/// One kind of dataset, and samples for it.
 #[derive(Clone, Copy)]
-pub struct Store {
+pub(crate) struct Store {
     pub name: &'static str,
-    /// Writes a new data set in place of what is there.
+    /// Writes a new dataset in place of whatever exists.
     pub create: fn(&Path, Durability, &[u16]) -> Result<()>,
-    /// Appends, to nothing too.
+    /// Appends samples. What [`Store::begins_by_append`] is created by this if it does not exist.
     pub append: fn(&Path, Durability, &[u16]) -> Result<()>,
     pub read: fn(&Path) -> Result<State>,
-    /// Samples that `create` adds to those of the seeds.
+    /// Samples that `create` writes before those of the seeds.
     pub extra: usize,
-    /// The samples that are there, those that come, and one that comes later.
+    /// The samples before a change, those of the change, and one that is appended later.
     pub old: &'static [u16],
     pub new: &'static [u16],
     pub next: &'static [u16],
@@ -38,8 +38,8 @@ const STRINGS: Store =
     Store { name: "strings", create: create_plain, append: append_strings, read: read_strings, ..RAGGED };
 const DENSE: Store = Store { name: "rows", create: create_rows, append: append_rows, read: read_rows, ..RAGGED };
 
-/// Seeds below 100 make 1-D samples of that length, those from 100 on N-D ones.
-pub const STORES: [Store; 11] = [
+/// Seeds below 100 make 1-D samples of that length, 100 makes a scalar, and others make 2-D samples.
+pub(crate) const STORES: [Store; 11] = [
     RAGGED,
     Store { name: "ragged N-D", old: &[102, 3, 100], new: &[140, 0, 1], ..RAGGED },
     Store { name: "ragged 1-D that becomes N-D", new: &[1, 104], ..RAGGED },
@@ -54,7 +54,12 @@ pub const STORES: [Store; 11] = [
 ];
 
 impl Store {
-    /// Whether it comes into being by its first append; the others are created first.
+    /// The dataset of the catalogue that has this name.
+    pub fn named(name: &str) -> Self {
+        STORES.into_iter().find(|store| store.name == name).unwrap()
+    }
+
+    /// Whether the first append creates the dataset. Others must be created first.
     pub fn begins_by_append(&self) -> bool {
         self.name.starts_with("ragged") || self.name.ends_with("strings")
     }
@@ -68,11 +73,11 @@ fn shape(seed: u16) -> Vec<i64> {
     }
 }
 
-fn with_samples<T>(seeds: &[u16], use_them: impl FnOnce(&[Sample]) -> T) -> T {
+fn with_samples<T>(seeds: &[u16], act: impl FnOnce(&[Sample]) -> T) -> T {
     let shapes: Vec<_> = seeds.iter().map(|&seed| shape(seed)).collect();
     let values: Vec<Vec<u16>> = shapes.iter().zip(seeds).map(|(shape, seed)| numbers(shape, *seed)).collect();
     let samples: Vec<_> = values.iter().zip(&shapes).map(|(values, shape)| Sample::new(values, shape)).collect();
-    use_them(&samples)
+    act(&samples)
 }
 
 fn numbers(shape: &[i64], seed: u16) -> Vec<u16> {
@@ -80,20 +85,20 @@ fn numbers(shape: &[i64], seed: u16) -> Vec<u16> {
     (0..count).map(|i| 1 + i + 100 * seed).collect()
 }
 
-fn with(durability: Durability) -> Options {
+fn options(durability: Durability) -> Options {
     Options { durability, ..Options::default() }
 }
 
 fn create_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
-    with_samples(seeds, |samples| Ragged::create_with(path, &with(durability), &Dtype::of::<u16>(), samples))
+    with_samples(seeds, |samples| Ragged::create_with(path, &options(durability), &Dtype::of::<u16>(), samples))
 }
 
-pub fn append_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
-    let mut map = Ragged::open_with(path, with(durability))?;
+fn append_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let mut map = Ragged::open_with(path, options(durability))?;
     with_samples(seeds, |samples| map.append(&Dtype::of::<u16>(), samples))
 }
 
-pub fn read_ragged(path: &Path) -> Result<State> {
+fn read_ragged(path: &Path) -> Result<State> {
     let map = Ragged::open(path, Mode::ReadOnly)?;
     (0..map.len()).map(|i| map.get(i).map(|sample| (sample.shape.to_vec(), sample.bytes.to_vec()))).collect()
 }
@@ -103,25 +108,25 @@ fn texts(seeds: &[u16]) -> Vec<String> {
 }
 
 fn create_plain(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
-    Strings::create_with(path, &with(durability), None, &texts(seeds))
+    Strings::create_with(path, &options(durability), None, &texts(seeds))
 }
 
 fn create_frames(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
-    Strings::create_with(path, &with(durability), Some(Compression { level: 3, dict_size: None }), &texts(seeds))
+    Strings::create_with(path, &options(durability), Some(Compression { level: 3, dict_size: None }), &texts(seeds))
 }
 
-/// A dictionary needs some more strings to be trained on.
+/// Strings to train a dictionary on.
 const TRAINING: usize = 12;
 
 fn create_with_dictionary(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
     let mut strings: Vec<_> =
         (0..TRAINING).map(|n| format!("string {n} to train a dictionary on, {}", n * n)).collect();
     strings.extend(texts(seeds));
-    Strings::create_with(path, &with(durability), Some(Compression { level: 1, dict_size: Some(256) }), &strings)
+    Strings::create_with(path, &options(durability), Some(Compression { level: 1, dict_size: Some(256) }), &strings)
 }
 
 fn append_strings(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
-    Strings::open_with(path, with(durability))?.append(&texts(seeds))
+    Strings::open_with(path, options(durability))?.append(&texts(seeds))
 }
 
 fn read_strings(path: &Path) -> Result<State> {
@@ -143,7 +148,7 @@ fn row_bytes(seeds: &[u16], order: Order) -> Vec<u8> {
 
 fn create_dense(path: &Path, durability: Durability, seeds: &[u16], order: Order) -> Result<()> {
     let shape = [seeds.len() as u64, WIDTH as u64];
-    Dense::create_with(path, &with(durability), &Dtype::of::<u16>(), &shape, order, &row_bytes(seeds, order))
+    Dense::create_with(path, &options(durability), &Dtype::of::<u16>(), &shape, order, &row_bytes(seeds, order))
 }
 
 fn create_rows(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
@@ -155,12 +160,11 @@ fn create_columns(path: &Path, durability: Durability, seeds: &[u16]) -> Result<
 }
 
 fn append_rows(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
-    let mut array = Dense::open_with(path, with(durability))?;
+    let mut array = Dense::open_with(path, options(durability))?;
     let shape = [seeds.len() as u64, WIDTH as u64];
     array.extend(&Dtype::of::<u16>(), &shape, &row_bytes(seeds, array.order()))
 }
 
-/// Elements of a row lie side by side in C order, and as far apart as there are rows in F order.
 fn read_rows(path: &Path) -> Result<State> {
     if crate::kind_of(path)?.is_none() {
         return Ok(vec![]);
@@ -168,7 +172,7 @@ fn read_rows(path: &Path) -> Result<State> {
     let array = Dense::open(path, Mode::ReadOnly)?;
     let values = array.values::<u16>()?;
     let rows = values.len() / WIDTH;
-    let place = |row: usize, i: usize| if array.order() == Order::C { row * WIDTH + i } else { i * rows + row };
-    let row = |row: usize| (0..WIDTH).flat_map(|i| values[place(row, i)].to_le_bytes()).collect();
+    let position = |row: usize, i: usize| if array.order() == Order::C { row * WIDTH + i } else { i * rows + row };
+    let row = |row: usize| (0..WIDTH).flat_map(|i| values[position(row, i)].to_le_bytes()).collect();
     Ok((0..rows).map(|index| (vec![WIDTH as i64], row(index))).collect())
 }
