@@ -15,6 +15,7 @@ use zstd::zstd_safe::{CParameter, compress_bound, get_frame_content_size};
 use crate::error::{At, Error, Result};
 use crate::format::{ZSTD_DICT, ZSTD_LEVEL};
 use crate::io::untrusted::{read_optional, read_text};
+use crate::{memory, threads};
 
 /// The largest string, which bounds the memory that a frame can ask for.
 const MAX_STRING: usize = 1 << 30;
@@ -159,21 +160,16 @@ impl Codec {
         }
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total(strings) / MIN_PER_THREAD + 1);
         let share = strings.len().div_ceil(threads).max(1);
-        let compressed: io::Result<_> = thread::scope(|scope| {
-            if threads == 1 {
-                return Ok(vec![self.compress_part(strings)?]);
+        let mut parts: Vec<_> = strings.chunks(share).map(|part| (part, Ok(Compressed::default()))).collect();
+        threads::for_each(parts.iter_mut().collect(), |(part, made)| *made = self.compress_part(part));
+        let compressed: io::Result<_> = parts.into_iter().map(|(_, made)| made).collect();
+        compressed.or_else(|error| {
+            if self.is_refused(&error) {
+                return Err(memory::refused(dir));
             }
-            let workers: Vec<_> =
-                strings.chunks(share).map(|part| scope.spawn(move || self.compress_part(part))).collect();
-            workers
-                .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
-                .collect()
-        });
-        if compressed.is_err() {
             self.check_dict(dir)?;
-        }
-        compressed.at(dir)
+            Err(error).at(dir)
+        })
     }
 
     fn compress_part(&self, strings: &[&[u8]]) -> io::Result<Compressed> {
@@ -181,8 +177,9 @@ impl Codec {
         let (mut compressed, mut frame) = (Compressed::default(), Vec::new());
         for string in strings {
             frame.clear();
-            frame.reserve(compress_bound(string.len()));
+            frame.try_reserve(compress_bound(string.len()))?;
             let len = compressor.compress_to_buffer(string, &mut frame)?;
+            compressed.bytes.try_reserve(len)?;
             compressed.bytes.extend_from_slice(&frame);
             compressed.lengths.push(len as i64);
         }
@@ -208,15 +205,34 @@ impl Codec {
         (size <= MAX_STRING && size <= frame.len().saturating_mul(MAX_RATIO)).then_some(size)
     }
 
-    /// The string in a frame; `None` where it is not a frame, or does not state a possible size.
-    pub fn decompress(&self, frame: &[u8]) -> Option<Vec<u8>> {
-        let size = Self::size_of(frame)?;
+    /// The string in a frame; `None` where it is not a frame, or states no size or an absurd one.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::OutOfMemory`].
+    pub fn decompress(&self, frame: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        let Some(size) = Self::size_of(frame) else { return Ok(None) };
         let mut string = Vec::new();
-        string.try_reserve_exact(size).ok()?;
-        let mut decompressor = self.decompressors.take().or_else(|| Decompressor::with_dictionary(&self.dict).ok())?;
-        let written = decompressor.decompress_to_buffer(frame, &mut string).ok()?;
+        string.try_reserve_exact(size)?;
+        match self.decompress_to(frame, &mut string) {
+            Ok(written) => Ok((written == size).then_some(string)),
+            Err(error) if self.is_refused(&error) => Err(io::ErrorKind::OutOfMemory.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether memory was refused. zstd says so, too, of a dictionary that it cannot digest.
+    fn is_refused(&self, error: &io::Error) -> bool {
+        let works = |codec: &Self| codec.check_dict(Path::new("")).is_ok();
+        let is_dict_at_fault = || !works(self) && works(&Self::new(self.level, Vec::new()));
+        error.kind() == io::ErrorKind::OutOfMemory || (memory::is_refused(error) && !is_dict_at_fault())
+    }
+
+    fn decompress_to(&self, frame: &[u8], string: &mut Vec<u8>) -> io::Result<usize> {
+        let pooled = self.decompressors.take();
+        let mut decompressor = pooled.map_or_else(|| Decompressor::with_dictionary(&self.dict), Ok)?;
+        let written = decompressor.decompress_to_buffer(frame, string)?;
         self.decompressors.give_back(decompressor);
-        (written == size).then_some(string)
+        Ok(written)
     }
 }
 
@@ -250,7 +266,7 @@ mod tests {
         let codec = Codec::new(3, Vec::new());
         let _held = (codec.compressors.0.lock(), codec.decompressors.0.lock());
         let made = codec.compress(Path::new("text"), &[b"some text"])?;
-        assert_eq!(codec.decompress(&made[0].bytes).as_deref(), Some(&b"some text"[..]));
+        assert_eq!(codec.decompress(&made[0].bytes).unwrap().as_deref(), Some(&b"some text"[..]));
         Ok(())
     }
 

@@ -108,6 +108,11 @@ impl Error {
         Self::Corrupt { path: path.into(), what: what.into() }
     }
 
+    /// Whether the memory for an operation was refused.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::OutOfMemory)
+    }
+
     /// Whether the system reports that the file or directory does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

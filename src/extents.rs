@@ -7,6 +7,7 @@ use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
 use crate::io::advice::{PrefetchPolicy, advise_will_need};
 use crate::io::mapping::Region;
+use crate::memory;
 use crate::schema::{Role, Schema};
 
 /// The mapped data of samples, and where each starts and ends in it.
@@ -52,6 +53,7 @@ impl Extents {
     /// what was found.
     pub fn fetch<'a, T>(
         &'a self,
+        dir: &Path,
         indices: &[usize],
         policy: PrefetchPolicy,
         columns: impl FnOnce() -> Vec<&'a Region>,
@@ -63,7 +65,7 @@ impl Extents {
         if is_cold {
             advise_will_need(&columns(), indices.iter().map(|&index| bytes_of_row(index)));
         }
-        let found: Vec<T> = indices.iter().map(|&index| locate(index)).collect::<Result<_>>()?;
+        let found: Vec<T> = memory::try_collect(dir, indices.iter().map(|&index| locate(index)))?;
         if is_cold {
             advise_will_need(&[&self.data], found.iter().map(|found| self.data.range_of(bytes(found))));
         }

@@ -86,6 +86,7 @@ mod extents;
 mod fork;
 mod format;
 mod io;
+mod memory;
 mod options;
 mod paths;
 #[cfg(feature = "python")]
@@ -97,6 +98,7 @@ pub mod stream;
 mod strings;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod txn;
 mod verify;
 

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::format::DATA;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
+use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::txn::{self, Writer};
@@ -196,10 +197,10 @@ impl Strings {
     /// As [`Strings::get`]; [`Error::Io`] where no memory holds the batch.
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
         let strings = self.view.gather(indices)?;
-        let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
+        let pieces: Vec<&[u8]> = memory::collect(&self.view.dir, strings.iter().map(AsRef::as_ref))?;
         let lengths = || pieces.iter().map(|piece| piece.len());
         let bytes = init_vec(&self.view.dir, total_len(lengths()), |out| concatenate(&pieces, out))?;
-        Ok(Gathered { bytes, offsets: arrow_offsets(lengths()) })
+        Ok(Gathered { bytes, offsets: arrow_offsets(&self.view.dir, lengths())? })
     }
 
     /// Asks the kernel to read the strings at `indices` soon, without waiting for it.

@@ -43,7 +43,7 @@ def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Re
     intact prefix: it cuts surplus bytes and corrects counts. It never cuts a complete sample, does not judge the contents
     of samples, and does nothing if nothing is safe to do.
 
-    Bytes that are cut or overwritten are kept beside the directory, in `<out_dir>.cut-1`: in files of the same names, with
+    Bytes that are cut or overwritten are kept beside the directory, in `<out_dir>.repair-backup-1`: in files of the same names, with
     the byte offset appended. Close the dataset in other processes first: bytes that they have mapped may be cut.
 
     Args:

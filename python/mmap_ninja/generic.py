@@ -153,6 +153,6 @@ def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
     if kind is None:
         is_there = os.path.lexists(directory)
-        reason = "No data set in this directory" if is_there else os.strerror(errno.ENOENT)
+        reason = "No dataset in this directory" if is_there else os.strerror(errno.ENOENT)
         raise FileNotFoundError(errno.ENOENT, reason, os.fspath(directory))
     return kind

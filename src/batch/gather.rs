@@ -1,13 +1,13 @@
 //! Copies many samples into one array. It knows only bytes and item sizes, so that no dtype needs code of its own.
 
-use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::num::NonZero;
 use std::path::Path;
 use std::thread;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sample::Sample;
+use crate::{memory, threads};
 
 /// Bytes that are worth another thread.
 const MIN_PER_THREAD: usize = 4 << 20;
@@ -50,13 +50,14 @@ pub(crate) struct PaddedPlan {
 }
 
 impl PaddedPlan {
-    /// The plan for samples of `rank` axes, each of which is truncated to `max_length`.
+    /// The plan for samples of `rank` axes, each of which is truncated to `max_length`. `lengths` is an empty vector with room
+    /// for all axes.
     ///
     /// # Errors
     /// The position of the first sample that has another number of axes.
-    pub fn new(samples: &[Sample], rank: usize, max_length: Option<usize>) -> Result<Self, usize> {
+    pub fn new(samples: &[Sample], rank: usize, max_length: Option<usize>, lengths: Vec<i64>) -> Result<Self, usize> {
         let max_len = max_length.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
-        let mut plan = Self { shape: vec![0; rank], lengths: Vec::with_capacity(samples.len() * rank) };
+        let mut plan = Self { shape: vec![0; rank], lengths };
         for (position, sample) in samples.iter().enumerate() {
             if sample.shape.len() != rank {
                 return Err(position);
@@ -72,12 +73,15 @@ impl PaddedPlan {
 }
 
 /// The Arrow offsets of pieces: 0, and where each of them ends.
-pub(crate) fn arrow_offsets(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
-    let ends = lengths.scan(0_i64, |end, length| {
-        *end += length as i64;
-        Some(*end)
-    });
-    std::iter::once(0).chain(ends).collect()
+pub(crate) fn arrow_offsets(dir: &Path, lengths: impl ExactSizeIterator<Item = usize>) -> Result<Vec<i64>> {
+    let mut offsets = memory::with_room(dir, lengths.len() + 1)?;
+    offsets.push(0);
+    let mut end = 0;
+    offsets.extend(lengths.map(|length| {
+        end += length as i64;
+        end
+    }));
+    Ok(offsets)
 }
 
 /// The bytes of all pieces; `None` where they cannot fit into memory. The samples of an untrusted file may overlap any
@@ -91,11 +95,8 @@ pub(crate) fn total_len(mut lengths: impl Iterator<Item = usize>) -> Option<usiz
 /// # Errors
 /// [`Error::Io`] where `len` is `None`, or the memory cannot be allocated.
 pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut Out)) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let reserved = len.is_some_and(|len| bytes.try_reserve_exact(len).is_ok());
-    let Some(len) = len.filter(|_| reserved) else {
-        return Err(Error::Io { path: dir.to_owned(), source: ErrorKind::OutOfMemory.into() });
-    };
+    let len = len.ok_or_else(|| memory::refused(dir))?;
+    let mut bytes = memory::with_room(dir, len)?;
     write(&mut bytes.spare_capacity_mut()[..len]);
     // SAFETY: `len` bytes were reserved, and `write` has initialized all of them.
     unsafe { bytes.set_len(len) };
@@ -105,17 +106,19 @@ pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut O
 /// Copies `pieces` one after another into `out`, which has their total length.
 pub(crate) fn concatenate(pieces: &[&[u8]], out: &mut Out) {
     let share = out.len().div_ceil(threads_for(out.len())).max(1);
-    thread::scope(|scope| {
-        let (mut pieces, mut out) = (pieces, out);
-        while out.len() > share {
-            let (count, bytes) = take_share(pieces, share);
-            let (mine, others) = pieces.split_at(count);
-            let (target, rest) = out.split_at_mut(bytes);
-            scope.spawn(move || concatenate_here(mine, target));
-            (pieces, out) = (others, rest);
-        }
-        concatenate_here(pieces, out);
-    });
+    let (mut pieces, mut out, mut jobs) = (pieces, out, Vec::new());
+    while out.len() > share {
+        let (count, bytes) = take_share(pieces, share);
+        let (mine, others) = pieces.split_at(count);
+        let (target, rest) = out.split_at_mut(bytes);
+        jobs.push((mine, target));
+        (pieces, out) = (others, rest);
+    }
+    if jobs.is_empty() {
+        return concatenate_here(pieces, out);
+    }
+    jobs.push((pieces, out));
+    threads::for_each(jobs, |(pieces, target)| concatenate_here(pieces, target));
 }
 
 fn concatenate_here(pieces: &[&[u8]], mut out: &mut Out) {
@@ -149,16 +152,11 @@ pub(crate) fn pad(samples: &[Sample], shape: &[usize], padding: Padding, out: &m
     }
     let block = out.len() / samples.len();
     let count = samples.len().div_ceil(threads_for(out.len())).max(1);
-    thread::scope(|scope| {
-        let mut parts = samples.chunks(count).zip(out.chunks_mut(count * block));
-        let first = parts.next();
-        for (samples, out) in parts {
-            scope.spawn(move || pad_here(samples, shape, padding, out));
-        }
-        if let Some((samples, out)) = first {
-            pad_here(samples, shape, padding, out);
-        }
-    });
+    if count == samples.len() {
+        return pad_here(samples, shape, padding, out);
+    }
+    let jobs = samples.chunks(count).zip(out.chunks_mut(count * block)).collect();
+    threads::for_each(jobs, |(samples, out)| pad_here(samples, shape, padding, out));
 }
 
 fn pad_here(samples: &[Sample], shape: &[usize], padding: Padding, out: &mut Out) {

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{At, Error, Result};
+use crate::memory;
 
 /// The largest text file. Most have a few bytes, but the `descr` of a structured dtype may be long.
 const MAX_TEXT: u64 = 64 * 1024;
@@ -80,7 +81,7 @@ pub(crate) fn read_at_most(path: &Path, cap: u64) -> Result<Vec<u8>> {
         return Err(Error::corrupt(path, format!("the file has {} bytes, expected at most {cap}", member.size)));
     }
     // The file may grow while it is read.
-    let mut bytes = Vec::with_capacity(usize::try_from(member.size).unwrap_or_default());
+    let mut bytes = memory::with_room(path, usize::try_from(member.size).unwrap_or_default())?;
     member.file.take(member.size).read_to_end(&mut bytes).at(path)?;
     Ok(bytes)
 }

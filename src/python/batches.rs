@@ -1,12 +1,12 @@
 //! Batches for Python. Bytes are copied while detached from the interpreter.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use numpy::npyffi::NPY_ARRAY_WRITEABLE;
 use numpy::prelude::*;
 use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::array::{Owner, empty, out};
@@ -15,6 +15,7 @@ use super::samples::{bytes, cast, to_array};
 use crate::batch::gather::{Out, PaddedPlan, Padding, PaddingSide, arrow_offsets, concatenate, pad, total_len};
 use crate::io::advice::PrefetchPolicy;
 use crate::io::untrusted::FileId;
+use crate::memory;
 use crate::ragged::View;
 
 /// Two arrays.
@@ -29,12 +30,10 @@ pub struct PadOptions<'py, 'a> {
 }
 
 /// The `pieces` in one array of `descr`, and the offsets at which each begins and ends.
-pub fn gather<'py>(py: Python<'py>, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
-    let size = descr.itemsize();
-    let total = total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| {
-        PyMemoryError::new_err(format!("a batch of these {} samples is larger than any memory", pieces.len()))
-    })?;
-    let offsets = arrow_offsets(pieces.iter().map(|piece| piece.len() / size));
+pub fn gather<'py>(dir: &Path, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
+    let (py, size) = (descr.py(), descr.itemsize());
+    let total = total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| memory::refused(dir))?;
+    let offsets = arrow_offsets(dir, pieces.iter().map(|piece| piece.len() / size))?;
     let values = empty(py, descr, &[total / size])?;
     // SAFETY: the array is new, so that nothing else refers to it.
     let target = unsafe { out(&values) };

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::io;
 
 use pyo3::create_exception;
-use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyOSError, PyTimeoutError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyTimeoutError, PyTypeError, PyValueError,
+};
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -20,6 +22,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::OutOfMemory => PyMemoryError::new_err(message),
             // A path with a NUL, which no system call accepts.
             Error::Io { source, .. } if is_no_path(&source) => PyValueError::new_err(message),
             Error::Io { path, source } => {
@@ -82,6 +85,7 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EIO: i32 = 5;
     const EBUSY: i32 = 16;
     const EEXIST: i32 = 17;
+    const EACCES: i32 = 13;
     const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
     match kind {
@@ -90,6 +94,9 @@ fn errno(kind: io::ErrorKind) -> i32 {
         io::ErrorKind::AlreadyExists => EEXIST,
         io::ErrorKind::CrossesDevices => EXDEV,
         io::ErrorKind::NotADirectory => ENOTDIR,
+        io::ErrorKind::PermissionDenied => EACCES,
+        #[cfg(unix)]
+        io::ErrorKind::Unsupported => libc::ENOTSUP,
         _ => EIO,
     }
 }

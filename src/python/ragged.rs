@@ -22,6 +22,7 @@ use super::snapshot_cell::SnapshotCell;
 use crate::error::Error;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
+use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::ragged::Ragged;
@@ -155,8 +156,8 @@ impl PyRagged {
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
         let samples = py.detach(|| state.view.samples(&indices, PrefetchPolicy::IfCold))?;
-        let pieces: Vec<&[u8]> = samples.iter().map(|sample| sample.bytes).collect();
-        batches::gather(py, state.descr()?.bind(py), &pieces)
+        let pieces = memory::collect(&state.view.dir, samples.iter().map(|sample| sample.bytes))?;
+        batches::gather(&state.view.dir, state.descr()?.bind(py), &pieces)
     }
 
     fn _padded<'py>(

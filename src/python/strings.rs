@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use numpy::PyArray1;
-use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -19,6 +19,7 @@ use super::options::{PyOptions, Zstd, compression};
 use super::snapshot_cell::SnapshotCell;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
+use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::strings::{Strings, View};
@@ -126,8 +127,8 @@ impl PyStrings {
         view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.out_of_range(at))?;
         let strings = py.detach(|| view.gather(&indices))?;
-        let pieces: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
-        batches::gather(py, &numpy::dtype::<u8>(py), &pieces)
+        let pieces: Vec<&[u8]> = memory::collect(&view.dir, strings.iter().map(AsRef::as_ref))?;
+        batches::gather(&view.dir, &numpy::dtype::<u8>(py), &pieces)
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -201,7 +202,10 @@ fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, 
         let text = ffi::PyUnicode_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed());
         Bound::from_owned_ptr_or_err(py, text)
     };
-    string.map_err(|_| view.damaged(index, "it is not UTF-8").into())
+    string.map_err(|error| {
+        let is_damage = !error.is_instance_of::<PyMemoryError>(py);
+        if is_damage { view.damaged(index, "it is not UTF-8").into() } else { error }
+    })
 }
 
 fn texts<'a>(strings: &'a [Bound<'_, PyAny>], dir: &Path, first: usize) -> PyResult<Vec<Cow<'a, str>>> {

@@ -5,6 +5,7 @@ use crate::batch::gather::{PaddedPlan, Padding, PaddingSide, arrow_offsets, conc
 use crate::batch::{Gathered, Padded};
 use crate::error::{Error, Result};
 use crate::io::advice::PrefetchPolicy;
+use crate::memory;
 
 impl Ragged {
     /// The elements of the samples at `indices`, one after another.
@@ -13,11 +14,12 @@ impl Ragged {
     /// As [`Ragged::get`]; [`Error::Io`] where the batch exceeds the memory.
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
         let samples = self.view.samples(indices, PrefetchPolicy::IfCold)?;
-        let pieces: Vec<_> = samples.iter().map(|sample| sample.bytes).collect();
+        let pieces = memory::collect(&self.view.dir, samples.iter().map(|sample| sample.bytes))?;
         let size = self.view.item_size;
         let total = total_len(pieces.iter().map(|piece| piece.len()));
         let bytes = init_vec(&self.view.dir, total, |out| concatenate(&pieces, out))?;
-        Ok(Gathered { bytes, offsets: arrow_offsets(pieces.iter().map(|piece| piece.len() / size)) })
+        let offsets = arrow_offsets(&self.view.dir, pieces.iter().map(|piece| piece.len() / size))?;
+        Ok(Gathered { bytes, offsets })
     }
 
     /// The samples at `indices` in blocks of the longest of each axis, or of `max_length` where that is less.

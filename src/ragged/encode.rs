@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::extents::{ends_of, starts_of};
 use crate::format::dtype::Dtype;
 use crate::format::{MAX_AXES, Order, element_count};
+use crate::memory;
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::schema::{Header, MemberNames, Role, Rows, Schema};
@@ -34,6 +35,13 @@ pub(crate) struct ShapeList {
 }
 
 impl ShapeList {
+    /// An empty list with room for samples of these numbers of axes.
+    fn with_room(dir: &Path, samples: usize, ranks: impl Iterator<Item = usize>) -> Result<Self> {
+        let axes = ranks.fold(0_usize, |sum, rank| sum.saturating_add(rank.max(1)));
+        let (elements, ranks) = (memory::with_room(dir, samples)?, memory::with_room(dir, samples)?);
+        Ok(Self { elements, axes: memory::with_room(dir, axes)?, ranks })
+    }
+
     /// Adds a sample.
     pub fn push(&mut self, elements: i64, shape: &[i64]) {
         let shape = if shape.is_empty() { &[0] } else { shape };
@@ -97,7 +105,8 @@ impl ShapeList {
 impl<'a> EncodedBatch<'a> {
     /// Checks and lays out `samples`, the first of which will have the index `first`.
     pub fn encode(dir: &Path, first: usize, dtype: &Dtype, samples: &[Sample<'a>]) -> Result<Self> {
-        let (mut data, mut shapes) = (Vec::with_capacity(samples.len()), ShapeList::default());
+        let mut shapes = ShapeList::with_room(dir, samples.len(), samples.iter().map(|sample| sample.shape.len()))?;
+        let mut data = memory::with_room(dir, samples.len())?;
         for (i, sample) in samples.iter().enumerate() {
             let elements = count_elements(sample, dtype).ok_or_else(|| misfit(dir, first + i, sample))?;
             data.push(sample.bytes);

@@ -10,6 +10,7 @@ use crate::extents::Extents;
 use crate::format::{self, Kind, MAX_AXES};
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode, Region};
+use crate::memory;
 use crate::options::Options;
 use crate::sample::{Sample, checked_shape};
 use crate::schema::{Header, Role, Schema, check_size, kind_of, read_is_flat};
@@ -121,7 +122,14 @@ impl View {
 
     /// The samples at `indices`, whose pages are prefetched.
     pub fn samples(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<Sample<'_>>> {
-        self.extents.fetch(indices, policy, || self.columns(), |index| self.get(index), |sample| sample.bytes)
+        self.extents.fetch(
+            &self.dir,
+            indices,
+            policy,
+            || self.columns(),
+            |index| self.get(index),
+            |sample| sample.bytes,
+        )
     }
 
     /// The columns that are read to find a sample.
@@ -149,7 +157,8 @@ impl View {
     pub fn plan_padded(&self, indices: &[usize], samples: &[Sample], max_len: Option<usize>) -> Result<PaddedPlan> {
         let first = samples.first().copied().map_or_else(|| self.get(0), Ok);
         let rank = first.map_or(1, |first| first.shape.len());
-        PaddedPlan::new(samples, rank, max_len).map_err(|place| self.mixed_ranks(indices[0], indices[place]))
+        let lengths = memory::with_room(&self.dir, samples.len().saturating_mul(rank))?;
+        PaddedPlan::new(samples, rank, max_len, lengths).map_err(|place| self.mixed_ranks(indices[0], indices[place]))
     }
 
     /// Whether every sample is 0-D or 1-D.

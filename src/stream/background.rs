@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::sinks::StopFlag;
 use super::writeback::Writeback;
 use super::{Block, Sink};
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::fork::OwnerPid;
 
 /// Above this many bytes in flight, the producer waits.
@@ -19,10 +19,12 @@ const IN_FLIGHT: usize = 16 << 20;
 
 /// A thread that writes blocks while its owner fills others. It takes all waiting blocks at once, and never waits for a
 /// lock that its owner holds.
-#[derive(Debug)]
 pub(super) struct BackgroundWriter {
     dir: PathBuf,
+    /// `None` where there is no thread to give.
     thread: Option<Thread>,
+    /// What writes in place of the thread.
+    inline: Option<Box<dyn Sink>>,
     /// Blocks that were sent and have not come back, and their bytes.
     blocks: usize,
     bytes: usize,
@@ -39,7 +41,6 @@ pub(super) struct BackgroundWriter {
 /// Blocks, and whether their samples are stored.
 type Written = (Vec<Block>, Result<()>);
 
-#[derive(Debug)]
 struct Thread {
     filled: Sender<Block>,
     written: Receiver<Written>,
@@ -47,16 +48,27 @@ struct Thread {
 }
 
 impl BackgroundWriter {
-    /// Starts the thread, which writes to the dataset in `dir`.
-    pub fn start(dir: &Path, sink: Box<dyn Sink>) -> Result<Self> {
+    /// Starts the thread, which writes to the dataset in `dir`. Where the system has no thread to give, the caller's writes.
+    pub fn start(dir: &Path, sink: Box<dyn Sink>) -> Self {
         let (filled, blocks) = channel();
         let (done, written) = channel();
-        let writeback = Writeback::of(dir);
-        let stop = sink.stop_flag();
-        let write = move || write_all(sink, writeback, &blocks, &done);
-        let handle = Builder::new().name("mmap_ninja".to_owned()).spawn(write).at(dir)?;
-        let (thread, owner) = (Some(Thread { filled, written, handle }), OwnerPid::current());
-        Ok(Self { dir: dir.to_owned(), thread, blocks: 0, bytes: 0, spare: Vec::new(), written: 0, stop, owner })
+        let (give, take) = channel::<Box<dyn Sink>>();
+        let (writeback, stop) = (Writeback::of(dir), sink.stop_flag());
+        let write = move || {
+            if let Ok(sink) = take.recv() {
+                write_all(sink, writeback, &blocks, &done);
+            }
+        };
+        let handle = Builder::new().name("mmap_ninja".to_owned()).spawn(write);
+        let (thread, inline) = match handle {
+            Ok(handle) => {
+                let inline = give.send(sink).err().map(|unsent| unsent.0);
+                (Some(Thread { filled, written, handle }), inline)
+            }
+            Err(_) => (None, Some(sink)),
+        };
+        let owner = OwnerPid::current();
+        Self { dir: dir.to_owned(), thread, inline, blocks: 0, bytes: 0, spare: Vec::new(), written: 0, stop, owner }
     }
 
     /// Samples written by this thread.
@@ -80,7 +92,14 @@ impl BackgroundWriter {
     }
 
     /// Sends a block to the thread and returns an empty one.
-    pub fn send(&mut self, block: Block) -> Result<Block> {
+    pub fn send(&mut self, mut block: Block) -> Result<Block> {
+        if let Some(sink) = &mut self.inline {
+            self.owner.check_build(&self.dir)?;
+            sink.write(slice::from_ref(&block))?;
+            self.written += block.len();
+            block.clear();
+            return Ok(block);
+        }
         let size = block.size();
         if self.thread()?.filled.send(block).is_err() {
             // The thread has ended; the blocks that come back say why.
@@ -99,6 +118,9 @@ impl BackgroundWriter {
     /// # Errors
     /// The error that stopped the thread: it writes nothing more.
     pub fn wait(&mut self, timeout: Duration) -> Result<()> {
+        if self.inline.is_some() {
+            return Ok(());
+        }
         let (blocks, outcome) = match self.thread()?.written.recv_timeout(timeout) {
             Ok(back) => back,
             Err(RecvTimeoutError::Timeout) => return Ok(()),

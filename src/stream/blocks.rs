@@ -83,7 +83,7 @@ impl BlockWriter {
         } else {
             let sink = open(&mut self.block)?;
             self.owner.check_build(&self.dir)?;
-            self.background.insert(BackgroundWriter::start(&self.dir, sink)?)
+            self.background.insert(BackgroundWriter::start(&self.dir, sink))
         };
         self.block = background.send(std::mem::take(&mut self.block))?;
         Ok(())

@@ -37,9 +37,10 @@ impl StopFlag {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn cancellation(&self) -> Cancellation {
+    /// Cancels a wait where the flag is set, or where `other` does.
+    fn cancellation(&self, other: Cancellation) -> Cancellation {
         let flag = self.clone();
-        Cancellation::when(move || flag.0.load(Ordering::Relaxed))
+        Cancellation::when(move || flag.0.load(Ordering::Relaxed) || other.is_requested())
     }
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct RaggedSink {
 impl RaggedSink {
     pub fn new(mut store: Ragged, dtype: Dtype) -> Self {
         let stop = StopFlag::default();
-        store.options.cancel = stop.cancellation();
+        store.options.cancel = stop.cancellation(store.options.cancel.clone());
         Self { store, dtype, stop }
     }
 }
@@ -81,7 +82,7 @@ pub(crate) struct StringsSink {
 impl StringsSink {
     pub fn new(mut store: Strings, compression: Option<Compression>) -> Self {
         let stop = StopFlag::default();
-        store.options.cancel = stop.cancellation();
+        store.options.cancel = stop.cancellation(store.options.cancel.clone());
         Self { store, compression, stop }
     }
 }
@@ -116,7 +117,7 @@ impl DenseSink {
     /// A sink for rows of these axes, which appends to `store`, or creates an array in `dir`.
     pub fn new(dir: &Path, options: &Options, dtype: Dtype, shape: Vec<u64>, store: Option<Dense>) -> Self {
         let stop = StopFlag::default();
-        let options = Options { cancel: stop.cancellation(), ..options.clone() };
+        let options = Options { cancel: stop.cancellation(options.cancel.clone()), ..options.clone() };
         let store = store.map(|store| store.with_options(&options));
         Self { dir: dir.to_owned(), options, dtype, shape, store, stop }
     }

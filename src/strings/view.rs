@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use crate::column::Column;
 use crate::compression::Codec;
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::extents::Extents;
 use crate::format::{DATA, Kind};
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode, Region};
 use crate::io::untrusted::Member;
+use crate::memory;
 use crate::options::Options;
 use crate::schema::{MemberNames, Role, Schema, kind_of, placeholder};
 use crate::txn::read_consistent;
@@ -93,12 +94,13 @@ impl View {
     #[inline]
     fn decoded<'a>(&self, index: usize, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
-        codec.decompress(stored).map(Cow::Owned).ok_or_else(|| self.damaged(index, NO_FRAME))
+        let decompressed = codec.decompress(stored).at(&self.dir)?;
+        decompressed.map(Cow::Owned).ok_or_else(|| self.damaged(index, NO_FRAME))
     }
 
     /// The stored bytes at `indices`, whose pages are prefetched.
     pub fn stored_batch(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
-        self.extents.fetch(indices, policy, || self.columns(), |index| self.stored(index), |bytes| bytes)
+        self.extents.fetch(&self.dir, indices, policy, || self.columns(), |index| self.stored(index), |bytes| bytes)
     }
 
     /// The columns that are read to find a string.
@@ -114,7 +116,8 @@ impl View {
     /// The bytes of the strings at `indices`.
     pub fn gather(&self, indices: &[usize]) -> Result<Vec<Cow<'_, [u8]>>> {
         let stored = self.stored_batch(indices, PrefetchPolicy::IfCold)?;
-        indices.iter().zip(stored).map(|(&index, bytes)| self.decoded(index, bytes)).collect()
+        let decoded = indices.iter().zip(stored).map(|(&index, bytes)| self.decoded(index, bytes));
+        memory::try_collect(&self.dir, decoded)
     }
 
     /// Whether what is stored here means the same there.
@@ -128,7 +131,7 @@ impl View {
 
     /// Bytes of every string, as UTF-8.
     pub fn lengths(&self) -> Result<Vec<i64>> {
-        (0..self.len).map(|index| self.length(index)).collect()
+        memory::try_collect(&self.dir, (0..self.len).map(|index| self.length(index)))
     }
 
     /// Bytes of the string at `index`, as UTF-8.

@@ -47,8 +47,10 @@ fn explain_unsupported(error: io::Error) -> io::Error {
     if !is_unsupported {
         return error;
     }
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
     let what = format!(
-        "this file system has no locks (flock: {error}). If no other process writes here, turn locking off: \
+        "this file system has no locks (flock: {text}). If no other process writes here, turn locking off: \
          locking=False, or the environment variable MMAP_NINJA_LOCKING=off"
     );
     io::Error::new(io::ErrorKind::Unsupported, what)

@@ -1,5 +1,6 @@
 //! A staging directory: hidden, beside the place of a dataset, in which a new one is written before it is published.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::fs::{
@@ -30,16 +31,21 @@ impl StagingDir {
     /// An empty hidden directory beside `target`, whose parents are created. At no moment does anybody have more permissions
     /// in it than in `model`, if that is a directory, whose place it is to take.
     pub fn next_to(target: &Path, model: &Path) -> Result<Self> {
-        let (parents, owner) = (missing_parents(target), OwnerPid::current());
-        target.parent().map_or(Ok(()), create_directories)?;
+        let parents = missing_parents(target);
+        target.parent().filter(|parent| !parent.exists()).map_or(Ok(()), create_directories)?;
+        let model = model.metadata().ok().filter(Metadata::is_dir).map(|found| (model, found));
         loop {
             let path = staging_path(target);
-            create_like(&path, model)?;
+            create_directory(&path, model.is_some())?;
             match DirLock::try_acquire(&path) {
                 // Until it is locked, another process may take it for one of a dead maker, and lock and remove it.
                 Err(Error::Busy { .. }) => {}
                 _ if !path.exists() => {}
-                alive => return Ok(Self { path, parents, owner, _alive: alive.ok().flatten() }),
+                alive => {
+                    let staged = Self { path, parents, owner: OwnerPid::current(), _alive: alive.ok().flatten() };
+                    model.map_or(Ok(()), |(path, found)| copy_permissions(path, &found, &staged.path))?;
+                    return Ok(staged);
+                }
             }
         }
     }
@@ -87,17 +93,6 @@ impl StagingDir {
                 write_chunks(&file, &path, 0, chunks)
             }
         }
-    }
-}
-
-/// Creates a directory with the permissions of `model`, or with the usual ones where that does not exist.
-fn create_like(path: &Path, model: &Path) -> Result<()> {
-    match model.metadata() {
-        Ok(found) if found.is_dir() => {
-            create_directory(path, true)?;
-            copy_permissions(model, &found, path)
-        }
-        _ => create_directory(path, false),
     }
 }
 

@@ -9,6 +9,7 @@ use super::report::{Flaw, UNREADABLE};
 use crate::compression::Codec;
 use crate::error::Result;
 use crate::format::DATA;
+use crate::memory;
 
 /// An upper bound for the frame of the longest string.
 const MAX_FRAME: u64 = (1 << 30) + (1 << 23);
@@ -35,18 +36,24 @@ impl StringChecker {
     }
 
     /// Checks the string in `range`, and returns its flaw, if any.
-    pub fn check(&mut self, range: &Range<u64>) -> Option<Flaw> {
-        let flaw = |offset, what, detail| Some(Flaw { file: PathBuf::from(DATA), offset: Some(offset), what, detail });
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) where the memory for it was refused, which tells nothing about the string.
+    pub fn check(&mut self, range: &Range<u64>) -> io::Result<Option<Flaw>> {
+        let flaw =
+            |offset, what, detail| Ok(Some(Flaw { file: PathBuf::from(DATA), offset: Some(offset), what, detail }));
         self.reread += range.end.min(self.end).saturating_sub(range.start);
         self.end = self.end.max(range.end);
         if self.reread > self.size.saturating_add(MAX_REREAD) {
             return flaw(range.start, "the string was not read, since too many strings overlap", String::new());
         }
         if self.codec.is_some() {
-            return self.check_frame(range).and_then(|(what, detail)| flaw(range.start, what, detail));
+            let found = self.check_frame(range)?;
+            return found.map_or(Ok(None), |(what, detail)| flaw(range.start, what, detail));
         }
         match self.find_invalid(range) {
-            Ok(None) => None,
+            Ok(None) => Ok(None),
+            Err(error) if memory::is_refused(&error) => Err(error),
             Ok(Some(offset)) => flaw(offset, "the string is not UTF-8", String::new()),
             Err(error) => flaw(range.start, UNREADABLE, error.to_string()),
         }
@@ -70,16 +77,16 @@ impl StringChecker {
         Ok(None)
     }
 
-    fn check_frame(&mut self, range: &Range<u64>) -> Option<(&'static str, String)> {
+    fn check_frame(&mut self, range: &Range<u64>) -> io::Result<Option<(&'static str, String)>> {
         let frame = match self.frame(range) {
             Ok(frame) => frame,
-            Err(error) => return Some((UNREADABLE, error.to_string())),
+            Err(error) if memory::is_refused(&error) => return Err(error),
+            Err(error) => return Ok(Some((UNREADABLE, error.to_string()))),
         };
-        let Some(string) = self.codec.as_ref().and_then(|codec| codec.decompress(&frame)) else {
-            return Some((INVALID_FRAME, String::new()));
-        };
+        let decompressed = self.codec.as_ref().map_or(Ok(None), |codec| codec.decompress(&frame))?;
+        let Some(string) = decompressed else { return Ok(Some((INVALID_FRAME, String::new()))) };
         let is_invalid = std::str::from_utf8(&string).is_err();
-        is_invalid.then(|| ("the string decompresses to bytes that are not UTF-8", String::new()))
+        Ok(is_invalid.then(|| ("the string decompresses to bytes that are not UTF-8", String::new())))
     }
 
     /// Reads a frame, or only its first block if that does not state a size.

@@ -8,12 +8,12 @@ use super::block_reader::BLOCK;
 use super::check_blocks::{DamagedBlocks, check_blocks};
 use super::checksums::Checksums;
 use super::inspect::{Inspection, MemberState};
-use super::report::{Finding, Flaw, Report, Runs};
-use super::samples::{GapCheck, SampleBytes, SampleReader};
+use super::report::{Finding, Report, Runs};
+use super::samples::{GapCheck, SampleReader};
 use super::strings::StringChecker;
 use crate::compression::Codec;
 use crate::dense::Dense;
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::format::{BUILDING, JOURNAL, Kind, TYPE};
 use crate::io::mapping::Mode;
 use crate::options::Options;
@@ -70,13 +70,7 @@ impl<'a> Verification<'a> {
     pub fn run(mut self) -> Result<Report> {
         let schema = self.inspection.schema(self.names);
         self.note_foreign_entries(schema);
-        let checksums = match Checksums::read(self.dir) {
-            Ok(checksums) => checksums,
-            Err(error) => {
-                self.report.add(Finding::from_error(self.dir, error));
-                None
-            }
-        };
+        let checksums = self.keep(Checksums::read(self.dir))?.flatten();
         let mut damaged =
             check_blocks(self.dir, schema, self.inspection, checksums.as_ref(), &mut self.report, &mut |bytes| {
                 self.meter.advance(bytes)
@@ -86,7 +80,7 @@ impl<'a> Verification<'a> {
         }
         damaged.finish(self.inspection, &mut self.report);
         if self.report.is_ok() {
-            self.check_opens();
+            self.check_opens()?;
         }
         self.meter.advance(u64::MAX)?;
         Ok(self.report)
@@ -119,35 +113,45 @@ impl<'a> Verification<'a> {
     }
 
     /// Opens the dataset as a reader does: if that fails, it is not sound, even if nothing else was found.
-    fn check_opens(&mut self) {
+    fn check_opens(&mut self) -> Result<()> {
         let options = Options { names: self.names.clone(), ..Options::default() };
         let opened = match self.inspection.kind {
             Kind::Numpy => Dense::open(self.dir, Mode::ReadOnly).map(drop),
             Kind::Ragged => Ragged::open_with(self.dir, options).map(drop),
             Kind::String => Strings::open_with(self.dir, options).map(drop),
         };
-        if let Err(error) = opened {
-            self.report.add(Finding::from_error(self.dir, error));
+        self.keep(opened).map(drop)
+    }
+
+    /// What could be read. What could not is a finding, but for refused memory, which tells nothing about the dataset.
+    fn keep<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if error.is_out_of_memory() => Err(error),
+            Err(error) => {
+                self.report.add(Finding::from_error(self.dir, error));
+                Ok(None)
+            }
         }
     }
 
     /// Checks the offsets and shapes of all samples, and the contents of strings.
     fn check_samples(&mut self, damaged: &mut DamagedBlocks) -> Result<()> {
         let Some(data) = self.inspection.member(Role::Data) else { return Ok(()) };
-        let mut samples = match SampleReader::open(self.dir, self.inspection, data.present()) {
-            Ok(Some(samples)) => samples,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                self.report.add(Finding::from_error(self.dir, error));
-                return Ok(());
-            }
-        };
-        let mut strings = if self.inspection.kind == Kind::String { self.strings(data.present()) } else { None };
+        let samples = self.keep(SampleReader::open(self.dir, self.inspection, data.present()))?;
+        let Some(mut samples) = samples.flatten() else { return Ok(()) };
+        let is_string = self.inspection.kind == Kind::String;
+        let mut strings = if is_string { self.keep(open_strings(self.dir, data.present()))? } else { None };
         let (mut runs, mut gaps, width) = (Runs::default(), GapCheck::default(), samples.width());
         let (mut index, mut unreported) = (0, 0);
         while index < samples.len {
             let next = index + samples.zeros(index).max(1);
-            let found = samples.get(index).and_then(|sample| check_string(strings.as_mut(), sample));
+            let mut found = samples.get(index);
+            if let (Ok(sample), Some(strings)) = (&found, &mut strings)
+                && let Some(flaw) = strings.check(&sample.data).at(self.dir)?
+            {
+                found = Err(flaw);
+            }
             match found {
                 Ok(sample) => {
                     unreported += if strings.is_some() { sample.data.end - sample.data.start } else { 0 };
@@ -166,27 +170,11 @@ impl<'a> Verification<'a> {
         gaps.finish(|note| self.report.note(note));
         Ok(())
     }
-
-    /// A checker for strings; `None` where the codec is damaged, which is reported.
-    fn strings(&mut self, size: u64) -> Option<StringChecker> {
-        let codec = Codec::open(self.dir).and_then(|codec| {
-            codec.as_ref().map_or(Ok(()), |codec| codec.check_dict(self.dir))?;
-            Ok(codec)
-        });
-        match codec.and_then(|codec| StringChecker::open(self.dir, codec, size)) {
-            Ok(strings) => Some(strings),
-            Err(error) => {
-                self.report.add(Finding::from_error(self.dir, error));
-                None
-            }
-        }
-    }
 }
 
-/// Checks the contents of a sample that is a string.
-fn check_string(strings: Option<&mut StringChecker>, sample: SampleBytes) -> std::result::Result<SampleBytes, Flaw> {
-    match strings.and_then(|strings| strings.check(&sample.data)) {
-        Some(flaw) => Err(flaw),
-        None => Ok(sample),
-    }
+/// A checker for the strings in `dir`.
+fn open_strings(dir: &Path, size: u64) -> Result<StringChecker> {
+    let codec = Codec::open(dir)?;
+    codec.as_ref().map_or(Ok(()), |codec| codec.check_dict(dir))?;
+    StringChecker::open(dir, codec, size)
 }

@@ -36,7 +36,7 @@ def test_damage_is_repaired_only_with_apply(run, path):
     assert tree(path) == torn
     status, out, err = run("repair", "--apply", path)
     assert (status, err) == (0, "")
-    assert f"kept in {path}.cut-1" in out
+    assert f"kept in {path}.repair-backup-1" in out
     assert StringsMmap(path)[:] == ["one"]
     assert run("verify", path)[0] == 0
 

@@ -64,7 +64,6 @@ DAMAGES = {
     "cut data": lambda path: cut(path / "data.ninja"),
     "no data": lambda path: (path / "data.ninja").unlink(),
     "other type": lambda path: (path / "type.ninja").write_text("nonsense"),
-    "no type": lambda path: (path / "type.ninja").unlink(),
     "cut starts": lambda path: cut(path / "starts" / "data.ninja"),
     "other ends": lambda path: (path / "ends" / "data.ninja").write_bytes(b"\xff" * 8 * 9),
     "no starts": lambda path: shutil.rmtree(path / "starts"),

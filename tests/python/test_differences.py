@@ -129,7 +129,7 @@ def test_a_file_that_is_cut_short_or_missing_is_named(path, make):
         (path / name).write_bytes(whole[name][:-1])
         with pytest.raises(CorruptDatasetError, match=str(path / name)):
             open_existing(path)[0]
-        if "/" not in name:
+        if "/" not in name and name != "type.ninja":  # Releases before 0.4.0 wrote none.
             (path / name).unlink()
             with pytest.raises((CorruptDatasetError, FileNotFoundError), match=str(path)):
                 open_existing(path)[0]

@@ -16,7 +16,10 @@ MANIFEST = json.loads((GOLDEN / "manifest.json").read_text("utf-8"))
 OLD_KINDS = ["ragged-scalars", "ragged-1d", "ragged-nd", "strings", "dense-c", "dense-f"]
 # 0.4.0 called its ragged directories `numpy`, and earlier releases named no kind at all.
 RELEASES = {
-    "0.4.0": ["strings", "dense-c", "dense-f"],
+    "0.2.3": OLD_KINDS,
+    "0.2.4": OLD_KINDS,
+    "0.3.0": OLD_KINDS,
+    "0.4.0": OLD_KINDS,
     "0.5.4": OLD_KINDS,
     "0.8.2": OLD_KINDS,
     "0.9.0": list(MANIFEST),
@@ -148,7 +151,10 @@ def test_a_golden_directory_has_no_findings_and_stays_as_it_is(golden, kind):
     before = tree(golden)
     report = verify(golden)
     assert report.ok, report
-    assert (report.findings, report.notes) == ((), ())
+    assert report.findings == ()
+    assert [str(note.file) for note in report.notes] == (
+        [] if (golden / "type.ninja").exists() else ["type.ninja"]
+    )
     assert report.kind == MANIFEST[kind]["store"]
     assert tree(golden) == before
 
@@ -171,9 +177,14 @@ def test_a_copy_of_a_golden_directory_can_be_appended_to(golden, kind, path):
 
 
 @directories()
-def test_the_same_data_gives_the_same_files(golden, kind, path):
+def test_the_same_data_gives_the_same_files(golden, release, kind, path):
     create(kind, path)
     ours, theirs = tree(path), tree(golden)
+    if release < "0.5":  # Which named no kind, or the same one for all.
+        ours, theirs = (
+            {name: files[name] for name in files if not name.endswith("type.ninja")}
+            for files in (ours, theirs)
+        )
     if "zstd" in kind:
         # Frames and dictionaries differ between versions of zstd, and so do their lengths.
         assert set(ours) == set(theirs)

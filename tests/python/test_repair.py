@@ -226,7 +226,7 @@ def test_every_repair_keeps_what_it_cuts_in_a_directory_of_its_own(path):
     for number, size in [(1, 6), (2, 3)]:
         os.truncate(path / "data.ninja", size + 1)
         (kept,) = repair(path, apply=True).kept
-        assert kept == path.with_name(f"data.cut-{number}")
+        assert kept == path.with_name(f"data.repair-backup-{number}")
         assert (kept / f"data.ninja.at-{size}").read_bytes() == b"onetwothree"[size : size + 1]
     assert StringsMmap(path)[:] == ["one"]
 

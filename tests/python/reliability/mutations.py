@@ -128,7 +128,7 @@ class Place:
         """Put everything back."""
         remove(self.path)
         self.put_back("")
-        for cut in self.path.parent.glob(f"{self.path.name}.cut-*"):  # The backups of a repair.
+        for cut in self.path.parent.glob(f"{self.path.name}.repair-backup-*"):  # The backups of a repair.
             shutil.rmtree(cut)
         self.touched.clear()
 
@@ -364,12 +364,19 @@ def a_journal(place, rng):
         }
         for _ in range(rng.choice([0, 1, 3, 5]))
     ]
-    text = rng.choice(
-        [json.dumps({"entries": entries}), json.dumps({"entries": entries}), NESTED, "", "{}", "\0" * 2**21]
+    rest = rng.choice(
+        [
+            json.dumps({"entries": entries})[1:],
+            json.dumps({"entries": entries})[1:],
+            NESTED,
+            "",
+            "}",
+            "\0" * 2**21,
+        ]
     )
-    crc = zlib.crc32(text.encode()) if rng.random() < 0.9 else 0
-    place.write("append.ninja", f"{text}\n{crc:08x}".encode())
-    return text[:200]
+    crc = zlib.crc32(rest.encode()) if rng.random() < 0.9 else 0
+    place.write("append.ninja", f'{{"crc32":"{crc:08x}",{rest}'.encode())
+    return rest[:200]
 
 
 def a_foreign_entry(place, rng):
