@@ -52,7 +52,7 @@ impl Dense {
     /// As [`Dense::open`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = absolute(dir.as_ref())?;
-        let (header, data) = map(&dir, &options)?;
+        let (header, data) = txn::retry_without_kept_files(|| map(&dir, &options))?;
         Ok(Self { dir, options, header, data, writer: Writer::default() })
     }
 

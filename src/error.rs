@@ -15,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), hint(source))]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -86,6 +86,12 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// A file of the dataset is a symbolic link, through which nothing is written.
+    #[error("{}: this is a symbolic link, which is only read through; copy the dataset to change it (cp -rL)", path.display())]
+    Linked {
+        /// The link.
+        path: PathBuf,
+    },
     /// Another writer holds the directory.
     #[error("{}: another writer holds this dataset (waited {:.1} s); try again when it is done", path.display(), waited.as_secs_f64())]
     Busy {
@@ -113,9 +119,28 @@ impl Error {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::OutOfMemory)
     }
 
+    /// Whether this process has too many open files.
+    pub(crate) fn is_too_many_files(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if cfg!(unix) && source.raw_os_error() == Some(24))
+    }
+
     /// Whether the system reports that the file or directory does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// What to do about an error of the system that does not say it.
+pub(crate) fn hint(source: &io::Error) -> &'static str {
+    // These numbers are the same on all Unix systems.
+    const ENODEV: i32 = 19;
+    const EMFILE: i32 = 24;
+    match source.raw_os_error().filter(|_| cfg!(unix)) {
+        Some(EMFILE) => "; close maps that are not used, or raise the limit (ulimit -n)",
+        Some(ENODEV) => {
+            "; this file system cannot share mappings: open the dataset with mode='r', or move it elsewhere"
+        }
+        _ => "",
     }
 }
 

@@ -64,7 +64,8 @@ impl Ragged {
     /// As [`Ragged::open`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         options.names.check()?;
-        let view = View::open(&absolute(dir.as_ref())?, &options)?;
+        let dir = absolute(dir.as_ref())?;
+        let view = txn::retry_without_kept_files(|| View::open(&dir, &options))?;
         Ok(Self { view, options, writer: Writer::default() })
     }
 

@@ -68,7 +68,8 @@ impl Strings {
             return Err(Error::Argument { what: "strings cannot be opened copy-on-write".to_owned() });
         }
         options.names.check()?;
-        let view = View::open(&absolute(dir.as_ref())?, &options)?;
+        let dir = absolute(dir.as_ref())?;
+        let view = txn::retry_without_kept_files(|| View::open(&dir, &options))?;
         Ok(Self { view, options, writer: Writer::default() })
     }
 

@@ -69,6 +69,28 @@ enum Backing {
     Read(Box<[u64]>),
 }
 
+/// The system says that it has no memory where a process has too many mappings.
+#[cfg(target_os = "linux")]
+fn explain_map_limit(error: std::io::Error) -> std::io::Error {
+    use std::fs;
+    let maps = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
+    let limit = fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|limit| limit.trim().parse().ok());
+    let is_at_limit = limit.is_some_and(|limit: usize| maps + 8 > limit);
+    if error.kind() != std::io::ErrorKind::OutOfMemory || !is_at_limit {
+        return error;
+    }
+    let what = format!(
+        "this process has {maps} mappings, which is all that vm.max_map_count allows; close maps that are not used, or \
+         raise it (sysctl vm.max_map_count)"
+    );
+    std::io::Error::new(std::io::ErrorKind::QuotaExceeded, what)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn explain_map_limit(error: std::io::Error) -> std::io::Error {
+    error
+}
+
 /// Whether the system has no shared mappings of a file.
 fn cannot_share(error: &std::io::Error) -> bool {
     cfg!(unix) && error.raw_os_error() == Some(ENODEV)
@@ -169,7 +191,8 @@ impl Region {
             return Err(Error::corrupt(path, format!("the file has {size} bytes, expected at least {len}")));
         }
         // An empty array maps its placeholder, so that its file can be told from that of another dataset.
-        Ok(Self::new(Backing::map(member, mode, capacity.max(1)).at(path)?, len))
+        let backing = Backing::map(member, mode, capacity.max(1)).map_err(explain_map_limit);
+        Ok(Self::new(backing.at(path)?, len))
     }
 
     fn raw(&self) -> Option<&MmapRaw> {

@@ -1,5 +1,5 @@
-//! Reading the members of an untrusted directory: only regular files, only texts below a cap, and no symbolic links
-//! below the directory itself.
+//! Opening the members of an untrusted directory: only regular files, and only texts below a cap. Symbolic links to regular
+//! files, which hubs put in place of the files themselves, are followed for reading, and never written through.
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -21,7 +21,10 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Opens a regular file. It follows no symbolic link, and does not wait for the other end of a pipe.
+    /// Opens a regular file, or, for reading, one behind a symbolic link. It does not wait for the other end of a pipe.
+    ///
+    /// # Errors
+    /// [`Error::Linked`]; [`Error::Corrupt`] for anything but a regular file; [`Error::Io`].
     pub fn open(path: &Path, write: bool) -> Result<Self> {
         let file = open_file(path, write)?;
         let found = file.metadata().at(path)?;
@@ -32,16 +35,38 @@ impl Member {
     }
 }
 
+#[cfg(unix)]
 fn open_file(path: &Path, write: bool) -> Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();
-    options.read(true).write(write);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options.read(true).write(write).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let source = match options.open(path) {
+        Ok(file) => return Ok(file),
+        Err(source) => source,
+    };
+    let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    match (is_link, write) {
+        (false, _) => Err(not_regular(path, source)),
+        (true, true) => Err(Error::Linked { path: path.to_owned() }),
+        (true, false) => {
+            options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+            follow(options.open(path)).ok_or_else(|| {
+                Error::corrupt(path, "this is a symbolic link, and not to a regular file that can be read")
+            })
+        }
     }
-    options.open(path).map_err(|error| not_regular(path, error))
+}
+
+/// The file behind a link, if it is a regular one.
+#[cfg(unix)]
+fn follow(opened: io::Result<File>) -> Option<File> {
+    opened.ok().filter(|file| file.metadata().is_ok_and(|found| found.is_file()))
+}
+
+#[cfg(not(unix))]
+fn open_file(path: &Path, write: bool) -> Result<File> {
+    OpenOptions::new().read(true).write(write).open(path).map_err(|error| not_regular(path, error))
 }
 
 /// Opens a regular file, as [`Member::open`].
@@ -49,7 +74,7 @@ pub(crate) fn open_member(path: &Path, write: bool) -> Result<File> {
     Member::open(path, write).map(|member| member.file)
 }
 
-/// Turns the error of a symbolic link that was not followed, or of a pipe, into damage.
+/// Turns the error of a directory, a pipe or a socket into damage.
 fn not_regular(path: &Path, source: io::Error) -> Error {
     let is_there = source.kind() != io::ErrorKind::NotFound;
     if is_there && path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
@@ -125,9 +150,10 @@ pub(crate) fn skip_hole(_file: &File, offset: u64) -> u64 {
     offset
 }
 
-/// The size of a regular file in bytes.
+/// The size in bytes of a regular file, or of one behind a symbolic link.
 pub(crate) fn size_of_member(path: &Path) -> Result<u64> {
-    let metadata = path.symlink_metadata().at(path)?;
+    let own = path.symlink_metadata().at(path)?;
+    let metadata = if own.is_symlink() { path.metadata().unwrap_or(own) } else { own };
     if metadata.is_file() { Ok(metadata.len()) } else { Err(Error::corrupt(path, "this is not a regular file")) }
 }
 

@@ -9,7 +9,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
-use crate::error::Error;
+use crate::error::{Error, hint};
 
 create_exception!(
     mmap_ninja,
@@ -38,6 +38,7 @@ impl From<Error> for PyErr {
             | Error::Shape { .. }
             | Error::Argument { .. }
             | Error::Closed { .. }
+            | Error::Linked { .. }
             | Error::ReadOnly { .. } => PyValueError::new_err(message),
         }
     }
@@ -72,7 +73,7 @@ fn description(source: &io::Error) -> String {
         None if source.get_ref().is_none() => io::Error::from_raw_os_error(errno(source.kind())).to_string(),
         _ => source.to_string(),
     };
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    format!("{}{}", text.split(" (os error").next().unwrap_or(&text), hint(source))
 }
 
 fn is_no_path(error: &io::Error) -> bool {
@@ -85,6 +86,7 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EIO: i32 = 5;
     const EBUSY: i32 = 16;
     const EEXIST: i32 = 17;
+    const ENOMEM: i32 = 12;
     const EACCES: i32 = 13;
     const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
@@ -95,6 +97,7 @@ fn errno(kind: io::ErrorKind) -> i32 {
         io::ErrorKind::CrossesDevices => EXDEV,
         io::ErrorKind::NotADirectory => ENOTDIR,
         io::ErrorKind::PermissionDenied => EACCES,
+        io::ErrorKind::QuotaExceeded => ENOMEM,
         #[cfg(unix)]
         io::ErrorKind::Unsupported => libc::ENOTSUP,
         _ => EIO,

@@ -1,9 +1,13 @@
 //! Places in which no dataset can be put, because what is there cannot be replaced.
 
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::error::{At, Result};
+use crate::error::{At, Error, Result};
+
+/// A dataset, the shapes of its N-D samples, and their members.
+const MEMBER_DEPTH: u32 = 3;
 
 /// Refuses a place that cannot be replaced by a directory, before work is spent on one.
 pub(super) fn check(target: &Path) -> Result<()> {
@@ -13,9 +17,21 @@ pub(super) fn check(target: &Path) -> Result<()> {
         Ok(_) if std::env::current_dir().is_ok_and(|current| current.starts_with(target)) => {
             "the working directory, and those above it, cannot be replaced; change to another, or choose a directory inside it"
         }
-        _ => return Ok(()),
+        _ => return find_link(target, MEMBER_DEPTH).map_or(Ok(()), |path| Err(Error::Linked { path })),
     };
     Err(io::Error::new(ErrorKind::ResourceBusy, what)).at(target)
+}
+
+/// A file of the dataset in `dir` that is a symbolic link: what looks like the dataset's own is another's.
+fn find_link(dir: &Path, depth: u32) -> Option<PathBuf> {
+    fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).find_map(|path| {
+        let found = path.symlink_metadata().ok()?;
+        let is_ours = path.extension().is_some_and(|end| end == "ninja");
+        if found.is_symlink() && is_ours {
+            return Some(path);
+        }
+        if found.is_dir() && depth > 1 { find_link(&path, depth - 1) } else { None }
+    })
 }
 
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use super::append::MemberFiles;
 use super::lock::DirLock;
@@ -32,7 +33,29 @@ pub(crate) trait Planner {
 /// Appends to one dataset. Its files stay open from one append to the next, as long as nobody else writes to it.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    last: Option<(FileId, MemberFiles)>,
+    kept: Arc<KeptFiles>,
+}
+
+/// The directory and the files of the last append.
+type KeptFiles = Mutex<Option<(FileId, MemberFiles)>>;
+
+/// The files that all writers keep.
+static KEPT: Mutex<Vec<Weak<KeptFiles>>> = Mutex::new(Vec::new());
+
+/// Runs `act` again if this process had too many open files, and closing those that writers keep has helped.
+pub(crate) fn retry_without_kept_files<T>(mut act: impl FnMut() -> Result<T>) -> Result<T> {
+    match act() {
+        Err(error) if error.is_too_many_files() && close_kept_files() => act(),
+        other => other,
+    }
+}
+
+/// Closes the files that writers keep; returns whether there were any. No lock is waited for: a child that was forked
+/// while another thread held one would wait forever.
+fn close_kept_files() -> bool {
+    let Ok(kept) = KEPT.try_lock() else { return false };
+    let close = |files: Arc<KeptFiles>| files.try_lock().is_ok_and(|mut files| files.take().is_some());
+    kept.iter().filter_map(Weak::upgrade).filter(|files| close(files.clone())).count() > 0
 }
 
 impl Writer {
@@ -42,6 +65,16 @@ impl Writer {
     /// [`Error::Busy`]; [`Error::Interrupted`]; [`Error::Io`], also where the dataset that the handle shows is gone; what
     /// the planner returns.
     pub fn append<P: Planner>(
+        &mut self,
+        planner: &P,
+        seen: &P::View,
+        dir: &Path,
+        options: &Options,
+    ) -> Result<P::View> {
+        retry_without_kept_files(|| self.try_append(planner, seen, dir, options))
+    }
+
+    fn try_append<P: Planner>(
         &mut self,
         planner: &P,
         seen: &P::View,
@@ -62,11 +95,31 @@ impl Writer {
             }
         }
     }
+
+    fn take_kept(&self) -> Option<(FileId, MemberFiles)> {
+        self.try_lock()?.take()
+    }
+
+    /// Keeps files for the next append, unless too many others are open.
+    fn keep(&self, id: FileId, files: MemberFiles) {
+        let (Some(files), Some(mut own)) = (files.kept(), self.try_lock()) else { return };
+        let Ok(mut all) = KEPT.try_lock() else { return };
+        let is_known = all.iter().any(|kept| Weak::as_ptr(kept) == Arc::as_ptr(&self.kept));
+        if !is_known {
+            all.retain(|kept| kept.strong_count() > 0);
+            all.push(Arc::downgrade(&self.kept));
+        }
+        *own = Some((id, files));
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, Option<(FileId, MemberFiles)>>> {
+        self.kept.try_lock().ok()
+    }
 }
 
 /// Puts a new dataset in place of what is in `dir`, or of nothing.
 pub(crate) fn create(dir: &Path, options: &Options, members: &[NewMember]) -> Result<()> {
-    publish::publish(&StagingDir::with_members(dir, members)?, dir, options)
+    retry_without_kept_files(|| publish::publish(&StagingDir::with_members(dir, members)?, dir, options))
 }
 
 /// One append under the lock of the directory.
@@ -78,7 +131,7 @@ struct Transaction<'a> {
 
 impl Transaction<'_> {
     fn append<P: Planner>(&self, writer: &mut Writer, planner: &P, seen: &P::View) -> Result<P::View> {
-        if let Some((id, files)) = writer.last.take()
+        if let Some((id, files)) = writer.take_kept()
             && id == self.lock.id()
             && let Ok(Plan::Append(appends)) = planner.plan(seen)
             && files.is_current(&appends)
@@ -109,7 +162,7 @@ impl Transaction<'_> {
         appends: &[MemberAppend],
     ) -> Result<P::View> {
         let grown = files.append(self.lock, appends, self.options.durability, || planner.grown(view, appends))?;
-        writer.last = files.kept().map(|files| (self.lock.id(), files));
+        writer.keep(self.lock.id(), files);
         Ok(grown)
     }
 

@@ -51,6 +51,11 @@ fn as_found(dir: &Path, mut entry: Entry) -> Result<Entry> {
 /// Carries out a plan. Returns the directory beside `dir` that holds the bytes which were cut or overwritten: each file
 /// under its own name, followed by the byte at which it began.
 pub(crate) fn truncate_dataset(dir: &Path, _lock: &DirLock, plan: &TruncationPlan) -> Result<PathBuf> {
+    for entry in &plan.entries {
+        // A link is refused before anything is written.
+        open_member(&entry.data_path(dir), true)?;
+        entry.rows.map(|_| open_member(&dir.join(&entry.member).join(SHAPE), true)).transpose()?;
+    }
     let backup = backup_path(dir);
     create_directories(&backup)?;
     for entry in &plan.entries {

@@ -24,14 +24,24 @@ fn without_blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static)
 /// One of each kind of entry that is not a regular file; most are made in `dir`.
 fn hostile_entries(dir: &Path) -> Vec<PathBuf> {
     let entry = |name: &str| dir.join(name);
-    fs::write(entry("file"), "0").unwrap();
     fs::create_dir(entry("directory")).unwrap();
-    symlink(entry("file"), entry("link")).unwrap();
+    symlink(entry("loop"), entry("loop")).unwrap();
+    symlink("/dev/null", entry("link to nothing")).unwrap();
     symlink(entry("directory"), entry("link to directory")).unwrap();
     symlink(entry("missing"), entry("dangling link")).unwrap();
     symlink("/dev/zero", entry("link to device")).unwrap();
     assert!(Command::new("mkfifo").arg(entry("fifo")).status().unwrap().success());
-    let names = ["directory", "link", "link to directory", "dangling link", "link to device", "fifo"];
+    symlink(entry("fifo"), entry("link to fifo")).unwrap();
+    let names = [
+        "directory",
+        "loop",
+        "link to directory",
+        "dangling link",
+        "link to device",
+        "link to nothing",
+        "fifo",
+        "link to fifo",
+    ];
     names.into_iter().map(entry).chain([PathBuf::from("/dev/zero")]).collect()
 }
 
@@ -43,7 +53,6 @@ fn only_regular_files_are_read_and_nothing_blocks() {
         let outcomes = without_blocking(move || {
             [
                 Member::open(&opened, false).map(drop),
-                Member::open(&opened, true).map(drop),
                 read_text(&opened).map(drop),
                 read_at_most(&opened, u64::MAX).map(drop),
                 read_optional(&opened, u64::MAX).map(drop),
@@ -53,7 +62,29 @@ fn only_regular_files_are_read_and_nothing_blocks() {
         for (call, outcome) in outcomes.into_iter().enumerate() {
             assert!(matches!(outcome, Err(Error::Corrupt { .. })), "{}, call {call}: {outcome:?}", path.display());
         }
+        let opened = path.clone();
+        let written = without_blocking(move || Member::open(&opened, true).map(drop));
+        let is_refused = matches!(written, Err(Error::Corrupt { .. } | Error::Linked { .. }));
+        assert!(is_refused, "{}: {written:?}", path.display());
     }
+}
+
+#[test]
+fn a_link_to_a_regular_file_is_read_and_never_written_through() -> Result<()> {
+    let folder = folder();
+    let (file, link, chain) = (folder.path().join("file"), folder.path().join("link"), folder.path().join("chain"));
+    fs::write(&file, "12345").unwrap();
+    symlink("file", &link).unwrap();
+    symlink("link", &chain).unwrap();
+    for path in [&link, &chain] {
+        assert_eq!(read_text(path)?, b"12345");
+        assert_eq!(read_at_most(path, 10)?, b"12345");
+        assert_eq!(size_of_member(path)?, 5);
+        let member = Member::open(path, false)?;
+        assert_eq!((member.size, Some(member.identity)), (5, FileId::of(&file)));
+        assert!(matches!(Member::open(path, true), Err(Error::Linked { .. })));
+    }
+    Ok(())
 }
 
 #[test]

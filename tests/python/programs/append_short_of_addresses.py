@@ -1,4 +1,4 @@
-"""Appends more than the address space has room to map; prints the number of the error and the length of the map.
+"""Appends more than the address space has room to map; prints the class of the error and the length of the map.
 
 append_short_of_addresses.py PATH, of bytes or strings
 """
@@ -16,5 +16,5 @@ used = 4096 * int(Path("/proc/self/statm").read_text().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20), resource.RLIM_INFINITY))
 try:
     memmap.append(sample)
-except OSError as error:
-    print(error.errno, len(memmap))
+except MemoryError as error:
+    print(type(error).__name__, len(memmap))
