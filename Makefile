@@ -7,6 +7,7 @@ BIN := $(VENV)/$(SCRIPTS)
 # On Windows, pip.exe cannot replace itself.
 PIP := $(BIN)/python -m pip
 ORIGINAL := build/original
+ORIGINAL_TESTS := build/original-tests
 TORCH := build/torch
 WHEEL := build/wheel
 SYSTEM_PYTHON ?= /usr/bin/python3
@@ -58,8 +59,9 @@ lint-workflows: $(VENV)/.tools
 test-rust:
 	cargo test -q
 
-test-python: $(VENV)/.installed $(ORIGINAL)/.installed
+test-python: $(VENV)/.installed $(ORIGINAL)/.installed $(ORIGINAL_TESTS)/.extracted
 	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -p no:cacheprovider -c /dev/null --rootdir $(ORIGINAL_TESTS) $(ORIGINAL_TESTS)/tests
 
 # What there is of the tests where the system is not a Unix.
 test-portable: $(VENV)/.installed
@@ -169,6 +171,13 @@ $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
 $(ORIGINAL)/.installed:
 	$(PYTHON) -m venv $(ORIGINAL)
 	$(ORIGINAL)/$(SCRIPTS)/python -m pip install -q mmap_ninja==0.9.0 zstandard ml_dtypes
+	@touch $@
+
+# Its own tests, as they come with its sources. They run unchanged on this library.
+$(ORIGINAL_TESTS)/.extracted: $(VENV)/.tools
+	rm -rf $(ORIGINAL_TESTS)
+	$(PIP) download -q --no-deps --no-binary :all: -d $(ORIGINAL_TESTS) mmap_ninja==0.9.0
+	tar -xzf $(ORIGINAL_TESTS)/mmap_ninja-0.9.0.tar.gz -C $(ORIGINAL_TESTS) --strip-components=1
 	@touch $@
 
 clean:
