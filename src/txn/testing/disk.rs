@@ -18,7 +18,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::history::Random;
+use super::random::Random;
 use crate::txn::testing::trace::{DirEntry, Inode, Op};
 
 const SECTOR: usize = 16;

@@ -8,6 +8,7 @@ mod faults;
 mod history;
 mod original;
 mod power;
+mod random;
 mod scenario;
 pub(super) mod seam;
 pub(super) mod trace;

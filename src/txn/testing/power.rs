@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::disk::Disk;
-use super::history::{Effort, History, Random};
+use super::history::{Effort, History};
+use super::random::Random;
 use super::scenario::{Scenario, Verb, scenarios};
 use super::{Expected, dataset_in};
 use crate::Durability;
