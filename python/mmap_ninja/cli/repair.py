@@ -2,7 +2,7 @@
 
 An interrupted append is finished or undone. Otherwise the committed samples
 are kept or, if some are missing, the longest intact prefix. Bytes that are cut
-or overwritten are saved next to DIR, in DIR.cut-1.
+or overwritten are saved next to DIR, in DIR.repair-backup-1.
 
 Close the dataset in other programs first. The exit status is 1 if there is
 something to repair or, with --apply, if damage remains.
