@@ -48,7 +48,7 @@ def test_help_names_every_command_and_has_examples(run, monkeypatch):
         (),
         ("look",),
         ("info",),
-        ("info", "a", "b"),
+        ("head", "a", "b"),
         ("info", "--yaml", "a"),
         ("head", "-n", "-1", "a"),
         ("concat", "a"),
@@ -68,6 +68,33 @@ def test_a_missing_dataset_is_one_line_that_names_it(fails, tmp_path, argv):
     (tmp_path / "empty").mkdir()
     assert "no\\nwhere: No such file or directory\n" in fails(*argv, tmp_path / "no\nwhere")
     assert "empty: No dataset in this directory\n" in fails(*argv, tmp_path / "empty")
+
+
+@pytest.mark.parametrize("command", ["info", "head", "verify"])
+@pytest.mark.parametrize(("stored", "found"), [(0, "0 samples"), (1, "1 sample"), (2, "2 samples")])
+def test_an_unfinished_build_is_named_with_its_samples(fails, tmp_path, command, stored, found):
+    def samples():
+        yield from [[1], [2, 3]][:stored]
+        raise KeyboardInterrupt
+
+    path = tmp_path / "no\nwhere"
+    if stored:
+        with pytest.raises(KeyboardInterrupt):
+            RaggedMmap.from_generator(path, samples(), batch_size=1)
+    else:
+        partial = tmp_path / "no\nwhere.partial"
+        partial.mkdir()
+        (partial / "building.ninja").touch()
+    verb = "is" if stored == 1 else "are"
+    assert fails(command, path).endswith(
+        f"no\\nwhere: No such file or directory, but {found} of an unfinished build {verb} safe in "
+        f"{tmp_path}/no\\nwhere.partial\n"
+    )
+
+
+def test_a_partial_directory_that_is_not_a_build_is_not_mentioned(fails, tmp_path):
+    RaggedMmap.from_lists(tmp_path / "data.partial", [[1]])
+    assert fails("info", tmp_path / "data").endswith("data: No such file or directory\n")
 
 
 @pytest.mark.parametrize("command", ["info", "head"])
@@ -172,7 +199,7 @@ def test_ctrl_c_during_imports_ends_the_command_quietly(tmp_path):
     [
         (">&-", ("info",), 0),
         (">&-", ("verify",), 0),
-        ("2>&-", ("verify", "x"), 2),
+        ("2>&-", ("head", "x"), 2),
         (">&- 2>&-", ("info",), 0),
     ],
 )

@@ -60,6 +60,30 @@ def test_checksums_detect_a_changed_bit(run, path):
     assert run("verify", path)[0] == 0
 
 
+def test_verify_reports_several_datasets_by_name(run, tmp_path):
+    sound, torn, missing = tmp_path / "so\nund", tmp_path / "torn", tmp_path / "missing"
+    for path in sound, torn:
+        StringsMmap.from_strings(path, ["one", "two"])
+    assert run("verify", sound, sound)[0] == 0
+    os.truncate(torn / "data.ninja", 4)
+    status, out, err = run("verify", torn, missing, sound)
+    lines = out.splitlines()
+    assert status == 1
+    assert lines[0].startswith(f"{torn}: damaged: string, ")
+    assert lines[1].startswith("  ")
+    assert lines[-1].startswith(f"{tmp_path}/so\\nund: sound: string, 2 samples, ")
+    assert err == f"mmap-ninja: {missing}: No such file or directory\n"
+
+
+def test_bytes_of_verify_are_those_of_samples_and_index(run, path):
+    StringsMmap.from_strings(path, ["one", "four"])
+    files = [*path.rglob("data.ninja")]
+    assert f", {sum(file.stat().st_size for file in files)} bytes, 0 with checksums" in run("verify", path)[1]
+    assert run("checksum", path)[0] == 0
+    files += [file for file in path.rglob("*.ninja") if file.name not in ("data.ninja", "shape.ninja")]
+    assert f", {sum(file.stat().st_size for file in files)} with checksums" in run("verify", path)[1]
+
+
 @pytest.mark.parametrize("command", ["verify", "repair"])
 def test_file_names_cannot_forge_output(run, path, command):
     StringsMmap.from_strings(path, ["one", "two"])

@@ -52,6 +52,19 @@ def test_info_of_ragged_data(run, tmp_path):
         assert f"{line}\n" in out
 
 
+def test_info_of_several_datasets(run, tmp_path):
+    texts, scalars, missing = tmp_path / "texts", tmp_path / "scalars", tmp_path / "missing"
+    StringsMmap.from_strings(texts, ["one"])
+    RaggedMmap.from_lists(scalars, [1.0, 2.0])
+    alone = [run("info", path)[1] for path in (texts, scalars)]
+    assert run("info", texts, scalars) == (0, "\n".join(alone), "")
+    error = f"mmap-ninja: {missing}: No such file or directory\n"
+    assert run("info", texts, missing, scalars) == (1, "\n".join(alone), error)
+    status, out, err = run("info", "--json", missing, texts, scalars)
+    assert (status, err) == (1, error)
+    assert [json.loads(line)["path"] for line in out.splitlines()] == [str(texts), str(scalars)]
+
+
 @pytest.mark.parametrize("others", [[], [np.ones((2, 2))]])
 def test_info_distinguishes_scalars_from_empty_samples(run, path, others):
     RaggedMmap.from_lists(path, [np.float64(3), np.zeros(0), np.zeros(2), *others])

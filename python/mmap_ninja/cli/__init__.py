@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmap_ninja._display.format import escape
 
 # Errors that data, files or arguments can cause. Any other error is a bug, and keeps its traceback.
-_EXPECTED = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
+EXPECTED = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
 
 
@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _PIPE_CLOSED
     except KeyboardInterrupt:
         status = _INTERRUPTED
-    except _EXPECTED as error:
-        print(f"mmap-ninja: {_one_line(error)}", file=sys.stderr)
+    except EXPECTED as error:
+        print_error(error)
         status = 1
     if status in (1, _PIPE_CLOSED):
         _drop_output()
@@ -56,6 +56,11 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(end.code or 0)
     status: int = arguments.run(arguments)
     return status
+
+
+def print_error(error: Exception) -> None:
+    """Print an expected error as one line on standard error."""
+    print(f"mmap-ninja: {_one_line(error)}", file=sys.stderr)
 
 
 def _one_line(error: Exception) -> str:

@@ -1,17 +1,22 @@
 """What several commands share: arguments, opening datasets, and what is printed of them."""
 
 import argparse
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import RaggedMmap, StringsMmap, _core, open_existing
 from mmap_ninja._core import Repair, Report
 from mmap_ninja._display.format import escape, human_size, pluralize
+from mmap_ninja.cli import EXPECTED, print_error
 
 Dataset: TypeAlias = RaggedMmap | StringsMmap | np.memmap
+T = TypeVar("T")
 
 # The directory, within a dataset, of the dataset that stores the file name of each sample.
 NAMES = "names"
@@ -42,14 +47,54 @@ def add_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", help="directory of the dataset")
 
 
+def add_dirs(parser: argparse.ArgumentParser) -> None:
+    """Add the argument DIR, which can be repeated."""
+    parser.add_argument("dirs", metavar="DIR", nargs="+", help="directories of datasets")
+
+
 def add_overwrite(parser: argparse.ArgumentParser, target: str) -> None:
     """Add the option that allows `target` to be replaced."""
     parser.add_argument("--overwrite", action="store_true", help=f"replace the dataset in {target}, if any")
 
 
+def examine_each(dirs: Sequence[str], examine: Callable[[str], T]) -> Iterator[tuple[str, T | None]]:
+    """Yield each directory with the result of `examine`, or with None after printing its error."""
+    for directory in dirs:
+        result: T | None = None
+        try:
+            result = examine(directory)
+        except EXPECTED as error:
+            sys.stdout.flush()  # Keeps the order where both streams go to the same file.
+            print_error(error)
+        yield directory, result
+
+
 def open_dataset(directory: str | Path) -> Dataset:
     """Open a dataset of any kind, read-only."""
-    return open_existing(directory, mode="r")
+    with mentioning_partial(directory):
+        return open_existing(directory, mode="r")
+
+
+@contextmanager
+def mentioning_partial(directory: str | Path) -> Iterator[None]:
+    """Mention an unfinished build of `directory` in the error that there is no dataset."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if (found := _unfinished_build(directory)) is None:
+            raise
+        raise FileNotFoundError(error.errno, f"{error.strerror}, but {found}", str(directory)) from error
+
+
+def _unfinished_build(directory: str | Path) -> str | None:
+    """Describe what an interrupted or running build of `directory` has stored, if there is one."""
+    partial = Path(os.path.realpath(directory) + ".partial")
+    if (partial / "building.ninja").is_file():
+        with suppress(*EXPECTED):
+            stored = 0 if _core.kind(partial) is None else num_samples(open_existing(partial, mode="r"))
+            verb = "is" if stored == 1 else "are"
+            return f"{pluralize(stored, 'sample')} of an unfinished build {verb} safe in {partial}"
+    return None
 
 
 def num_samples(dataset: Dataset) -> int:

@@ -1,4 +1,4 @@
-"""Show the kind, dtype, size, shapes and lengths of a dataset.
+"""Show the kind, dtype, size, shapes and lengths of datasets.
 
 Lengths count the elements of arrays and the UTF-8 bytes of texts. The
 histogram has bins of equal width, or powers of two if some samples are much
@@ -18,7 +18,7 @@ import numpy as np
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja._display.format import escape, human_size, pluralize
 from mmap_ninja.cli import _terminal
-from mmap_ninja.cli._common import Dataset, add_dir, num_samples, open_dataset
+from mmap_ninja.cli._common import Dataset, add_dirs, examine_each, num_samples, open_dataset
 from mmap_ninja.cli._stats import histogram, shape_ranges, statistics
 
 # Datasets of more samples than the first are examined in a subset of the second: each sample reads a page or more.
@@ -26,19 +26,28 @@ _MAX_EXAMINED, _SUBSET = 1 << 20, 1 << 10
 
 EXAMPLES = """\
   mmap-ninja info images
+  mmap-ninja info train test
   mmap-ninja info --json images | jq .samples
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_dir(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    add_dirs(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object per dataset and line, for programs"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    facts = {"path": arguments.dir, **_facts(open_dataset(arguments.dir))}
-    print(json.dumps(facts) if arguments.json else "\n".join(_lines(facts)))
-    return 0
+    separator, failed = "", False
+    for directory, facts in examine_each(arguments.dirs, lambda path: _facts(open_dataset(path))):
+        if facts is None:
+            failed = True
+            continue
+        facts = {"path": directory, **facts}
+        print(json.dumps(facts) if arguments.json else separator + "\n".join(_lines(facts)))
+        separator = "\n"
+    return 1 if failed else 0
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
