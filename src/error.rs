@@ -114,9 +114,10 @@ impl Error {
         Self::Corrupt { path: path.into(), what: what.into() }
     }
 
-    /// Whether the memory for an operation was refused.
-    pub(crate) fn is_out_of_memory(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::OutOfMemory)
+    /// Whether it tells nothing about the dataset: memory was refused, or this process may not read a file.
+    pub(crate) fn is_no_evidence(&self) -> bool {
+        use io::ErrorKind::{OutOfMemory, PermissionDenied};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), OutOfMemory | PermissionDenied))
     }
 
     /// Whether this process has too many open files.

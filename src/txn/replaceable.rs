@@ -17,9 +17,28 @@ pub(super) fn check(target: &Path) -> Result<()> {
         Ok(_) if std::env::current_dir().is_ok_and(|current| current.starts_with(target)) => {
             "the working directory, and those above it, cannot be replaced; change to another, or choose a directory inside it"
         }
+        Ok(found) if is_sticky(target, &found) => {
+            let what = "only its owner can replace it, since the directory above is sticky; choose another place";
+            return Err(io::Error::new(ErrorKind::PermissionDenied, what)).at(target);
+        }
         _ => return find_link(target, MEMBER_DEPTH).map_or(Ok(()), |path| Err(Error::Linked { path })),
     };
     Err(io::Error::new(ErrorKind::ResourceBusy, what)).at(target)
+}
+
+/// Whether what is at `target` may be renamed by nobody but its owner, the owner of the directory above, and root.
+#[cfg(unix)]
+fn is_sticky(target: &Path, found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let parent = target.parent().and_then(|parent| parent.metadata().ok());
+    let is_restricted = |parent: fs::Metadata| parent.mode() & 0o1000 != 0 && parent.uid() != user;
+    user != 0 && found.uid() != user && parent.is_some_and(is_restricted)
+}
+
+#[cfg(not(unix))]
+fn is_sticky(_target: &Path, _found: &fs::Metadata) -> bool {
+    false
 }
 
 /// A file of the dataset in `dir` that is a symbolic link: what looks like the dataset's own is another's.

@@ -1,9 +1,10 @@
 //! The counts and sizes of all members, and whether they agree. No sample is read.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::report::Finding;
-use crate::error::{At, Result};
+use crate::error::{At, Error, Result};
 use crate::format::dtype::Dtype;
 use crate::format::{self, Kind, Order, is_possible};
 use crate::io::untrusted::{FileId, check_directory, open_member, read_at, size_of_member};
@@ -94,14 +95,21 @@ impl Inspection {
 
 /// Inspects all members of the dataset in `dir`. A writer may be at work, so contradictions are damage only if a second
 /// inspection finds the same ones.
-pub(super) fn inspect(dir: &Path, names: &MemberNames, kind: Kind) -> Inspection {
+///
+/// # Errors
+/// [`Error::Io`] where this process may not read a file, which tells nothing about it.
+pub(super) fn inspect(dir: &Path, names: &MemberNames, kind: Kind) -> Result<Inspection> {
     let mut last: Option<(u64, Vec<Finding>)> = None;
     retry(MAX_ATTEMPTS, || {
-        let seen = Inspector { dir, names, kind }.inspect();
+        let inspector = Inspector { dir, names, kind, unread: RefCell::default() };
+        let seen = inspector.inspect();
+        if let Some(error) = inspector.unread.take() {
+            return Attempt::Stable(Err(error));
+        }
         let found = (seen.samples, seen.findings.clone());
         let is_stable = found.1.is_empty() || last.as_ref() == Some(&found);
         last = Some(found);
-        if is_stable { Attempt::Stable(seen) } else { Attempt::Transient(seen) }
+        if is_stable { Attempt::Stable(Ok(seen)) } else { Attempt::Transient(Ok(seen)) }
     })
 }
 
@@ -110,6 +118,8 @@ struct Inspector<'a> {
     dir: &'a Path,
     names: &'a MemberNames,
     kind: Kind,
+    /// An error that tells nothing about the dataset.
+    unread: RefCell<Option<Error>>,
 }
 
 impl Inspector<'_> {
@@ -135,9 +145,7 @@ impl Inspector<'_> {
         for member in &members {
             self.check_count_and_size(member, quiescent, &mut findings);
         }
-        if let Err(error) = check_journal(self.dir) {
-            findings.push(Finding::from_error(self.dir, error));
-        }
+        self.keep(check_journal(self.dir), &mut findings);
         members.reverse();
         Inspection { kind: self.kind, is_flat, samples, members, findings, id, is_unfinished }
     }
@@ -155,7 +163,12 @@ impl Inspector<'_> {
 
     /// The value of `read`; an error becomes a finding.
     fn keep<T>(&self, read: Result<T>, findings: &mut Vec<Finding>) -> Option<T> {
-        read.map_err(|error| findings.push(Finding::from_error(self.dir, error))).ok()
+        match read {
+            Ok(read) => return Some(read),
+            Err(error) if error.is_no_evidence() => drop(self.unread.replace(Some(error))),
+            Err(error) => findings.push(Finding::from_error(self.dir, error)),
+        }
+        None
     }
 
     fn member(&self, schema: Schema, role: Role, findings: &mut Vec<Finding>) -> MemberState {
@@ -209,13 +222,13 @@ impl Inspector<'_> {
 
     fn check_kind(&self, schema: Schema, member: &MemberState, findings: &mut Vec<Finding>) {
         let expected = schema.member_kind(member.role);
-        match kind_of(&self.dir.join(&member.path)) {
-            Ok(Some(found)) if found == expected => {}
-            Ok(_) => {
+        match self.keep(kind_of(&self.dir.join(&member.path)), findings) {
+            Some(Some(found)) if found == expected => {}
+            Some(_) => {
                 findings
                     .push(Finding::of(member.file(format::TYPE), format!("this does not state the kind '{expected}'")));
             }
-            Err(error) => findings.push(Finding::from_error(self.dir, error)),
+            None => {}
         }
         let Some(expected) = schema.flag(member.role) else { return };
         match self.keep(read_is_flat(&self.dir.join(&member.path)), findings) {
@@ -313,7 +326,7 @@ pub(super) fn find_kind(dir: &Path) -> Result<std::result::Result<Kind, Finding>
     match kind_of(dir) {
         Ok(Some(kind)) => Ok(Ok(kind)),
         Ok(None) => Err(no_dataset(dir)),
-        Err(error) if dir.is_dir() => Ok(Err(Finding::from_error(dir, error))),
+        Err(error) if dir.is_dir() && !error.is_no_evidence() => Ok(Err(Finding::from_error(dir, error))),
         Err(error) => Err(error),
     }
 }

@@ -81,7 +81,7 @@ fn attempt(dir: &Path, options: &Options, progress: Progress) -> Result<(Report,
         Ok(kind) => kind,
         Err(finding) => return Ok((Report { findings: vec![finding], ..Report::default() }, FileId::of(dir))),
     };
-    let inspection = inspect(dir, &options.names, kind);
+    let inspection = inspect(dir, &options.names, kind)?;
     let report = Verification::new(dir, &options.names, &inspection, progress).run()?;
     Ok((report, inspection.id))
 }
@@ -109,7 +109,7 @@ pub fn write_checksums_with(dir: impl AsRef<Path>, options: &Options, progress: 
     let dir = absolute(dir.as_ref())?;
     let damaged = |finding: &Finding| Error::corrupt(dir.join(&finding.file), finding.message.clone());
     loop {
-        let inspection = inspect(&dir, &options.names, find_kind(&dir)?.map_err(|finding| damaged(&finding))?);
+        let inspection = inspect(&dir, &options.names, find_kind(&dir)?.map_err(|finding| damaged(&finding))?)?;
         if let Some(finding) = inspection.findings.first() {
             return Err(damaged(finding));
         }

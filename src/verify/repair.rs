@@ -132,7 +132,7 @@ impl RepairPlan {
         {
             return Ok(Self { truncation: Some(recovery), problems: Vec::new() });
         }
-        let target = match Target::of(dir, inspect(dir, names, kind), report) {
+        let target = match Target::of(dir, inspect(dir, names, kind)?, report) {
             Ok(target) => target,
             Err(reason) => return Ok(refused(report.findings.iter().cloned().chain([reason]).collect())),
         };

@@ -123,11 +123,11 @@ impl<'a> Verification<'a> {
         self.keep(opened).map(drop)
     }
 
-    /// What could be read. What could not is a finding, but for refused memory, which tells nothing about the dataset.
+    /// What could be read. What could not is a finding, unless the error tells nothing about the dataset.
     fn keep<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
         match read {
             Ok(read) => Ok(Some(read)),
-            Err(error) if error.is_out_of_memory() => Err(error),
+            Err(error) if error.is_no_evidence() => Err(error),
             Err(error) => {
                 self.report.add(Finding::from_error(self.dir, error));
                 Ok(None)

@@ -1,7 +1,6 @@
 """Builds a dataset in worker processes: they load samples and write shards, which the caller joins in order."""
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -65,12 +64,9 @@ class Workers:
         """
         broadcast = Broadcast((self._indexable, self._length, write_shard), self._folder)
         task = partial(_write_shard, broadcast, self._folder)
-        remaining = shares(self._built.stored, self._length, self._batch_size, self._count)
-        # If the length is unknown, workers wait after each wave, so that they do not run far past the end.
-        wave_size = 4 * self._count if self._length is None else sys.maxsize
-        for wave in batches(remaining, wave_size):
-            with self._run(task, wave) as results:
-                for share, result in zip(wave, results, strict=True):
+        for sent, expected in self._waves():
+            with self._run(task, sent) as results:
+                for share, result in zip(expected, results, strict=True):
                     before = self._built.stored
                     self._append(share, result, join_shard)
                     appended = self._built.stored - before
@@ -80,6 +76,18 @@ class Workers:
                         # The first missing sample is the end, whatever workers have loaded beyond it.
                         discard(self._folder)
                         return
+
+    def _waves(self) -> Iterator[tuple[Iterable[range], Iterable[range]]]:
+        """The remaining shares twice: those to send to workers, and the same for their results.
+
+        There is one wave of any number of shares, and they are never listed, where the length is known. Where it is not,
+        workers wait after each wave, so that they do not run far past the end.
+        """
+        remaining = partial(shares, self._built.stored, self._length, self._batch_size, self._count)
+        if self._length is not None:
+            yield remaining(), remaining()
+        else:
+            yield from ((wave, wave) for wave in batches(remaining(), 4 * self._count))
 
     def _append(
         self, share: range, result: int | WorkerError | None, join_shard: Callable[[Path], Any]
