@@ -89,7 +89,7 @@ def _wide(dtype: np.dtype) -> np.dtype:
 
 
 def _widened(array: np.ndarray) -> np.ndarray:
-    return array.astype(_wide(array.dtype), copy=False)
+    return array.astype(_wide(array.dtype)) if _is_ml(array.dtype) else array
 
 
 def _limits(dtype: np.dtype) -> tuple[int, int]:
