@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from os import PathLike
 from typing import Any
 
 from mmap_ninja import _build
 from mmap_ninja._build.indexable import EXHAUSTED, check_length, length_of, load, ranges, samples
 from mmap_ninja._build.workers import Workers
+from mmap_ninja._samples import first_batch
 
 __all__ = ["EXHAUSTED", "ParallelBatchCollector", "build", "make_indexable"]
 
@@ -156,7 +156,7 @@ def build(
         check_length(length, session.stored)
         workers = Workers(run, session, indexable, batch_size)
         if not session.stored:
-            first = islice(samples(indexable), min(deciding or batch_size, batch_size))
+            first = first_batch(samples(indexable), min(deciding or batch_size, batch_size))
             with workers.starting():
                 session.extend(first, batch_size)
         if session.stored:

@@ -88,7 +88,7 @@ fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, view: &Vie
         return Ok(vec![0; descr.itemsize()]);
     }
     let place = || format!("{}: padding_value", view.dir.display());
-    let array = to_array(value, place)?;
+    let array = to_array(value, Some(descr), place)?;
     if array.ndim() != 0 {
         return Err(PyValueError::new_err("padding_value must be a scalar"));
     }

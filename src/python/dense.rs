@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
 use super::array::Owner;
-use super::dtype::{from_numpy, has_dtype, stored};
+use super::dtype::{check_storable, from_numpy, has_dtype, stored};
 use super::options::PyOptions;
 use super::samples::{bytes, cast, contiguous, to_array};
 use crate::dense::Dense;
@@ -37,7 +37,9 @@ pub fn read_dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<Found<'_>> {
 /// Writes `array` to `out_dir`, replacing any dataset that is there.
 #[pyfunction]
 pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: &Bound<'_, PyAny>, options: &PyOptions) -> PyResult<()> {
-    let array = to_array(array, || out_dir.display().to_string())?;
+    let place = || out_dir.display().to_string();
+    let array = to_array(array, None, place)?;
+    check_storable(&array.dtype(), place)?;
     let dtype = from_numpy(&array.dtype())?;
     let is_f = array.is_fortran_contiguous() && !array.is_c_contiguous();
     let array = if is_f { array } else { contiguous(array)? };
@@ -67,7 +69,8 @@ pub fn extend_dense(py: Python<'_>, out_dir: PathBuf, array: &Bound<'_, PyAny>, 
     let present = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let descr = stored(py, &out_dir, present.dtype())?;
     let place = || out_dir.display().to_string();
-    let array = to_array(array, place)?;
+    let array = py.import("mmap_ninja._samples")?.call_method1("prepare_rows", (array, &descr))?;
+    let array = to_array(&array, Some(&descr), place)?;
     let array = if has_dtype(&array, &descr) { array } else { cast(&array, &descr, &place())? };
     let array = in_order(array, present.order())?;
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();

@@ -18,9 +18,8 @@ use crate::format::dtype::{Dtype, ML_DTYPES};
 /// `TypeError` if its elements hold pointers, or no stored form reads back as the same dtype.
 pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
     let py = descr.py();
-    if descr.has_object() || descr.kind() == b'T' {
-        let what = format!("dtype {descr} cannot be stored: its elements are pointers into memory");
-        return Err(PyTypeError::new_err(format!("{what}; convert the samples, texts go into a StringsMmap")));
+    if let Some(what) = refusal(descr) {
+        return Err(PyTypeError::new_err(what));
     }
     for text in candidates(descr)? {
         if let Ok(dtype) = Dtype::parse(&text)
@@ -30,6 +29,25 @@ pub fn from_numpy(descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
         }
     }
     Err(PyTypeError::new_err(format!("dtype {descr} cannot be stored: it has no form that reads back as the same")))
+}
+
+/// Refuses a dtype whose elements could not be stored; `place` names the sample or the dataset.
+pub fn check_storable(descr: &Bound<'_, PyArrayDescr>, place: impl Fn() -> String) -> PyResult<()> {
+    refusal(descr).map_or(Ok(()), |what| Err(PyTypeError::new_err(format!("{}: {what}", place()))))
+}
+
+/// Why elements of a dtype cannot be stored.
+fn refusal(descr: &Bound<'_, PyArrayDescr>) -> Option<String> {
+    if descr.has_object() || descr.kind() == b'T' {
+        let what = format!("dtype {descr} cannot be stored: its elements are pointers into memory");
+        return Some(format!("{what}; convert the samples, texts go into a StringsMmap"));
+    }
+    if descr.itemsize() > 0 || descr.has_fields() {
+        return None;
+    }
+    let code = char::from(descr.kind());
+    let what = format!("dtype '{code}' cannot be stored without a width: state one, for example '{code}20'");
+    Some(format!("{what}; texts of any length go into a StringsMmap, and bytes are samples of dtype uint8"))
 }
 
 /// The name if it is unambiguous, else the code with the byte order, else the fields.
@@ -103,7 +121,7 @@ fn numpy_code(dtype: &Dtype) -> String {
     }
 }
 
-/// Turns lists into tuples: JSON has lists for the fields of a `descr`, their shapes and their titles.
+/// Converts lists into tuples: JSON has lists for the fields of a `descr`, their shapes and their titles.
 fn hashable<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = fields.py();
     let mut converted = Vec::new();

@@ -1,4 +1,4 @@
-//! Turns Python's samples into C-contiguous arrays of one dtype.
+//! Converts Python's samples into C-contiguous arrays of one dtype.
 
 use std::path::Path;
 
@@ -6,10 +6,11 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyIterator};
+use pyo3::types::{IntoPyDict, PyBool, PyFloat, PyInt, PyIterator, PyList, PyString, PyTuple};
 
+use super::array::empty;
 use super::callback;
-use super::dtype::has_dtype;
+use super::dtype::{check_storable, has_dtype};
 use super::masks::{holds_masks, masked_array};
 use crate::sample::Sample;
 
@@ -21,20 +22,26 @@ pub struct Arrays<'py> {
 }
 
 impl<'py> Arrays<'py> {
-    /// Converts `samples` to arrays. If the dtype of one differs from `descr`, or else from that of the first sample, its
-    /// values must survive the cast. Samples of an iterator are copied, since it may reuse one buffer.
+    /// Converts `samples` to arrays. If the dtype of one differs from `descr`, or else from that of the first sample that
+    /// has one, its values must survive the cast. Samples of an iterator are copied, since it may reuse one buffer.
     pub fn collect(
         samples: &Bound<'py, PyAny>,
         descr: Option<Bound<'py, PyArrayDescr>>,
         dir: &Path,
         first: usize,
     ) -> PyResult<Self> {
+        if let Some(descr) = &descr {
+            check_storable(descr, || dir.display().to_string())?;
+        }
         let mut collected = Self { descr, arrays: Vec::new() };
         let is_iterator = samples.cast::<PyIterator>().is_ok();
         let samples = samples.try_iter()?;
         while let Some(sample) = callback::next(&samples)? {
             let array = to_contiguous(&sample, &mut collected.descr, dir, first + collected.arrays.len())?;
             collected.arrays.push(if is_iterator { copied(&array)? } else { array });
+        }
+        if let (None, Some(first)) = (&collected.descr, collected.arrays.first()) {
+            collected.descr = Some(first.dtype());
         }
         Ok(collected)
     }
@@ -53,35 +60,61 @@ impl<'py> Arrays<'py> {
     }
 }
 
-/// `sample` as an array in C order without gaps, of the dtype `descr`, which is set to its own if there is none yet.
+/// `sample` as an array in C order without gaps, of the dtype `descr`. If there is none yet, it is set to that of the
+/// sample, unless that is a list without elements, whose dtype NumPy has to guess.
 pub fn to_contiguous<'py>(
     sample: &Bound<'py, PyAny>,
     descr: &mut Option<Bound<'py, PyArrayDescr>>,
     dir: &Path,
     index: usize,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let array = to_array(sample, || place(dir, index))?;
+    let array = to_array(sample, descr.as_ref(), || place(dir, index))?;
+    let array = match descr {
+        Some(descr) if has_dtype(&array, descr) => array,
+        Some(descr) if is_untyped(sample, &array)? => empty(sample.py(), descr, array.shape())?,
+        Some(descr) => cast(&array, descr, &place(dir, index))?,
+        None if is_untyped(sample, &array)? => return contiguous(array),
+        None => {
+            check_storable(&array.dtype(), || place(dir, index))?;
+            array
+        }
+    };
     let descr = descr.get_or_insert_with(|| array.dtype());
-    let array = contiguous(if has_dtype(&array, descr) { array } else { cast(&array, descr, &place(dir, index))? })?;
+    let array = contiguous(array)?;
     check_fit(&array, descr, dir, index)?;
     Ok(array)
 }
 
-/// Refuses an array whose attributes were changed by Python code that has run since it was made.
+/// Whether `array` has no elements, and `sample`, from which it was made, has no dtype of its own.
+fn is_untyped(sample: &Bound<'_, PyAny>, array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
+    if array.len() > 0 || sample.cast::<PyUntypedArray>().is_ok() {
+        return Ok(false);
+    }
+    let decides = sample.py().import("mmap_ninja._samples")?.getattr("decides_dtype")?;
+    Ok(!callback::call(&decides, (sample,), None)?.is_truthy()?)
+}
+
+/// Refuses an array whose attributes were changed by Python code that has run since it was made. One without elements
+/// fits every dtype.
 fn check_fit(
     array: &Bound<'_, PyUntypedArray>,
     descr: &Bound<'_, PyArrayDescr>,
     dir: &Path,
     index: usize,
 ) -> PyResult<()> {
-    if array.is_c_contiguous() && has_dtype(array, descr) {
+    if array.is_c_contiguous() && (array.len() == 0 || has_dtype(array, descr)) {
         return Ok(());
     }
-    Err(PyValueError::new_err(format!("{}: its dtype or names was changed while it was stored", place(dir, index))))
+    Err(PyValueError::new_err(format!("{}: its dtype or strides were changed while it was stored", place(dir, index))))
 }
 
-/// `sample` itself if it is an array, else the result of `numpy.asarray`. `place` names it in an error.
-pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> PyResult<Bound<'py, PyUntypedArray>> {
+/// `sample` itself if it is an array, else the result of `numpy.asarray`; `bytes` are uint8, unless `descr` is a dtype of
+/// bytes. `place` names the sample in an error.
+pub fn to_array<'py>(
+    sample: &Bound<'py, PyAny>,
+    descr: Option<&Bound<'py, PyArrayDescr>>,
+    place: impl Fn() -> String,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
     if let Ok(array) = sample.cast_exact::<PyUntypedArray>() {
         return Ok(array.clone());
     }
@@ -92,9 +125,7 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> 
     {
         return Err(masks_are_lost(&place()));
     }
-    let as_array = py.import("numpy")?.getattr("asarray")?;
-    let array = callback::call(&as_array, (sample,), None).map_err(|error| located(py, error, &place))?;
-    let array = array.cast_into::<PyUntypedArray>()?;
+    let array = as_array(sample, descr).map_err(|error| located(py, error, &place))?;
     if let Some(masked) = &masked
         && holds_masks(sample, masked, array.ndim())?
     {
@@ -103,14 +134,45 @@ pub fn to_array<'py>(sample: &Bound<'py, PyAny>, place: impl Fn() -> String) -> 
     Ok(array)
 }
 
+/// What `numpy.asarray` makes of a sample, once `_samples` has made sure that it keeps all of it.
+fn as_array<'py>(
+    sample: &Bound<'py, PyAny>,
+    descr: Option<&Bound<'py, PyArrayDescr>>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = sample.py();
+    let check = |name| py.import("mmap_ninja._samples")?.getattr(name);
+    let prepared =
+        if is_plain(sample) { sample.clone() } else { callback::call(&check("prepare")?, (sample, descr), None)? };
+    let array = callback::call(&py.import("numpy")?.getattr("asarray")?, (&prepared,), None)?;
+    let array = array.cast_into::<PyUntypedArray>()?;
+    if matches!(array.dtype().kind(), b'S' | b'U') && prepared.cast::<PyUntypedArray>().is_err() {
+        callback::call(&check("check_ends")?, (&prepared,), None)?;
+    }
+    Ok(array)
+}
+
+/// Whether NumPy takes a sample as it is meant.
+fn is_plain(sample: &Bound<'_, PyAny>) -> bool {
+    sample.is_exact_instance_of::<PyList>()
+        || sample.is_exact_instance_of::<PyTuple>()
+        || sample.is_exact_instance_of::<PyFloat>()
+        || sample.is_exact_instance_of::<PyInt>()
+        || sample.is_exact_instance_of::<PyBool>()
+        || sample.is_exact_instance_of::<PyString>()
+        || sample.cast::<PyUntypedArray>().is_ok()
+}
+
 fn masks_are_lost(place: &str) -> PyErr {
     PyTypeError::new_err(format!("{place}: a masked array cannot be stored: its mask would be lost; fill it first"))
 }
 
-/// The same `ValueError`, with the place in its message.
+/// The same `ValueError` or `TypeError`, with the place in its message.
 fn located(py: Python<'_>, error: PyErr, place: impl Fn() -> String) -> PyErr {
     if error.is_instance_of::<PyValueError>(py) {
         return PyValueError::new_err(format!("{}: {}", place(), error.value(py)));
+    }
+    if error.get_type(py).is(py.get_type::<PyTypeError>()) {
+        return PyTypeError::new_err(format!("{}: {}", place(), error.value(py)));
     }
     error
 }

@@ -82,6 +82,32 @@ def test_an_index_error_ends_an_indexable_without_length_only(path, batch_size):
     assert len(RaggedMmap(path)) == 4
 
 
+@pytest.mark.parametrize("source", ["from_lists", "from_generator", "from_indexable"])
+def test_a_list_without_elements_does_not_make_the_map_float64(path, original, source):
+    samples, options = [[], [2**53 + 1]], {} if source == "from_lists" else {"batch_size": 1}
+    original.create("map", f"RaggedMmap.{source}", str(path.parent / "theirs"), samples, **options)
+    assert (path.parent / "theirs" / "dtype.ninja").read_text() == "float64"
+    ragged = getattr(RaggedMmap, source)(path, samples, **options)
+    assert ragged.dtype == np.int64
+    assert ragged[1].tolist() == [2**53 + 1]
+
+
+def test_bytes_keep_the_zeros_at_their_end(path):
+    assert RaggedMmap.from_lists(path, [b"\xff\xd8\0\0"])[0].tolist() == [255, 216, 0, 0]
+
+
+def test_a_mapping_is_refused(path):
+    with pytest.raises(TypeError, match="one field"):
+        RaggedMmap.from_lists(path, [{"image": [1], "label": 2}])
+    assert not path.exists()
+
+
+def test_rows_of_several_dtypes_are_not_changed_by_the_cast_to_their_common_dtype(path):
+    with pytest.raises(TypeError, match="9007199254740993"):
+        np_ninja.from_generator(path, [2**53 + 1, 0.5], 2)
+    assert not path.exists()
+
+
 def make_flat(path, mode="r"):
     RaggedMmap.from_lists(path, [np.arange(3.0), np.arange(2.0)])
     return RaggedMmap(path, mode=mode)

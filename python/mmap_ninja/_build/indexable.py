@@ -26,7 +26,7 @@ def length_of(indexable: Any) -> int | None:
 def load(indexable: Any, length: int | None, index: int) -> Any:
     """The sample at `index`, or `EXHAUSTED` if an indexable without a length ends before it."""
     try:
-        return indexable[index]
+        return _by_position(indexable)[index]
     except StopIteration as error:  # It would silently end any loop over the samples.
         raise RuntimeError(f"loading the sample at index {index} raised StopIteration") from error
     except BaseException as error:
@@ -34,6 +34,11 @@ def load(indexable: Any, length: int | None, index: int) -> Any:
             return EXHAUSTED
         note(error, f"while the sample at index {index} was loaded")
         raise
+
+
+def _by_position(indexable: Any) -> Any:
+    """What is indexed by position. A Series or a DataFrame of pandas itself is indexed by label."""
+    return indexable.iloc if hasattr(type(indexable), "iloc") else indexable
 
 
 def samples(indexable: Any, start: int = 0) -> Iterator[Any]:

@@ -11,7 +11,7 @@ use crate::compression::Compression;
 use crate::format::dtype::Dtype;
 use crate::options::Options;
 use crate::python::build::ended;
-use crate::python::dtype::{from_numpy, to_numpy};
+use crate::python::dtype::{check_storable, from_numpy, to_numpy};
 use crate::python::samples::{bytes, to_contiguous};
 use crate::python::strings::text;
 use crate::ragged::Ragged;
@@ -30,6 +30,16 @@ pub trait SampleEncoder: Send {
 
     /// Checks the sample that gets the given index.
     fn encode<'a, 'py>(&mut self, sample: &'a Bound<'py, PyAny>, index: usize) -> PyResult<Encoded<'a, 'py>>;
+
+    /// Whether the dtype is still open, since all samples were lists without elements.
+    fn is_undecided(&self) -> bool {
+        false
+    }
+
+    /// Decides an open dtype: that which NumPy gives a list without elements.
+    fn decide(&mut self, _py: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
 
     /// Whether the first batch decides how all others are stored, so that it must not be split.
     fn needs_whole_first_batch(&self) -> bool;
@@ -60,7 +70,8 @@ impl Encoded<'_, '_> {
 pub struct RaggedEncoder {
     dir: PathBuf,
     store: Option<Ragged>,
-    /// The dtype that samples are cast to: that of the dataset, the one that was asked for, or the first sample's.
+    /// The dtype that samples are cast to: that of the dataset, the one that was asked for, or that of the first sample
+    /// that has one.
     dtype: Option<(Py<PyArrayDescr>, Dtype)>,
     stored: usize,
 }
@@ -71,6 +82,7 @@ impl RaggedEncoder {
             None => None,
             Some(dtype) => {
                 let descr = PyArrayDescr::new(py, dtype)?;
+                check_storable(&descr, || dir.display().to_string())?;
                 let dtype = from_numpy(&descr)?;
                 Some((descr.unbind(), dtype))
             }
@@ -103,6 +115,15 @@ impl SampleEncoder for RaggedEncoder {
             self.dtype = Some((descr.unbind(), dtype));
         }
         Ok(Encoded::Array(array))
+    }
+
+    fn is_undecided(&self) -> bool {
+        self.dtype.is_none()
+    }
+
+    fn decide(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.dtype = Some((numpy::dtype::<f64>(py).unbind(), Dtype::of::<f64>()));
+        Ok(())
     }
 
     fn needs_whole_first_batch(&self) -> bool {

@@ -88,13 +88,15 @@ impl PyStream {
 struct StreamWriter {
     encoder: Box<dyn SampleEncoder>,
     blocks: BlockWriter,
+    /// The shapes of the first samples, which have no elements, until another one decides the dtype.
+    undecided: Vec<Vec<i64>>,
 }
 
 impl StreamWriter {
     fn new(encoder: Box<dyn SampleEncoder>, batch_size: usize) -> Self {
         let needs_whole = encoder.needs_whole_first_batch();
         let blocks = BlockWriter::new(encoder.dir(), encoder.stored(), batch_size, needs_whole);
-        Self { encoder, blocks }
+        Self { encoder, blocks, undecided: Vec::new() }
     }
 
     fn push_all(&mut self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -103,12 +105,31 @@ impl StreamWriter {
             self.push(py, &sample)?;
             self.check_signals(py)?;
         }
+        if !self.undecided.is_empty() {
+            self.encoder.decide(py)?;
+            self.push_undecided(py)?;
+        }
         if self.blocks.is_empty() { Ok(()) } else { self.send(py) }
     }
 
     fn push(&mut self, py: Python<'_>, sample: &Bound<'_, PyAny>) -> PyResult<()> {
-        let encoded = self.encoder.encode(sample, self.blocks.next_index())?;
+        let index = self.blocks.next_index() + self.undecided.len();
+        let encoded = self.encoder.encode(sample, index)?;
         let (bytes, elements, shape) = encoded.parts();
+        if self.encoder.is_undecided() {
+            self.undecided.push(shape.to_vec());
+            return Ok(());
+        }
+        self.push_undecided(py)?;
+        self.push_parts(py, bytes, elements, shape)
+    }
+
+    /// Pushes the samples that have waited for the dtype.
+    fn push_undecided(&mut self, py: Python<'_>) -> PyResult<()> {
+        std::mem::take(&mut self.undecided).iter().try_for_each(|shape| self.push_parts(py, &[], 0, shape))
+    }
+
+    fn push_parts(&mut self, py: Python<'_>, bytes: &[u8], elements: i64, shape: &[i64]) -> PyResult<()> {
         if self.blocks.must_send_before(bytes.len()) {
             self.send(py)?;
         }

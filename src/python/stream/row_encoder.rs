@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::PyMemoryError;
+use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -16,7 +16,7 @@ use crate::format::dtype::Dtype;
 use crate::options::Options;
 use crate::python::build::ended;
 use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
-use crate::python::samples::{bytes, place, to_contiguous};
+use crate::python::samples::{bytes, cast, place, to_contiguous};
 use crate::stream::resume::open_dense;
 use crate::stream::sinks::DenseSink;
 use crate::stream::{Block, Sink};
@@ -34,10 +34,19 @@ pub struct RowEncoder {
 }
 
 enum RowDtype {
-    /// The dtypes in the first batch: those of consecutive runs of rows, each with the run's size in bytes.
-    Open(Vec<(Py<PyArrayDescr>, usize)>),
+    /// The dtypes in the first batch. Lists without elements have none.
+    Open(Vec<Run>),
     /// The dtype that rows are cast to.
     Settled(Py<PyArrayDescr>, Dtype),
+}
+
+/// Consecutive rows of one dtype.
+struct Run {
+    descr: Py<PyArrayDescr>,
+    /// The index of the first row.
+    first: usize,
+    /// The size of all rows in bytes.
+    size: usize,
 }
 
 impl RowEncoder {
@@ -86,17 +95,26 @@ impl SampleEncoder for RowEncoder {
         };
         let array = to_contiguous(sample, &mut wanted, &self.dir, index)?;
         self.check_shape(&array, index)?;
-        if let RowDtype::Open(runs) = &mut self.dtype {
-            let len = bytes(&array).len();
+        if let (RowDtype::Open(runs), Some(descr)) = (&mut self.dtype, wanted) {
+            let size = bytes(&array).len();
             match runs.last_mut() {
-                Some((descr, bytes)) if has_dtype(&array, descr.bind(py)) => *bytes += len,
+                Some(run) if has_dtype(&array, run.descr.bind(py)) => run.size += size,
                 _ => {
-                    from_numpy(&array.dtype())?;
-                    runs.push((array.dtype().unbind(), len));
+                    from_numpy(&descr)?;
+                    runs.push(Run { descr: descr.unbind(), first: index, size });
                 }
             }
         }
         Ok(Encoded::Array(array))
+    }
+
+    fn is_undecided(&self) -> bool {
+        matches!(&self.dtype, RowDtype::Open(runs) if runs.is_empty())
+    }
+
+    fn decide(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.dtype = RowDtype::Settled(numpy::dtype::<f64>(py).unbind(), Dtype::of::<f64>());
+        Ok(())
     }
 
     fn needs_whole_first_batch(&self) -> bool {
@@ -105,11 +123,11 @@ impl SampleEncoder for RowEncoder {
 
     fn sink(&mut self, py: Python<'_>, first: &mut Block) -> PyResult<Box<dyn Sink>> {
         if let RowDtype::Open(runs) = &self.dtype {
-            let descr = if let [(only, _)] = runs.as_slice() {
-                only.bind(py).clone()
+            let descr = if let [only] = runs.as_slice() {
+                only.descr.bind(py).clone()
             } else {
-                let descr = common(py, runs)?;
-                first.bytes = cast_runs(py, runs, &first.bytes, &descr)?;
+                let descr = common(py, runs, &self.dir)?;
+                first.bytes = cast_runs(py, runs, &first.bytes, &descr, &self.dir)?;
                 descr
             };
             let dtype = from_numpy(&descr)?;
@@ -123,29 +141,38 @@ impl SampleEncoder for RowEncoder {
 }
 
 /// The dtype that `numpy.stack` would give arrays of these dtypes. It has the machine's byte order, whatever theirs is.
-fn common<'py>(py: Python<'py>, runs: &[(Py<PyArrayDescr>, usize)]) -> PyResult<Bound<'py, PyArrayDescr>> {
-    let descrs = PyTuple::new(py, runs.iter().map(|(descr, _)| descr))?;
-    Ok(py.import("numpy")?.call_method1("result_type", descrs)?.cast_into::<PyArrayDescr>()?)
+fn common<'py>(py: Python<'py>, runs: &[Run], dir: &Path) -> PyResult<Bound<'py, PyArrayDescr>> {
+    let descrs = PyTuple::new(py, runs.iter().map(|run| &run.descr))?;
+    let found = py.import("numpy")?.call_method1("result_type", &descrs).map_err(|error| {
+        if error.is_instance_of::<PyTypeError>(py) {
+            PyTypeError::new_err(format!("{}: rows of the dtypes {descrs} have no common dtype", dir.display()))
+        } else {
+            error
+        }
+    });
+    Ok(found?.cast_into::<PyArrayDescr>()?)
 }
 
 /// The rows of all runs, cast to one dtype.
 fn cast_runs(
     py: Python<'_>,
-    runs: &[(Py<PyArrayDescr>, usize)],
+    runs: &[Run],
     mut rest: &[u8],
     descr: &Bound<'_, PyArrayDescr>,
+    dir: &Path,
 ) -> PyResult<Vec<u8>> {
     let numpy = py.import("numpy")?;
-    let elements: usize = runs.iter().map(|(from, len)| len / from.bind(py).itemsize().max(1)).sum();
-    let mut cast = Vec::new();
+    let elements: usize = runs.iter().map(|run| run.size / run.descr.bind(py).itemsize().max(1)).sum();
+    let mut all = Vec::new();
     let size = elements.saturating_mul(descr.itemsize());
-    cast.try_reserve_exact(size).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
-    for (from, len) in runs.iter().filter(|(_, len)| *len > 0) {
-        let run;
-        (run, rest) = rest.split_at(*len);
-        let array = numpy.call_method1("frombuffer", (PyBytes::new(py, run), from))?;
-        let array = array.call_method1("astype", (descr,))?.cast_into::<PyUntypedArray>()?;
-        cast.extend_from_slice(bytes(&array));
+    all.try_reserve_exact(size).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+    for run in runs.iter().filter(|run| run.size > 0) {
+        let rows;
+        (rows, rest) = rest.split_at(run.size);
+        let array = numpy.call_method1("frombuffer", (PyBytes::new(py, rows), &run.descr))?;
+        let array = array.cast_into::<PyUntypedArray>()?;
+        let place = format!("{} or later", place(dir, run.first));
+        all.extend_from_slice(bytes(&cast(&array, descr, &place)?));
     }
-    Ok(cast)
+    Ok(all)
 }
