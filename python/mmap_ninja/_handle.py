@@ -142,7 +142,8 @@ class Handle:
 
     def __getitems__(self: "Items[T]", indices: "Batch") -> "list[T]":
         """The samples at `indices`: what PyTorch's DataLoader calls. A subclass that reads items otherwise is respected."""
-        indices = list(indices) if isinstance(indices, tuple) else indices
+        if isinstance(indices, tuple) and all(isinstance(index, (int, np.integer)) for index in indices):
+            indices = list(cast("tuple[int, ...]", indices))
         memmap = cast("Any", self)
         if _reads_by_core(type(memmap)):
             return cast("list[T]", memmap._get(indices))
@@ -302,7 +303,8 @@ def changed(method: Callable[..., Any], values: dict[str, Any]) -> dict[str, Any
         and name not in _OF_BUILDS
         and not _same(values[name], default)
     }
-    return options | values.get("kwargs", {})
+    others: dict[str, Any] = values.get("kwargs", {})
+    return options | others
 
 
 def _same(value: Any, default: Any) -> bool:

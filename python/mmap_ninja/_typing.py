@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Index: TypeAlias = int | np.integer[Any]
     Selected: TypeAlias = NDArray[np.integer[Any] | np.bool_]
-    Batch: TypeAlias = Iterable[Index] | Selected | tuple[Selected] | HasArray
+    Batch: TypeAlias = Iterable[Index] | Selected | tuple[Selected, ...] | HasArray
     Indices: TypeAlias = slice | EllipsisType | Batch
 
     class Items(Protocol[T]):

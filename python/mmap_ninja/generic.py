@@ -98,6 +98,7 @@ def concatenate(
     >>> concatenate(out_dir / "both", [first.out_dir, second.out_dir])[:]
     [array([1, 2]), array([3]), array([[4, 5]])]
     """
+    out_dir = _paths.local(out_dir)
     with joining(out_dir, dirs, verbose, overwrite, durability, timeout, locking, **keys) as (kind, _):
         pass
     options: dict[str, Any] = (
@@ -123,17 +124,17 @@ def joining(
     For the arguments, see `concatenate`.
     """
     out_dir = _paths.local(out_dir)
-    dirs = [Path(_paths.existing(directory)) for directory in dirs]
-    if not dirs:
+    sources = [Path(_paths.existing(directory)) for directory in dirs]
+    if not sources:
         raise ValueError("at least one directory is needed to concatenate")
-    kind = _kind(dirs[0])
-    _open(kind, dirs[0], mode="r", **keys)
+    kind = _kind(sources[0])
+    _open(kind, sources[0], mode="r", **keys)
     partial = os.path.realpath(out_dir) + ".partial"
-    if any(os.path.realpath(directory) == partial for directory in dirs):
+    if any(os.path.realpath(directory) == partial for directory in sources):
         raise ValueError(f"{partial}: the joined dataset is built in this directory; rename it first")
     options = _core.Options(durability=durability, timeout=timeout, locking=locking, **keys)
     with _build.BuildSession(out_dir, options, overwrite=overwrite, keep=False) as session:
-        for directory in _build.progress(dirs, verbose, unit="map"):
+        for directory in _build.progress(sources, verbose, unit="map"):
             if _kind(directory) != kind:
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"

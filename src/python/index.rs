@@ -157,7 +157,15 @@ fn only<'py>(tuple: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
 fn listed(list: &Bound<'_, PyList>, len: usize) -> PyResult<Vec<isize>> {
     match plain_integers(list) {
         Some(positions) => Ok(positions),
-        None => array(&as_array(list.as_any())?, len),
+        None => {
+            let found = as_array(list.as_any())?;
+            // NumPy has no integers for what signed and unsigned ones have in common.
+            let is_float = found.cast::<PyUntypedArray>()?.dtype().kind() == b'f';
+            match list.iter().map(|item| integer(&item)).collect::<PyResult<Option<Vec<_>>>>() {
+                Ok(Some(positions)) if is_float => Ok(positions),
+                _ => array(&found, len),
+            }
+        }
     }
 }
 
