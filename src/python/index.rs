@@ -6,8 +6,8 @@ use numpy::prelude::*;
 use numpy::{PyReadonlyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
-use pyo3::prelude::*;
 use pyo3::intern;
+use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyFrozenSet, PyInt, PyList, PyMapping, PyRange, PySet, PySlice, PyString, PyTuple,
 };
@@ -29,13 +29,11 @@ impl Index {
     #[inline]
     pub fn parse(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Self> {
         let resolve = |position| resolve(position, len).ok_or_else(|| located(absent(position as i64)));
-        match integer(index)? {
-            Some(position) => resolve(position).map(Self::One),
-            None => {
-                let in_range = |position| resolve(position).map(drop);
-                positions(index, len, &in_range)?.into_iter().map(resolve).collect::<PyResult<_>>().map(Self::Many)
-            }
+        if let Some(position) = integer(index)? {
+            return resolve(position).map(Self::One);
         }
+        let in_range = |position| resolve(position).map(drop);
+        positions(index, len, &in_range)?.into_iter().map(resolve).collect::<PyResult<_>>().map(Self::Many)
     }
 }
 
@@ -112,11 +110,7 @@ fn resolve(position: isize, len: usize) -> Option<usize> {
 }
 
 /// The positions that an expression other than an integer selects. `in_range` fails for a position outside of the map.
-fn positions(
-    index: &Bound<'_, PyAny>,
-    len: usize,
-    in_range: &dyn Fn(isize) -> PyResult<()>,
-) -> PyResult<Vec<isize>> {
+fn positions(index: &Bound<'_, PyAny>, len: usize, in_range: &dyn Fn(isize) -> PyResult<()>) -> PyResult<Vec<isize>> {
     if let Ok(slice) = index.cast::<PySlice>() {
         let bounds = slice.indices(len.cast_signed())?;
         return Ok((0..bounds.slicelength.cast_signed()).map(|i| bounds.start + i * bounds.step).collect());
@@ -155,25 +149,22 @@ fn only<'py>(tuple: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
 
 /// The positions in a list.
 fn listed(list: &Bound<'_, PyList>, len: usize) -> PyResult<Vec<isize>> {
-    match plain_integers(list) {
-        Some(positions) => Ok(positions),
-        None => {
-            let found = as_array(list.as_any())?;
-            // NumPy has no integers for what signed and unsigned ones have in common.
-            let is_float = found.cast::<PyUntypedArray>()?.dtype().kind() == b'f';
-            match list.iter().map(|item| integer(&item)).collect::<PyResult<Option<Vec<_>>>>() {
-                Ok(Some(positions)) if is_float => Ok(positions),
-                _ => array(&found, len),
-            }
+    if let Some(positions) = plain_integers(list) {
+        return Ok(positions);
+    }
+    let found = as_array(list.as_any())?;
+    if found.cast::<PyUntypedArray>()?.dtype().kind() == b'f' {
+        // NumPy has no dtype for both signed integers and the largest unsigned ones.
+        let integers = list.iter().map(|item| integer(&item)).collect::<PyResult<Option<Vec<_>>>>()?;
+        if let Some(positions) = integers {
+            return Ok(positions);
         }
     }
+    array(&found, len)
 }
 
 /// The items of an iterable. An endless one ends at its first position outside of the map.
-fn collected<'py>(
-    index: &Bound<'py, PyAny>,
-    in_range: &dyn Fn(isize) -> PyResult<()>,
-) -> PyResult<Bound<'py, PyList>> {
+fn collected<'py>(index: &Bound<'py, PyAny>, in_range: &dyn Fn(isize) -> PyResult<()>) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(index.py());
     if has_no_positions(index) {
         return Err(no_index(index));
@@ -206,7 +197,8 @@ fn no_index(index: &Bound<'_, PyAny>) -> PyErr {
 /// What NumPy makes of an index.
 fn as_array<'py>(index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     check_unmasked(index)?;
-    let array = index.py().import(intern!(index.py(), "numpy"))?.call_method1(intern!(index.py(), "asarray"), (index,))?;
+    let array =
+        index.py().import(intern!(index.py(), "numpy"))?.call_method1(intern!(index.py(), "asarray"), (index,))?;
     if array.cast::<PyUntypedArray>()?.ndim() == 0 { Err(no_index(index)) } else { Ok(array) }
 }
 
@@ -235,10 +227,13 @@ fn clipped(item: &Bound<'_, PyAny>) -> isize {
 /// values, which are refused.
 fn objects(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
     let items: Vec<_> = array.call_method0("tolist")?.try_iter()?.collect::<PyResult<_>>()?;
-    if items.iter().all(|item| item.is_instance_of::<PyBool>()) {
+    if items.iter().all(PyAnyMethods::is_instance_of::<PyBool>) {
         check_mask(items.len(), len)?;
-        let is_set = items.iter().map(Bound::is_truthy).collect::<PyResult<Vec<_>>>()?;
-        return Ok((0..len.cast_signed()).zip(is_set).filter_map(|(position, is_set)| is_set.then_some(position)).collect());
+        let is_set = items.iter().map(PyAnyMethods::is_truthy).collect::<PyResult<Vec<_>>>()?;
+        return Ok((0..len.cast_signed())
+            .zip(is_set)
+            .filter_map(|(position, is_set)| is_set.then_some(position))
+            .collect());
     }
     let whole = items.iter().map(|item| match item.call_method0("__index__") {
         Ok(item) => Ok(clipped(&item)),

@@ -69,6 +69,19 @@ impl PyRagged {
             }
         }
     }
+
+    /// Checks all values before it writes the first.
+    fn assign(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        if !state.mode.is_writable() {
+            return Err(Error::ReadOnly { path: self.dir(py) }.into());
+        }
+        let index = Index::parse(index, state.view.len, |at| state.view.out_of_range(at))?;
+        let pairs = pairs(index, value, &state.view.dir)?;
+        let changes = pairs.map(|(index, value)| change(py, &state, index, &value)).collect::<PyResult<Vec<_>>>()?;
+        changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
+    }
 }
 
 impl NextItem for PyRagged {
@@ -145,20 +158,12 @@ impl PyRagged {
         if map.overrides.writes {
             return overrides::write(slf.as_any(), index, value);
         }
-        map._set(slf.py(), index, value)
+        map.assign(slf.py(), index, value)
     }
 
-    /// Checks all values before it writes the first.
+    /// What `__setitem__` does where no method of a subclass is called.
     fn _set(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let state = self.state.load(py);
-        state.view.check_open()?;
-        if !state.mode.is_writable() {
-            return Err(Error::ReadOnly { path: self.dir(py) }.into());
-        }
-        let index = Index::parse(index, state.view.len, |at| state.view.out_of_range(at))?;
-        let pairs = pairs(index, value, &state.view.dir)?;
-        let changes = pairs.map(|(index, value)| change(py, &state, index, &value)).collect::<PyResult<Vec<_>>>()?;
-        changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
+        self.assign(py, index, value)
     }
 
     /// The positions that `indices` selects, counted from the first sample.
@@ -318,16 +323,16 @@ impl PyRagged {
 
     /// Drops `wrapper_fn`, once the garbage collector has found that nothing else refers to this map.
     fn __clear__(&self, py: Python<'_>) {
-        self.state.store(py, u64::MAX, |last| {
-            State { wrapper: Wrapper { function: None, copy: last.wrapper.copy }, ..last.clone_ref(py) }
+        self.state.store(py, u64::MAX, |last| State {
+            wrapper: Wrapper { function: None, copy: last.wrapper.copy },
+            ..last.clone_ref(py)
         });
     }
 
     #[setter]
     fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) {
-        self.state.update(py, |last| {
-            State { wrapper: Wrapper { function, copy: last.wrapper.copy }, ..last.clone_ref(py) }
-        });
+        self.state
+            .update(py, |last| State { wrapper: Wrapper { function, copy: last.wrapper.copy }, ..last.clone_ref(py) });
     }
 
     /// The function that each item passes through, or None. It can be set.
@@ -338,7 +343,8 @@ impl PyRagged {
 
     #[setter]
     fn set_copy_before_wrapper_fn(&self, py: Python<'_>, copy: bool) {
-        self.state.update(py, |last| State { wrapper: Wrapper { copy, ..last.wrapper.clone_ref(py) }, ..last.clone_ref(py) });
+        self.state
+            .update(py, |last| State { wrapper: Wrapper { copy, ..last.wrapper.clone_ref(py) }, ..last.clone_ref(py) });
     }
 
     /// Whether `wrapper_fn` gets a copy, which it may change or keep. It can be set.

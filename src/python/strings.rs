@@ -62,6 +62,17 @@ impl PyStrings {
             }
         }
     }
+
+    /// Checks all values before it writes the first.
+    fn assign(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let view = &*self.view.load(py);
+        view.check_open()?;
+        let dir = &view.dir;
+        let pairs: Vec<_> = pairs(Index::parse(index, view.len, |at| view.out_of_range(at))?, value, dir)?.collect();
+        let changes: Vec<_> =
+            pairs.iter().map(|(index, value)| Ok((*index, text(value, dir, *index)?))).collect::<PyResult<_>>()?;
+        self.change(py, |store| store.set(&changes))
+    }
 }
 
 impl NextItem for PyStrings {
@@ -126,18 +137,12 @@ impl PyStrings {
         if map.overrides.writes {
             return overrides::write(slf.as_any(), index, value);
         }
-        map._set(slf.py(), index, value)
+        map.assign(slf.py(), index, value)
     }
 
-    /// Checks all values before it writes the first.
+    /// What `__setitem__` does where no method of a subclass is called.
     fn _set(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let view = &*self.view.load(py);
-        view.check_open()?;
-        let dir = &view.dir;
-        let pairs: Vec<_> = pairs(Index::parse(index, view.len, |at| view.out_of_range(at))?, value, dir)?.collect();
-        let changes: Vec<_> =
-            pairs.iter().map(|(index, value)| Ok((*index, text(value, dir, *index)?))).collect::<PyResult<_>>()?;
-        self.change(py, |store| store.set(&changes))
+        self.assign(py, index, value)
     }
 
     /// The positions that `indices` selects, counted from the first text.
