@@ -1,6 +1,7 @@
 """What `RaggedMmap` and `StringsMmap` share: options, builds, names of 0.9 for indexing, members as arrays, pickles."""
 
 import inspect
+import os
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -10,25 +11,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from mmap_ninja import _build, _core, parallel
+from mmap_ninja import _build, _core, _paths, parallel
 from mmap_ninja._build.workers import MIN_SHARE
-from mmap_ninja._typing import Access, Durability, Mode
+from mmap_ninja._fixed import check_assignable
+from mmap_ninja._typing import Access, AnyPath, Durability, Mode
+from mmap_ninja.base import from_generator_base, from_indexable_base
 from mmap_ninja.numpy import open_existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from mmap_ninja._typing import Batch, Indices, Items, T
+    from mmap_ninja._typing import Batch, Indices, Items, MaybeNone, T
 
 
 class Handle:
     """The half of a map that does not depend on the kind of its samples.
 
-    A subclass sets `_ITEM`, what users call a sample, and defines `_facts`, what its repr says, `_recipe`, how it is
-    built, and `_BASE`, itself.
+    A subclass sets `_ITEM`, what users call a sample, `_CREATE`, the name of the method that stores samples in memory, and
+    `_BASE`, itself. It defines `_facts`, what its repr says, and `_recipe`, how it is built.
     """
 
     out_dir: Path
@@ -38,31 +42,93 @@ class Handle:
     access: Access
     durability: Durability
     timeout: float
+    locking: bool
     _place: Path
 
     _ITEM: ClassVar[str]
+    _CREATE: ClassVar[str]
     _BASE: "ClassVar[type[Any]]"
+
+    # Whether a class overrides methods through which 0.9 reads, writes or builds.
+    _overrides_reads: ClassVar[bool] = False
+    _overrides_writes: ClassVar[bool] = False
+    _overrides_builds: ClassVar[bool] = False
 
     if TYPE_CHECKING:
         _is_closed: bool
 
         def __len__(self) -> int: ...
-        # Python iterates by `__getitem__`, which type checkers do not know.
-        def __iter__(self: "Items[T]") -> Iterator[T]: ...
+        def _get(self, index: Any) -> Any: ...
+        def _set(self, index: Any, value: Any) -> None: ...
+        def _positions(self, indices: Any) -> list[int]: ...
+        def _shown(self) -> tuple[Any, ...]: ...
         def _facts(self) -> list[str]: ...
+        def close(self) -> None: ...
         def _prefetch(self, indices: Any) -> None: ...
         def _join(self, source: str | PathLike[str]) -> None: ...
 
         @classmethod
         def _recipe(cls, **given: Any) -> _build.Recipe: ...
 
-    def _keep_attributes(
-        self, place: Path, out_dir: str | PathLike[str], options: _core.Options, **others: Any
+    def __init_subclass__(cls, **others: Any) -> None:
+        """Find out once per class which methods are overridden, so that other classes pay nothing."""
+        super().__init_subclass__(**others)
+        base = getattr(cls, "_BASE", None)
+        if base is None:
+            return
+
+        def overrides(*names: str) -> bool:
+            return any(
+                inspect.getattr_static(cls, name) is not inspect.getattr_static(base, name) for name in names
+            )
+
+        cls._overrides_reads = overrides("get_single", "get_multiple")
+        cls._overrides_writes = overrides("set_single", "set_multiple")
+        cls._overrides_builds = overrides(cls._CREATE, "extend")
+
+    def _keep_attributes(self, out_dir: str | PathLike[str], options: _core.Options) -> None:
+        """Set the attributes that the constructor's arguments become, once the map is open."""
+        place = Path(os.path.abspath(out_dir))
+        if not self._shown()[1]:
+            _paths.check_purpose(place)
+        out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
+        vars(self).update(options.keywords(), out_dir=out_dir, _place=place)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_place" in vars(self):
+            check_assignable(type(self), self._BASE, name)
+        super().__setattr__(name, value)
+
+    def __enter__(self) -> "Self":
+        self._shown()  # Raises ValueError if the map is closed.
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+        /,
     ) -> None:
-        """Set the attributes that the constructor's arguments become. `place` is `out_dir`, made absolute early."""
-        self.out_dir = out_dir if isinstance(out_dir, Path) else Path(out_dir)
-        self._place = place
-        vars(self).update(options.keywords(), **others)
+        self.close()
+
+    def __contains__(self, value: object) -> bool:
+        return any(_equal(value, item) for item in cast("Any", self))
+
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The first index of an item that equals `value`: arrays by shape and elements.
+
+        Raises:
+            ValueError: no item equals it.
+        """
+        for index in range(*slice(start, stop).indices(len(self))):
+            if _equal(value, cast("Any", self)[index]):
+                return index
+        raise ValueError(f"{self.out_dir}: no {self._ITEM} equals the value")
+
+    def count(self, value: Any) -> int:
+        """The number of items that equal `value`: arrays by shape and elements."""
+        return sum(_equal(value, item) for item in cast("Any", self))
 
     @property
     def n(self) -> int:
@@ -75,10 +141,13 @@ class Handle:
         return np.arange(len(self))
 
     def __getitems__(self: "Items[T]", indices: "Batch") -> "list[T]":
-        """The samples at `indices`: what PyTorch's DataLoader calls. A subclass's own `__getitem__` is respected."""
-        if getattr(type(self).__getitem__, "__objclass__", None) is not None:
-            return self[list(indices)]
-        return [self[index] for index in indices]
+        """The samples at `indices`: what PyTorch's DataLoader calls. A subclass that reads items otherwise is respected."""
+        if isinstance(indices, tuple) and all(isinstance(index, (int, np.integer)) for index in indices):
+            indices = list(cast("tuple[int, ...]", indices))
+        memmap = cast("Any", self)
+        if _reads_by_core(type(memmap)):
+            return cast("list[T]", memmap._get(indices))
+        return [self[index] for index in memmap._positions(indices)]
 
     def prefetch(self, indices: "Indices") -> None:
         """Ask the kernel to read samples from the disk, and return at once.
@@ -94,12 +163,23 @@ class Handle:
         self._prefetch(indices)
 
     def get_single(self: "Items[T]", item: int) -> "T":
-        """The sample at the index `item`; the same as `self[item]`."""
-        return self[item]
+        """The sample at the index `item`. `self[item]` calls it if a subclass overrides it."""
+        return cast("T", cast("Any", self)._get(item))
 
     def get_multiple(self: "Items[T]", item: "Indices") -> "list[T]":
-        """The samples at the indices `item`; the same as `self[item]`."""
-        return self[item]
+        """The samples at the indices `item`. `self[item]` calls it if a subclass overrides it."""
+        memmap = cast("Any", self)
+        if _reads_by_core(type(memmap)):
+            return cast("list[T]", memmap._get(item))
+        return [self[index] for index in memmap._positions(item)]
+
+    def _set_multiple(self, item: "Indices", values: Any) -> None:
+        """Overwrite samples, each by `set_single` if a subclass overrides it."""
+        if not self._overrides_writes:
+            self._set(item, values)
+            return
+        for index, value in zip(self._positions(item), values, strict=True):
+            cast("Any", self).set_single(index, value)
 
     def __repr__(self) -> str:
         facts = [repr(str(self.out_dir)), *self._summary(separator=""), f"mode={self.mode!r}"]
@@ -111,7 +191,8 @@ class Handle:
             return ["closed"]
         from mmap_ninja._display.format import pluralize
 
-        return [pluralize(len(self), self._ITEM, separator), *self._facts()]
+        facts = [pluralize(len(self), self._ITEM, separator), *self._facts()]
+        return facts if len(self) or os.path.lexists(self._place) else [*facts, "nothing at this path"]
 
     def _repr_html_(self) -> str | None:
         """HTML for notebooks; None falls back to the repr."""
@@ -122,75 +203,65 @@ class Handle:
         return None
 
     @classmethod
-    def from_generator(
+    def _from_generator(
         cls,
-        out_dir: str | PathLike[str],
+        out_dir: AnyPath,
         sample_generator: Iterable[Any],
         batch_size: int,
-        verbose: bool = False,
-        n: int | None = None,
-        resume: bool = False,
-        overwrite: bool = True,
-        **kwargs: Any,
-    ) -> "Self | None":
-        """Store samples batch by batch, so that they need not fit in memory.
-
-        Args:
-            out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
-            sample_generator: an iterable of samples, such as a generator or a list.
-            batch_size: samples to hold in memory before they are written. A zstd dictionary is trained on the first batch.
-            verbose: show a progress bar.
-            n: the expected number of samples, for the bar.
-            resume: continue what an interrupted build has left in `<out_dir>.partial`; that many items of the generator
-                are skipped. All options must be the same as before.
-            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
-            **kwargs: as for `from_lists` and `from_strings`.
-
-        Returns:
-            The map, or None if there were no samples.
-
-        For the errors, see `from_lists` and `from_strings`.
-
-        >>> StringsMmap.from_generator(out_dir, (str(n) for n in range(5)), batch_size=2)[:]
-        ['0', '1', '2', '3', '4']
-        """
-        recipe, resolved = cls._checked("from_generator", kwargs), _build.resolve_later(out_dir)
+        verbose: bool,
+        n: int | None,
+        resume: bool,
+        overwrite: bool,
+        options: dict[str, Any],
+    ) -> "Self | MaybeNone":
+        out_dir = _paths.local(out_dir)
+        if cls._overrides_builds:
+            cls._check_own_build(out_dir, resume, overwrite)
+            create = getattr(cls, cls._CREATE)
+            return from_generator_base(
+                out_dir, sample_generator, batch_size, create, verbose=verbose, n=n, **options
+            )
+        recipe, resolved = cls._checked("from_generator", options), _build.resolve_later(out_dir)
         samples_from = partial(_build.skip_stored, sample_generator)
         is_built = _build.build(out_dir, samples_from, batch_size, recipe, verbose, n, resume, overwrite)
         return recipe.open(resolved()) if is_built else None
 
     @classmethod
-    def from_indexable(
+    def _from_indexable(
         cls,
-        out_dir: str | PathLike[str],
+        out_dir: AnyPath,
         indexable: Any,
         batch_size: int,
-        n_jobs: int | None = None,
-        verbose: bool = False,
-        resume: bool = False,
-        overwrite: bool = True,
-        **kwargs: Any,
-    ) -> "Self | None":
-        """Store the samples of anything that can be indexed, batch by batch.
-
-        Args:
-            indexable: has `__getitem__`, or is called with the index. It ends at its `len()` or, without one, at the
-                first IndexError; any other error reaches the caller.
-            n_jobs: number of processes that load and write samples (needs joblib, the extra `parallel`); None uses this
-                process. The files are the same.
-
-        For the other arguments and the result, see `from_generator`.
-
-        >>> StringsMmap.from_indexable(out_dir, ["one", "two"], batch_size=2)[1]
-        'two'
-        """
-        recipe, resolved = cls._checked("from_indexable", kwargs), _build.resolve_later(out_dir)
+        n_jobs: int | None,
+        verbose: bool,
+        resume: bool,
+        overwrite: bool,
+        options: dict[str, Any],
+    ) -> "Self | MaybeNone":
+        out_dir = _paths.local(out_dir)
+        if cls._overrides_builds:
+            cls._check_own_build(out_dir, resume, overwrite)
+            create = getattr(cls, cls._CREATE)
+            return from_indexable_base(
+                out_dir, indexable, batch_size, create, n_jobs=n_jobs, verbose=verbose, **options
+            )
+        recipe, resolved = cls._checked("from_indexable", options), _build.resolve_later(out_dir)
         # A dictionary is trained on a whole batch; anything else is decided by the first sample.
-        deciding = None if kwargs.get("zstd_train_dictionary_size") else MIN_SHARE
+        deciding = None if options.get("zstd_train_dictionary_size") else MIN_SHARE
         is_built = parallel.build(
             out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite, deciding
         )
         return recipe.open(resolved()) if is_built else None
+
+    @classmethod
+    def _check_own_build(cls, out_dir: str | PathLike[str], resume: bool, overwrite: bool) -> None:
+        """Check the arguments of a build by the methods of a subclass, which write to `out_dir` batch by batch."""
+        if resume:
+            raise ValueError(
+                f"{cls.__name__} overrides {cls._CREATE} or extend, and a build by these cannot be resumed"
+            )
+        if not overwrite:
+            _build.refuse_existing(out_dir)
 
     @classmethod
     def _checked(cls, method: str, given: dict[str, Any]) -> _build.Recipe:
@@ -207,11 +278,49 @@ class Handle:
         names = _parameters(self._BASE.__init__)[1:]
         arguments = {name: getattr(self, name) for name in names} | {"out_dir": fspath(self._place)}
         added = {name: value for name, value in vars(self).items() if name not in {*names, *_INTERNAL}}
-        return reopen, (type(self), self._BASE, arguments), added
+        may_be_missing = not self._is_closed and not self._shown()[1]
+        return reopen, (type(self), self._BASE, arguments, may_be_missing), added
 
 
 # Attributes that the constructor sets again when a pickle is opened, besides those that its arguments become.
 _INTERNAL = frozenset(("_place", "_members"))
+
+
+# Arguments of builds that are not options of the dataset.
+_OF_BUILDS = frozenset(("verbose", "n", "n_jobs", "resume", "overwrite"))
+
+
+def changed(method: Callable[..., Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The options among the arguments of a method that differ from their defaults, and its other keyword arguments.
+
+    Constructors of subclasses need not know the others.
+    """
+    defaults = {name: parameter.default for name, parameter in inspect.signature(method).parameters.items()}
+    options = {
+        name: values[name]
+        for name, default in defaults.items()
+        if default is not inspect.Parameter.empty
+        and name not in _OF_BUILDS
+        and not _same(values[name], default)
+    }
+    others: dict[str, Any] = values.get("kwargs", {})
+    return options | others
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and value == default)
+
+
+def _equal(value: Any, item: Any) -> bool:
+    """Whether two items are equal; arrays are if their shapes and all their elements are."""
+    if isinstance(item, str):
+        return isinstance(value, str) and value == item
+    return bool(np.array_equal(value, item))
+
+
+def _reads_by_core(map_class: Any) -> bool:
+    """Whether the compiled class alone reads items: the class has no `__getitem__` or `get_single` of its own."""
+    return not map_class._overrides_reads and hasattr(map_class.__getitem__, "__objclass__")
 
 
 def names_in(options: dict[str, Any]) -> dict[str, Any]:
@@ -246,8 +355,14 @@ def unreplaced(memmap: Any, mapping: _core.Owner) -> "Iterator[None]":
             )
 
 
-def reopen(cls: Any, base: Any, options: dict[str, Any]) -> Any:
-    """Open a pickled map without the constructor of its subclass, whose arguments are unknown."""
+def reopen(cls: Any, base: Any, options: dict[str, Any], may_be_missing: bool) -> Any:
+    """Open a pickled map without the constructor of its subclass, whose arguments are unknown.
+
+    Raises:
+        FileNotFoundError: the dataset is gone.
+    """
     memmap = cls.__new__(cls)
     base.__init__(memmap, **options)
+    if not may_be_missing and not memmap._shown()[1] and _core.kind(memmap._place) is None:
+        raise _paths.missing(memmap._place)
     return memmap

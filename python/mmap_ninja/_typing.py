@@ -3,9 +3,14 @@
 The defaults of type variables are for type checkers: at run time, `typing` has them only from Python 3.13 on.
 """
 
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+
+AnyPath: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
+# None where a build had no samples. Type checkers let it pass as a map, so that the usual case needs no check.
+MaybeNone: TypeAlias = Any
 
 Mode: TypeAlias = Literal["r", "rb", "readonly", "r+", "r+b", "rb+", "readwrite", "c", "copyonwrite"]
 Access: TypeAlias = Literal["normal", "random", "sequential"]
@@ -13,7 +18,8 @@ Durability: TypeAlias = Literal["process", "full"]
 Side: TypeAlias = Literal["right", "left"]
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
+    from types import EllipsisType
     from typing import Protocol, overload
 
     from numpy.typing import NDArray
@@ -24,9 +30,15 @@ if TYPE_CHECKING:
     # Written out: mypy does not find the variable in a default of `NDArray[ScalarT]`.
     ItemT = TypeVar("ItemT", default=np.ndarray[tuple[Any, ...], np.dtype[ScalarT]])
 
+    class HasArray(Protocol):
+        """Anything that NumPy makes an array of: tensors, Series, Arrow arrays."""
+
+        def __array__(self) -> np.ndarray: ...
+
     Index: TypeAlias = int | np.integer[Any]
-    Batch: TypeAlias = range | Sequence[Index] | NDArray[np.integer[Any] | np.bool_]
-    Indices: TypeAlias = slice | Batch
+    Selected: TypeAlias = NDArray[np.integer[Any] | np.bool_]
+    Batch: TypeAlias = Iterable[Index] | Selected | tuple[Selected, ...] | HasArray
+    Indices: TypeAlias = slice | EllipsisType | Batch
 
     class Items(Protocol[T]):
         """Anything that is indexed like a map."""

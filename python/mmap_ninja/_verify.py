@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from os import PathLike
 
-from mmap_ninja import _core
+from mmap_ninja import _core, _paths
 from mmap_ninja._core import Repair, Report
+from mmap_ninja._typing import AnyPath
 
 
-def verify(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> Report:
+def verify(out_dir: AnyPath, verbose: bool = False, **keys: str) -> Report:
     """Read all files of a dataset and report damage.
 
     Reports missing files, files whose size disagrees with their row count, samples whose offsets and shapes contradict
@@ -33,10 +33,10 @@ def verify(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> 
     True
     """
     with _bar(verbose) as progress:
-        return _core.verify(out_dir, _options(**keys), progress)
+        return _core.verify(_paths.existing(out_dir), _options(True, **keys), progress)
 
 
-def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Repair:
+def repair(out_dir: AnyPath, apply: bool = False, locking: bool = True, **keys: str) -> Repair:
     """Plan the repair of a torn dataset and, with `apply`, carry it out.
 
     Finishes or undoes an unfinished append. Otherwise keeps the committed samples or, if some are missing, the longest
@@ -49,6 +49,8 @@ def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Re
     Args:
         out_dir: a directory of any kind.
         apply: carry the repair out, under the lock that appends take.
+        locking: False takes no lock, for file systems that have none and a single process that writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
         **keys: as for `verify`.
 
     Returns:
@@ -66,10 +68,10 @@ def repair(out_dir: str | PathLike[str], apply: bool = False, **keys: str) -> Re
     >>> StringsMmap(out_dir / "texts")[:]
     ['one']
     """
-    return _core.repair(out_dir, _options(**keys), apply)
+    return _core.repair(_paths.existing(out_dir), _options(locking, **keys), apply)
 
 
-def write_checksums(out_dir: str | PathLike[str], verbose: bool = False, **keys: str) -> None:
+def write_checksums(out_dir: AnyPath, verbose: bool = False, locking: bool = True, **keys: str) -> None:
     """Write `checksums.json` into a dataset: a CRC-32 of every block of 256 KiB of every file.
 
     From then on `verify` finds every changed bit in those blocks. Samples that are appended later are not covered until
@@ -80,6 +82,8 @@ def write_checksums(out_dir: str | PathLike[str], verbose: bool = False, **keys:
     Args:
         out_dir: a directory of any kind.
         verbose: show a progress bar, in bytes.
+        locking: False takes no lock, for file systems that have none and a single process that writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
         **keys: as for `verify`.
 
     Raises:
@@ -92,16 +96,19 @@ def write_checksums(out_dir: str | PathLike[str], verbose: bool = False, **keys:
     range(0, 2)
     """
     with _bar(verbose) as progress:
-        _core.write_checksums(out_dir, _options(**keys), progress)
+        _core.write_checksums(_paths.existing(out_dir), _options(locking, **keys), progress)
 
 
 def _options(
+    locking: bool = True,
+    *,
     starts_key: str = "starts",
     ends_key: str = "ends",
     shapes_key: str = "shapes",
     flattened_shapes_key: str = "flattened_shapes",
 ) -> _core.Options:
     return _core.Options(
+        locking=locking,
         starts_key=starts_key,
         ends_key=ends_key,
         shapes_key=shapes_key,

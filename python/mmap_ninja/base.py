@@ -8,7 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mmap_ninja import _build
+from mmap_ninja import _build, _paths
+from mmap_ninja._typing import AnyPath
 from mmap_ninja.parallel import ParallelBatchCollector
 
 
@@ -70,7 +71,7 @@ class BytesSlices:
 
 
 def from_generator_base(
-    out_dir: str | PathLike[str],
+    out_dir: AnyPath,
     sample_generator: Iterable[Any],
     batch_size: int,
     batch_ctor: Callable[..., Any],
@@ -96,11 +97,11 @@ def from_generator_base(
     """
     verbose, n = kwargs.pop("verbose", False), kwargs.pop("n", None)
     batches = _build.batches(_build.progress(sample_generator, verbose, n), batch_size)
-    return _store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+    return _store(Path(_paths.local(out_dir)), batches, batch_ctor, extend_fn, kwargs)
 
 
 def from_indexable_base(
-    out_dir: str | PathLike[str],
+    out_dir: AnyPath,
     indexable: Any,
     batch_size: int,
     batch_ctor: Callable[..., Any],
@@ -122,7 +123,7 @@ def from_indexable_base(
     """
     kwargs.pop("n", None)
     batches = ParallelBatchCollector(indexable, batch_size, n_jobs, verbose).batches()
-    return _store(Path(out_dir), batches, batch_ctor, extend_fn, kwargs)
+    return _store(Path(_paths.local(out_dir)), batches, batch_ctor, extend_fn, kwargs)
 
 
 def _store(

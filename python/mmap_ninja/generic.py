@@ -1,6 +1,5 @@
 """Opening and joining datasets of any kind."""
 
-import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,9 +9,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from mmap_ninja import _build, _core
+from mmap_ninja import _build, _core, _paths
 from mmap_ninja import numpy as np_ninja
-from mmap_ninja._typing import Durability, Mode
+from mmap_ninja._typing import AnyPath, Durability, Mode
 from mmap_ninja.base import Wrapped
 from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
@@ -20,14 +19,14 @@ from mmap_ninja.string import StringsMmap
 
 @overload
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: None = None, mode: Mode = "r+b"
+    out_dir: AnyPath, wrapper_fn: None = None, mode: Mode = "r+b"
 ) -> RaggedMmap | StringsMmap | np.memmap: ...
 @overload
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: Callable[[Any], Any], mode: Mode = "r+b"
+    out_dir: AnyPath, wrapper_fn: Callable[[Any], Any], mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | Wrapped: ...
 def open_existing(
-    out_dir: str | PathLike[str], wrapper_fn: Callable[..., Any] | None = None, mode: Mode = "r+b"
+    out_dir: AnyPath, wrapper_fn: Callable[..., Any] | None = None, mode: Mode = "r+b"
 ) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
     """Open the dataset in `out_dir`, of any kind.
 
@@ -46,6 +45,7 @@ def open_existing(
     >>> open_existing(StringsMmap.from_strings(out_dir, ["one", "two"]).out_dir)[1]
     'two'
     """
+    out_dir = _paths.existing(out_dir)
     kind = _kind(out_dir)
     array_mode = "r" if mode == "r+b" else mode
     if kind == "ragged":
@@ -59,12 +59,13 @@ def open_existing(
 
 
 def concatenate(
-    out_dir: str | PathLike[str],
-    dirs: Iterable[str | PathLike[str]],
+    out_dir: AnyPath,
+    dirs: Iterable[AnyPath],
     verbose: bool = False,
     overwrite: bool = True,
     durability: Durability = "process",
     timeout: float = 60.0,
+    locking: bool = True,
     **keys: str,
 ) -> RaggedMmap | StringsMmap | np.memmap:
     """Join datasets of one kind, sample after sample. The result is the same as that of a single build.
@@ -79,6 +80,8 @@ def concatenate(
         overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
         durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
         timeout: seconds to wait for another writer.
+        locking: False turns off the lock on file systems that have none, where a single process writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
         **keys: `starts_key` and others, if the sub-directories of all `dirs` have other names; see `RaggedMmap` and
             `StringsMmap`.
 
@@ -95,10 +98,11 @@ def concatenate(
     >>> concatenate(out_dir / "both", [first.out_dir, second.out_dir])[:]
     [array([1, 2]), array([3]), array([[4, 5]])]
     """
-    with joining(out_dir, dirs, verbose, overwrite, durability, timeout, **keys) as (kind, _):
+    out_dir = _paths.local(out_dir)
+    with joining(out_dir, dirs, verbose, overwrite, durability, timeout, locking, **keys) as (kind, _):
         pass
     options: dict[str, Any] = (
-        {} if kind == "numpy" else {"durability": durability, "timeout": timeout, **keys}
+        {} if kind == "numpy" else {"durability": durability, "timeout": timeout, "locking": locking, **keys}
     )
     joined: RaggedMmap | StringsMmap | np.memmap = _open(kind, out_dir, mode="r+", **options)
     return joined
@@ -106,37 +110,39 @@ def concatenate(
 
 @contextmanager
 def joining(
-    out_dir: str | PathLike[str],
-    dirs: Iterable[str | PathLike[str]],
+    out_dir: AnyPath,
+    dirs: Iterable[AnyPath],
     verbose: bool = False,
     overwrite: bool = True,
     durability: Durability = "process",
     timeout: float = 60.0,
+    locking: bool = True,
     **keys: str,
 ) -> Iterator[tuple[str, Path]]:
     """Yield the kind of the datasets, and the directory that holds them joined. It then takes the place of `out_dir`.
 
     For the arguments, see `concatenate`.
     """
-    dirs = [Path(directory) for directory in dirs]
-    if not dirs:
+    out_dir = _paths.local(out_dir)
+    sources = [Path(_paths.existing(directory)) for directory in dirs]
+    if not sources:
         raise ValueError("at least one directory is needed to concatenate")
-    kind = _kind(dirs[0])
-    _open(kind, dirs[0], mode="r", **keys)
+    kind = _kind(sources[0])
+    _open(kind, sources[0], mode="r", **keys)
     partial = os.path.realpath(out_dir) + ".partial"
-    if any(os.path.realpath(directory) == partial for directory in dirs):
+    if any(os.path.realpath(directory) == partial for directory in sources):
         raise ValueError(f"{partial}: the joined dataset is built in this directory; rename it first")
-    options = _core.Options(durability=durability, timeout=timeout, **keys)
+    options = _core.Options(durability=durability, timeout=timeout, locking=locking, **keys)
     with _build.BuildSession(out_dir, options, overwrite=overwrite, keep=False) as session:
-        for directory in _build.progress(dirs, verbose, unit="map"):
+        for directory in _build.progress(sources, verbose, unit="map"):
             if _kind(directory) != kind:
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
             if kind == "numpy":
-                _core.join_dense(session.partial, directory, _core.Options())
+                _core.join_dense(session.partial, directory, _core.Options(locking=locking))
             else:
-                _open(kind, session.partial, mode="r", **keys)._join(directory)
+                _open(kind, session.partial, mode="r", locking=locking, **keys)._join(directory)
         yield kind, session.partial
 
 
@@ -152,7 +158,5 @@ def _open(kind: str, out_dir: str | PathLike[str], **options: Any) -> Any:
 def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
     if kind is None:
-        is_there = os.path.lexists(directory)
-        reason = "No dataset in this directory" if is_there else os.strerror(errno.ENOENT)
-        raise FileNotFoundError(errno.ENOENT, reason, os.fspath(directory))
+        raise _paths.missing(directory)
     return kind

@@ -4,14 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmap_ninja import _build, _core, parallel
-from mmap_ninja._typing import Durability, Mode, ScalarT
+from mmap_ninja import _build, _core, _paths, parallel
+from mmap_ninja._typing import AnyPath, Durability, MaybeNone, Mode, ScalarT
 
 
 @dataclass
@@ -25,20 +24,20 @@ class NumpyBytesSlices:
     shapes: list[tuple[int, ...]]
 
 
-def _empty(
-    out_dir: str | PathLike[str], dtype: str | np.dtype, shape: Sequence[int], order: str
-) -> np.memmap:
+def _empty(out_dir: AnyPath, dtype: str | np.dtype, shape: Sequence[int], order: str) -> np.memmap:
     """Create an array of zeros and return it writable, to be filled in place."""
+    out_dir = _paths.local(out_dir)
     _core.create_zeros(out_dir, dtype, shape, order)
     return open_existing(out_dir, mode="r+")
 
 
 def from_ndarray(
-    out_dir: str | PathLike[str],
+    out_dir: AnyPath,
     arr: np.ndarray[Any, np.dtype[ScalarT]],
     overwrite: bool = True,
     durability: Durability = "process",
     timeout: float = 60.0,
+    locking: bool = True,
 ) -> np.memmap[Any, np.dtype[ScalarT]]:
     """Store an array, replacing any dataset in `out_dir`.
 
@@ -48,6 +47,8 @@ def from_ndarray(
         overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
         durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
         timeout: seconds to wait for another writer.
+        locking: False turns off the lock on file systems that have none, where a single process writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
 
     Returns:
         The stored array, of the same shape and dtype, writable: assignments to it reach the disk.
@@ -59,14 +60,15 @@ def from_ndarray(
     >>> from_ndarray(out_dir, np.arange(6).reshape(3, 2))[1]
     memmap([2, 3])
     """
+    out_dir = _paths.local(out_dir)
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout))
+    _core.create_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout, locking=locking))
     return open_existing(out_dir, mode="r+")
 
 
 def from_generator(
-    out_dir: str | PathLike[str],
+    out_dir: AnyPath,
     sample_generator: Iterable[Any],
     batch_size: int,
     verbose: bool = False,
@@ -75,7 +77,8 @@ def from_generator(
     overwrite: bool = True,
     durability: Durability = "process",
     timeout: float = 60.0,
-) -> np.memmap | None:
+    locking: bool = True,
+) -> np.memmap | MaybeNone:
     """Stack samples of one shape along a new first axis, batch by batch.
 
     Args:
@@ -89,6 +92,8 @@ def from_generator(
         overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
         durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
         timeout: seconds to wait for another writer.
+        locking: False turns off the lock on file systems that have none, where a single process writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
 
     Returns:
         The stored array of shape (samples, ...), writable, or None if there were no samples.
@@ -100,14 +105,15 @@ def from_generator(
     >>> from_generator(out_dir, ([n, n * n] for n in range(3)), batch_size=2)[2]
     memmap([2, 4])
     """
-    recipe = _recipe(_core.Options(durability=durability, timeout=timeout))
+    out_dir = _paths.local(out_dir)
+    recipe = _recipe(_core.Options(durability=durability, timeout=timeout, locking=locking))
     samples_from, resolved = partial(_build.skip_stored, sample_generator), _build.resolve_later(out_dir)
     is_built = _build.build(out_dir, samples_from, batch_size, recipe, verbose, n, resume, overwrite)
     return open_existing(resolved(), mode="r+") if is_built else None
 
 
 def from_indexable(
-    out_dir: str | PathLike[str],
+    out_dir: AnyPath,
     indexable: Any,
     batch_size: int,
     n_jobs: int | None = None,
@@ -116,7 +122,8 @@ def from_indexable(
     overwrite: bool = True,
     durability: Durability = "process",
     timeout: float = 60.0,
-) -> np.memmap | None:
+    locking: bool = True,
+) -> np.memmap | MaybeNone:
     """Stack the samples of anything that can be indexed along a new first axis, batch by batch.
 
     Args:
@@ -130,7 +137,8 @@ def from_indexable(
     >>> from_indexable(out_dir, [[1, 2], [3, 4]], batch_size=2).shape
     (2, 2)
     """
-    recipe = _recipe(_core.Options(durability=durability, timeout=timeout))
+    out_dir = _paths.local(out_dir)
+    recipe = _recipe(_core.Options(durability=durability, timeout=timeout, locking=locking))
     resolved = _build.resolve_later(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite)
     return open_existing(resolved(), mode="r+") if is_built else None
@@ -156,7 +164,7 @@ def _join_shard(options: _core.Options, built: Path, shard: Path) -> None:
     _core.join_dense(built, shard, options)
 
 
-def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
+def open_existing(out_dir: AnyPath, mode: Mode = "r") -> np.memmap:
     """Open the array in `out_dir`.
 
     Args:
@@ -171,6 +179,7 @@ def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
         CorruptDatasetError: the files contradict each other.
         ValueError: the mode is unknown, or would erase the array.
     """
+    out_dir = _paths.existing(out_dir)
     array_mode = _core.numpy_mode(mode)
     data = os.path.join(out_dir, "data.ninja")
     while True:
@@ -183,7 +192,11 @@ def open_existing(out_dir: str | PathLike[str], mode: Mode = "r") -> np.memmap:
 
 
 def extend_dir(
-    out_dir: str | PathLike[str], arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
+    out_dir: AnyPath,
+    arr: np.ndarray,
+    durability: Durability = "process",
+    timeout: float = 60.0,
+    locking: bool = True,
 ) -> None:
     """Append rows to the array in `out_dir`, all of them or none.
 
@@ -191,6 +204,8 @@ def extend_dir(
         arr: an array of shape (rows, ...), whose other axes are those of the stored array.
         durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
         timeout: seconds to wait for another writer.
+        locking: False turns off the lock on file systems that have none, where a single process writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
 
     Raises:
         FileNotFoundError: there is no array.
@@ -198,11 +213,16 @@ def extend_dir(
         TypeError, OverflowError: the values do not survive the cast to the stored dtype.
         TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
     """
-    _core.extend_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout))
+    out_dir = _paths.existing(out_dir)
+    _core.extend_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout, locking=locking))
 
 
 def extend(
-    np_mmap: np.memmap, arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
+    np_mmap: np.memmap,
+    arr: np.ndarray,
+    durability: Durability = "process",
+    timeout: float = 60.0,
+    locking: bool = True,
 ) -> None:
     """Append rows to the stored array behind `np_mmap`, which keeps its length until it is opened again.
 
@@ -212,11 +232,15 @@ def extend(
     >>> open_existing(out_dir).shape
     (6, 3)
     """
-    extend_dir(_directory(np_mmap), arr, durability, timeout)
+    extend_dir(_directory(np_mmap), arr, durability, timeout, locking)
 
 
 def append(
-    np_mmap: np.memmap, arr: np.ndarray, durability: Durability = "process", timeout: float = 60.0
+    np_mmap: np.memmap,
+    arr: np.ndarray,
+    durability: Durability = "process",
+    timeout: float = 60.0,
+    locking: bool = True,
 ) -> None:
     """Append one row to the stored array behind `np_mmap`, which keeps its length until it is opened again.
 
@@ -229,7 +253,7 @@ def append(
     >>> open_existing(out_dir).shape
     (3, 3)
     """
-    extend_dir(_directory(np_mmap), [arr], durability, timeout)  # type: ignore[arg-type]
+    extend_dir(_directory(np_mmap), [arr], durability, timeout, locking)  # type: ignore[arg-type]
 
 
 def _directory(np_mmap: np.memmap) -> Path:

@@ -1,30 +1,32 @@
 """`RaggedMmap`: samples of any shape and one dtype."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from mmap_ninja import _build, _core, _handle
-from mmap_ninja._typing import Access, Durability, ItemT, Mode, ScalarT, Side
+from mmap_ninja import _build, _core, _handle, _paths
+from mmap_ninja._typing import Access, AnyPath, Durability, ItemT, Mode, ScalarT, Side
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from mmap_ninja._typing import Indices
+    from mmap_ninja._typing import Indices, MaybeNone
 
 
-class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
+class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
     """Samples of any shape and one dtype in memory-mapped files.
 
     An item is a NumPy array on the mapped bytes: nothing is read or copied until its elements are used. It stays
-    valid after later appends and after the map is gone. A 0-D sample comes back as a Python scalar; a slice, a list,
-    an index array, a boolean mask or a range gives a list of items.
+    valid after later appends and after the map is gone. A 0-D sample comes back as a Python scalar; a slice, `...`, a
+    boolean mask, an array, or a list or other iterable of indices gives a list of items. A map is a sequence, and a context
+    manager that closes it.
+
+    `m[i] = value` overwrites a sample with one of the same shape. As items are views, `m[i], m[j] = m[j], m[i]` and
+    `random.shuffle(m)` lose samples; shuffle indices instead, or copy one of the two items first.
 
     Annotate a map with the dtype of its elements, `RaggedMmap[np.int32]`, and type checkers know its items.
 
@@ -40,10 +42,13 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         durability: 'process' makes an append survive a killed process; 'full' also a power failure, for which every
             step waits for the disk.
         timeout: seconds to wait for another writer; infinity waits as long as it takes.
+        locking: False turns off the lock on file systems that have none, where a single process writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of dataset, or an option is unknown.
+        ValueError: the directory holds another kind of dataset or other files alone, the path is a URL or an archive, or
+            an option is unknown.
 
     >>> images = RaggedMmap.from_lists(out_dir, [np.zeros((4, 6, 3)), np.ones((5, 2, 3))])
     >>> images.append(np.full((1, 1, 3), 7))
@@ -53,13 +58,13 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
 
     shapes_key: str
     flattened_shapes_key: str
-    copy_before_wrapper_fn: bool
 
     _ITEM = "sample"
+    _CREATE = "from_lists"
 
     def __init__(
         self,
-        out_dir: str | PathLike[str],
+        out_dir: AnyPath,
         wrapper_fn: Callable[[Any], ItemT] | None = None,
         mode: Mode = "r",
         starts_key: str = "starts",
@@ -70,8 +75,9 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         access: Access = "normal",
         durability: Durability = "process",
         timeout: float = 60.0,
+        locking: bool = True,
     ):
-        place = Path(os.path.abspath(out_dir))
+        out_dir = _paths.existing(out_dir)
         options = _core.Options(
             mode=mode,
             starts_key=starts_key,
@@ -81,9 +87,10 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
             access=access,
             durability=durability,
             timeout=timeout,
+            locking=locking,
         )
         self._open(out_dir, options, wrapper_fn, copy_before_wrapper_fn)
-        self._keep_attributes(place, out_dir, options, copy_before_wrapper_fn=copy_before_wrapper_fn)
+        self._keep_attributes(out_dir, options)
 
     @property
     def data_file(self) -> Path:
@@ -127,14 +134,11 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         mapping, samples, _ = self._shown()
         return _handle.member(self, key, self.mode, mapping, samples)
 
-    def __contains__(self, sample: object) -> bool:
-        return any(np.array_equal(cast("Any", sample), cast("Any", ours)) for ours in self)
-
     def gather(self, indices: "Indices") -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
         """The elements of samples one after another, and where each begins and ends.
 
         Args:
-            indices: a list, an array, a mask, a slice or a range; indices may repeat.
+            indices: anything that `m[indices]` takes but a single integer; indices may repeat.
 
         Returns:
             Two arrays, in the layout of Arrow's list arrays and of PyTorch's jagged tensors.
@@ -163,7 +167,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         """Samples in one dense array, padded to the longest of them, like `torch.nn.utils.rnn.pad_sequence`.
 
         Args:
-            indices: a list, an array, a mask, a slice or a range; indices may repeat.
+            indices: anything that `m[indices]` takes but a single integer; indices may repeat.
             padding_value: a scalar that the map's dtype can hold.
             padding_side: 'right' pads after the elements of every axis, 'left' before them.
             max_length: keep at most that many entries of every axis, the first ones.
@@ -191,12 +195,12 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         return self._padded(indices, padding_value, padding_side, max_length, out)
 
     def set_single(self, idx: int, value: ArrayLike) -> None:
-        """Overwrite the sample at `idx`; the same as `self[idx] = value`."""
-        self[idx] = value
+        """Overwrite the sample at `idx`. `self[idx] = value` calls it if a subclass overrides it."""
+        self._set(idx, value)
 
     def set_multiple(self, item: "Indices", value: Sequence[ArrayLike]) -> None:
-        """Overwrite the samples at the indices `item`; the same as `self[item] = value`."""
-        self[item] = value
+        """Overwrite the samples at the indices `item`. `self[item] = value` calls it if a subclass overrides it."""
+        self._set_multiple(item, value)
 
     def append(self, array: ArrayLike) -> None:
         """Store one more sample.
@@ -213,7 +217,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         >>> words[-1]
         array([3, 1, 4])
         """
-        self._extend((array,))
+        self.extend([array])
 
     def extend(self, arrays: Iterable[ArrayLike]) -> None:
         """Store more samples, all of them or none.
@@ -239,7 +243,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
     @classmethod
     def from_lists(
         cls,
-        out_dir: str | PathLike[str],
+        out_dir: AnyPath,
         lists: Iterable[ArrayLike],
         dtype: DTypeLike | None = None,
         mode: Mode = "r+",
@@ -253,6 +257,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
         overwrite: bool = True,
         durability: Durability = "process",
         timeout: float = 60.0,
+        locking: bool = True,
     ) -> "Self":
         """Store samples that are in memory, replacing any dataset in `out_dir`.
 
@@ -286,13 +291,110 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT]):
             access=access,
             durability=durability,
             timeout=timeout,
+            locking=locking,
         )
+        given = _handle.changed(RaggedMmap.from_lists, locals())
+        given.pop("dtype", None)
+        out_dir = _paths.local(out_dir)
         resolved = _build.resolve_later(out_dir)
         if not overwrite:
             _build.refuse_existing(out_dir)
         _core.create_ragged(out_dir, lists, options, dtype)
-        return cls(
-            resolved(), wrapper_fn, copy_before_wrapper_fn=copy_before_wrapper_fn, **options.keywords()
+        return cls(resolved(), **{"mode": mode, **given})
+
+    @classmethod
+    def from_generator(
+        cls,
+        out_dir: AnyPath,
+        sample_generator: Iterable[ArrayLike],
+        batch_size: int,
+        verbose: bool = False,
+        n: int | None = None,
+        resume: bool = False,
+        overwrite: bool = True,
+        dtype: DTypeLike | None = None,
+        mode: Mode = "r+",
+        wrapper_fn: Callable[[Any], ItemT] | None = None,
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+        **kwargs: Any,
+    ) -> "Self | MaybeNone":
+        """Store samples batch by batch, so that they need not fit in memory.
+
+        Args:
+            out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
+            sample_generator: an iterable of samples, such as a generator or a list.
+            batch_size: samples to hold in memory before they are written.
+            verbose: show a progress bar.
+            n: the expected number of samples, for the bar.
+            resume: continue what an interrupted build has left in `<out_dir>.partial`; that many items of the generator
+                are skipped. All options must be the same as before.
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+            **kwargs: for the `from_lists` of a subclass.
+
+        For the other arguments and the errors, see `from_lists`.
+
+        Returns:
+            The map, or None if there were no samples.
+
+        A subclass that overrides `from_lists` or `extend` stores samples by these, in `out_dir` itself: the first batch
+        replaces an existing dataset, and after an error the batches before it are there.
+
+        >>> RaggedMmap.from_generator(out_dir, ([n, n * n] for n in range(5)), batch_size=2)[3]
+        array([3, 9])
+        """
+        options = _handle.changed(RaggedMmap.from_generator, locals())
+        return cls._from_generator(
+            out_dir, sample_generator, batch_size, verbose, n, resume, overwrite, options
+        )
+
+    @classmethod
+    def from_indexable(
+        cls,
+        out_dir: AnyPath,
+        indexable: Any,
+        batch_size: int,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+        resume: bool = False,
+        overwrite: bool = True,
+        dtype: DTypeLike | None = None,
+        mode: Mode = "r+",
+        wrapper_fn: Callable[[Any], ItemT] | None = None,
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+        **kwargs: Any,
+    ) -> "Self | MaybeNone":
+        """Store the samples of anything that can be indexed, batch by batch.
+
+        Args:
+            indexable: has `__getitem__`, or is called with the index. It ends at its `len()` or, without one, at the
+                first IndexError; any other error reaches the caller.
+            n_jobs: number of processes that load and write samples (needs joblib, the extra `parallel`); None uses this
+                process. The files are the same.
+
+        For the other arguments and the result, see `from_generator`.
+
+        >>> RaggedMmap.from_indexable(out_dir, [[1], [2, 3]], batch_size=2)[1]
+        array([2, 3])
+        """
+        options = _handle.changed(RaggedMmap.from_indexable, locals())
+        return cls._from_indexable(
+            out_dir, indexable, batch_size, n_jobs, verbose, resume, overwrite, options
         )
 
     @classmethod

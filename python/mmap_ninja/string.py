@@ -1,31 +1,30 @@
 """`StringsMmap`: texts, optionally compressed."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmap_ninja import _build, _core, _handle
-from mmap_ninja._typing import Access, Durability, Mode
+from mmap_ninja import _build, _core, _handle, _paths
+from mmap_ninja._typing import Access, AnyPath, Durability, Mode
 from mmap_ninja.base import BytesSlices
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from mmap_ninja._typing import Indices
+    from mmap_ninja._typing import Indices, MaybeNone
 
 __all__ = ["BytesSlices", "StringsMmap"]
 
 
-class StringsMmap(_handle.Handle, _core.Strings):
+class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
     """UTF-8 texts in memory-mapped files.
 
-    An item is a `str`; a slice, a list, an index array, a boolean mask or a range gives a list of them.
+    An item is a `str`; a slice, `...`, a boolean mask, an array, or a list or other iterable of indices gives a list of
+    them. A map is a sequence, and a context manager that closes it.
 
     Args:
         out_dir: the directory. If it does not exist, the map is empty, and can be appended to.
@@ -37,10 +36,13 @@ class StringsMmap(_handle.Handle, _core.Strings):
         durability: 'process' makes an append survive a killed process; 'full' also a power failure, for which every
             step waits for the disk.
         timeout: seconds to wait for another writer; infinity waits as long as it takes.
+        locking: False turns off the lock on file systems that have none, where a single process writes; the environment
+            variable MMAP_NINJA_LOCKING=off does the same.
 
     Raises:
         CorruptDatasetError: the files contradict each other; the message names one.
-        ValueError: the directory holds another kind of dataset, or an option is unknown.
+        ValueError: the directory holds another kind of dataset or other files alone, the path is a URL or an archive, or
+            an option is unknown.
 
     >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
     >>> texts.append("três")
@@ -49,18 +51,20 @@ class StringsMmap(_handle.Handle, _core.Strings):
     """
 
     _ITEM = "text"
+    _CREATE = "from_strings"
 
     def __init__(
         self,
-        out_dir: str | PathLike[str],
+        out_dir: AnyPath,
         mode: Mode = "r+b",
         starts_key: str = "starts",
         ends_key: str = "ends",
         access: Access = "normal",
         durability: Durability = "process",
         timeout: float = 60.0,
+        locking: bool = True,
     ):
-        place = Path(os.path.abspath(out_dir))
+        out_dir = _paths.existing(out_dir)
         options = _core.Options(
             mode=mode,
             starts_key=starts_key,
@@ -68,9 +72,10 @@ class StringsMmap(_handle.Handle, _core.Strings):
             access=access,
             durability=durability,
             timeout=timeout,
+            locking=locking,
         )
         self._open(out_dir, options)
-        self._keep_attributes(place, out_dir, options)
+        self._keep_attributes(out_dir, options)
 
     @property
     def data_file(self) -> Path:
@@ -87,14 +92,11 @@ class StringsMmap(_handle.Handle, _core.Strings):
         """Offset one past the last byte of each stored text, int64 of shape (n,)."""
         return _handle.member(self, self.ends_key, "r", *self._shown())
 
-    def __contains__(self, text: object) -> bool:
-        return any(text == ours for ours in self)
-
     def gather(self, indices: "Indices") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The UTF-8 bytes of texts one after another, and where each begins and ends.
 
         Args:
-            indices: a list, an array, a mask, a slice or a range; indices may repeat.
+            indices: anything that `m[indices]` takes but a single integer; indices may repeat.
 
         Returns:
             Two arrays, in the layout of Arrow's large strings.
@@ -113,12 +115,15 @@ class StringsMmap(_handle.Handle, _core.Strings):
         return self._gather(indices)
 
     def set_single(self, idx: int, new_value: str) -> None:
-        """Overwrite the text at `idx` with one of the same number of bytes; the same as `self[idx] = new_value`."""
-        self[idx] = new_value
+        """Overwrite the text at `idx` with one of the same number of bytes.
+
+        `self[idx] = new_value` calls it if a subclass overrides it.
+        """
+        self._set(idx, new_value)
 
     def set_multiple(self, key: "Indices", value: Sequence[str]) -> None:
-        """Overwrite the texts at the indices `key`; the same as `self[key] = value`."""
-        self[key] = value
+        """Overwrite the texts at the indices `key`. `self[key] = value` calls it if a subclass overrides it."""
+        self._set_multiple(key, value)
 
     def append(self, string: str) -> None:
         """Store one more text.
@@ -136,7 +141,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         >>> texts[-1]
         'one'
         """
-        self._extend((string,))
+        self.extend([string])
 
     def extend(self, list_of_strings: Iterable[str], verbose: bool = False) -> None:
         """Store more texts, all of them or none.
@@ -163,7 +168,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
     @classmethod
     def from_strings(
         cls,
-        out_dir: str | PathLike[str],
+        out_dir: AnyPath,
         strings: Iterable[str],
         mode: Mode = "r+b",
         starts_key: str = "starts",
@@ -175,6 +180,7 @@ class StringsMmap(_handle.Handle, _core.Strings):
         overwrite: bool = True,
         durability: Durability = "process",
         timeout: float = 60.0,
+        locking: bool = True,
     ) -> "Self":
         """Store texts that are in memory, replacing any dataset in `out_dir`.
 
@@ -209,13 +215,108 @@ class StringsMmap(_handle.Handle, _core.Strings):
             access=access,
             durability=durability,
             timeout=timeout,
+            locking=locking,
         )
+        given = _handle.changed(StringsMmap.from_strings, locals())
+        for name in "zstd_level", "zstd_train_dictionary_size":
+            given.pop(name, None)
+        out_dir = _paths.local(out_dir)
         resolved = _build.resolve_later(out_dir)
         texts = _build.progress(strings, verbose)
         if not overwrite:
             _build.refuse_existing(out_dir)
         _core.create_strings(out_dir, texts, options, (zstd_level, zstd_train_dictionary_size))
-        return cls(resolved(), **options.keywords())
+        with _paths.opening_new():
+            return cls(resolved(), **{"mode": mode, **given})
+
+    @classmethod
+    def from_generator(
+        cls,
+        out_dir: AnyPath,
+        sample_generator: Iterable[str],
+        batch_size: int,
+        verbose: bool = False,
+        n: int | None = None,
+        resume: bool = False,
+        overwrite: bool = True,
+        mode: Mode = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+        **kwargs: Any,
+    ) -> "Self | MaybeNone":
+        """Store texts batch by batch, so that they need not fit in memory.
+
+        Args:
+            out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
+            sample_generator: an iterable of texts, such as a generator or a list.
+            batch_size: texts to hold in memory before they are written. A zstd dictionary is trained on the first batch.
+            verbose: show a progress bar.
+            n: the expected number of texts, for the bar.
+            resume: continue what an interrupted build has left in `<out_dir>.partial`; that many items of the generator
+                are skipped. All options must be the same as before.
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+            **kwargs: for the `from_strings` of a subclass.
+
+        For the other arguments and the errors, see `from_strings`.
+
+        Returns:
+            The map, or None if there were no texts.
+
+        A subclass that overrides `from_strings` or `extend` stores texts by these, in `out_dir` itself: the first batch
+        replaces an existing dataset, and after an error the batches before it are there.
+
+        >>> StringsMmap.from_generator(out_dir, (str(n) for n in range(5)), batch_size=2)[:]
+        ['0', '1', '2', '3', '4']
+        """
+        options = _handle.changed(StringsMmap.from_generator, locals())
+        return cls._from_generator(
+            out_dir, sample_generator, batch_size, verbose, n, resume, overwrite, options
+        )
+
+    @classmethod
+    def from_indexable(
+        cls,
+        out_dir: AnyPath,
+        indexable: Any,
+        batch_size: int,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+        resume: bool = False,
+        overwrite: bool = True,
+        mode: Mode = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+        **kwargs: Any,
+    ) -> "Self | MaybeNone":
+        """Store the texts of anything that can be indexed, batch by batch.
+
+        Args:
+            indexable: has `__getitem__`, or is called with the index. It ends at its `len()` or, without one, at the
+                first IndexError; any other error reaches the caller.
+            n_jobs: number of processes that load and write texts (needs joblib, the extra `parallel`); None uses this
+                process. The files are the same.
+
+        For the other arguments and the result, see `from_generator`.
+
+        >>> StringsMmap.from_indexable(out_dir, ["one", "two"], batch_size=2)[1]
+        'two'
+        """
+        options = _handle.changed(StringsMmap.from_indexable, locals())
+        return cls._from_indexable(
+            out_dir, indexable, batch_size, n_jobs, verbose, resume, overwrite, options
+        )
 
     @classmethod
     def _recipe(

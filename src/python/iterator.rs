@@ -11,6 +11,9 @@ use pyo3::{PyClass, PyTypeInfo, ffi};
 pub trait NextItem {
     /// The item at `index`; `None` past the end.
     fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>>;
+
+    /// Whether a method of a subclass reads items.
+    fn is_overridden(&self) -> bool;
 }
 
 /// A map that an iterator keeps alive.
@@ -42,7 +45,7 @@ impl Items {
         T: NextItem + PyClass<Frozen = True> + Sync,
     {
         let py = map.py();
-        if has_own_getitem(map) {
+        if has_own_getitem(map) && !map.get().is_overridden() {
             let items = Self { map: Box::new(map.clone().unbind()), next: AtomicUsize::new(0) };
             return Ok(Bound::new(py, items)?.into_any());
         }

@@ -14,6 +14,7 @@ mod index;
 mod iterator;
 mod masks;
 mod options;
+mod overrides;
 mod ragged;
 mod ragged_state;
 mod samples;

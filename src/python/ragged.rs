@@ -1,12 +1,13 @@
 //! The class behind `RaggedMmap`. Reading an item is its own slot: one array is made, nothing else.
 
+use std::io;
 use std::path::PathBuf;
 
 use numpy::PyArrayDescr;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::array::{Owner, view};
 use super::assignment::{change, pairs};
@@ -16,6 +17,7 @@ use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
+use super::overrides::{self, Overrides};
 use super::ragged_state::{State, Wrapper};
 use super::samples::Arrays;
 use super::snapshot_cell::SnapshotCell;
@@ -27,12 +29,14 @@ use crate::options::Options;
 use crate::paths::absolute;
 use crate::ragged::Ragged;
 use crate::sample::Sample;
+use crate::schema::kind_of;
 
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
 #[pyclass(subclass, frozen, generic, name = "Ragged", module = "mmap_ninja._core")]
 pub struct PyRagged {
     state: SnapshotCell<State>,
     store: ForkMutex<Ragged>,
+    overrides: Overrides,
 }
 
 impl PyRagged {
@@ -46,15 +50,38 @@ impl PyRagged {
             py.detach(|| self.store.with_lock(|store| (change(store), store.view.clone(), store.options.mode)))?;
         let outcome = outcome?;
         let state = State::new(py, view, mode, Some(&*self.state.load(py)))?;
-        self.state.store(py, generation, |last| {
-            let wrapper = last.wrapper.as_ref().map(|wrapper| wrapper.clone_ref(py));
-            State { wrapper, ..state }
-        });
+        self.state.store(py, generation, |last| State { wrapper: last.wrapper.clone_ref(py), ..state });
         Ok(outcome)
     }
 
     fn dir(&self, py: Python<'_>) -> PathBuf {
         self.state.load(py).view.dir.to_path_buf()
+    }
+
+    #[inline]
+    fn read<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        let state = self.state.load(py);
+        match Index::parse(index, state.view.len, |at| state.view.out_of_range(at))? {
+            Index::One(index) => state.item(py, index),
+            Index::Many(indices) => {
+                state.view.check_open()?;
+                Ok(state.items(py, &indices)?.into_any())
+            }
+        }
+    }
+
+    /// Checks all values before it writes the first.
+    fn assign(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        if !state.mode.is_writable() {
+            return Err(Error::ReadOnly { path: self.dir(py) }.into());
+        }
+        let index = Index::parse(index, state.view.len, |at| state.view.out_of_range(at))?;
+        let pairs = pairs(index, value, &state.view.dir)?;
+        let changes = pairs.map(|(index, value)| change(py, &state, index, &value)).collect::<PyResult<Vec<_>>>()?;
+        changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
     }
 }
 
@@ -66,16 +93,26 @@ impl NextItem for PyRagged {
         }
         Ok(state.view.check_open().map(|()| None)?)
     }
+
+    fn is_overridden(&self) -> bool {
+        self.overrides.reads
+    }
 }
 
 #[pymethods]
 impl PyRagged {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(py: Python<'_>, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
         let store = Ragged::default();
-        let state = State::new(py, store.view.clone(), Mode::ReadOnly, None)?;
-        Ok(Self { state: SnapshotCell::new(state), store: ForkMutex::new(store) })
+        let state = State::new(class.py(), store.view.clone(), Mode::ReadOnly, None)?;
+        let overrides = Overrides::of(class)?;
+        Ok(Self { state: SnapshotCell::new(state), store: ForkMutex::new(store), overrides })
     }
 
     fn _open(
@@ -89,7 +126,7 @@ impl PyRagged {
         let options = options.get().clone();
         let mode = options.mode;
         let store = py.detach(|| Ragged::open_with(&out_dir, options))?;
-        let wrapper = wrapper_fn.map(|function| Wrapper { function, copy: copy_before_wrapper_fn });
+        let wrapper = Wrapper { function: wrapper_fn, copy: copy_before_wrapper_fn };
         let state = State { wrapper, ..State::new(py, store.view.clone(), mode, None)? };
         // Detached, since the thread that holds the store may need the interpreter to release it.
         let ((), generation) = py.detach(|| self.store.with_lock(|current| *current = store))?;
@@ -97,35 +134,44 @@ impl PyRagged {
         Ok(())
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.state.load(py).view.len
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok(state.view.len)
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let state = self.state.load(py);
-        match Index::parse(index, state.view.len, |at| state.view.out_of_range(at))? {
-            Index::One(index) => state.item(py, index),
-            Index::Many(indices) => {
-                state.view.check_open()?;
-                Ok(state.items(py, &indices)?.into_any())
-            }
-        }
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let map = slf.get();
+        if map.overrides.reads { overrides::read(slf.as_any(), index) } else { map.read(index) }
+    }
+
+    /// What `__getitem__` gives where no method of a subclass is called.
+    fn _get<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.read(index)
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Items::over(slf)
     }
 
-    /// Checks all values before it writes the first.
-    fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let state = self.state.load(py);
-        if !state.mode.is_writable() {
-            return Err(Error::ReadOnly { path: self.dir(py) }.into());
+    fn __setitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        let map = slf.get();
+        if map.overrides.writes {
+            return overrides::write(slf.as_any(), index, value);
         }
-        let index = Index::parse(index, state.view.len, |at| state.view.out_of_range(at))?;
-        let pairs = pairs(index, value, &state.view.dir)?;
-        let changes = pairs.map(|(index, value)| change(py, &state, index, &value)).collect::<PyResult<Vec<_>>>()?;
-        changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
+        map.assign(slf.py(), index, value)
+    }
+
+    /// What `__setitem__` does where no method of a subclass is called.
+    fn _set(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.assign(py, index, value)
+    }
+
+    /// The positions that `indices` selects, counted from the first sample.
+    fn _positions(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        index::batch(indices, state.view.len, |at| state.view.out_of_range(at))
     }
 
     /// Appends the samples in `arrays`, all of them or none. They are cast to the dtype that the map has now. If it
@@ -202,8 +248,10 @@ impl PyRagged {
 
     /// The size of all elements, in bytes.
     #[getter]
-    fn nbytes(&self, py: Python<'_>) -> usize {
-        self.state.load(py).view.extents.data.bytes().len()
+    fn nbytes(&self, py: Python<'_>) -> PyResult<usize> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok(state.view.extents.data.bytes().len())
     }
 
     /// Tells the kernel that few samples will be read, far from each other.
@@ -212,9 +260,10 @@ impl PyRagged {
     }
 
     /// The mapping of the data, and the number of visible samples and elements.
-    fn _shown(&self, py: Python<'_>) -> (Py<Owner>, usize, i64) {
+    fn _shown(&self, py: Python<'_>) -> PyResult<(Py<Owner>, usize, i64)> {
         let state = self.state.load(py);
-        (state.owner.clone_ref(py), state.view.len, state.view.elements())
+        state.view.check_open()?;
+        Ok((state.owner.clone_ref(py), state.view.len, state.view.elements()))
     }
 
     /// Hides all but the first `len` samples.
@@ -225,9 +274,18 @@ impl PyRagged {
         })
     }
 
-    /// Read the files again, to see samples that others have appended.
+    /// Read the files again, to see samples that others have appended. A dataset that is gone is a `FileNotFoundError`.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, Ragged::refresh)
+        self.change(py, |store| {
+            let before = store.view.clone();
+            store.refresh()?;
+            if before.len > 0 && store.view.len == 0 && kind_of(&before.dir)?.is_none() {
+                let path = before.dir.to_path_buf();
+                store.view = before;
+                return Err(Error::Io { path, source: io::ErrorKind::NotFound.into() });
+            }
+            Ok(())
+        })
     }
 
     /// Unmap the files. From then on the map raises `ValueError`; arrays that were read stay valid.
@@ -245,38 +303,55 @@ impl PyRagged {
 
     /// The dtype of all samples; None before the first.
     #[getter]
-    fn dtype<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArrayDescr>> {
-        self.state.load(py).descr.as_ref().map(|descr| descr.bind(py).clone())
+    fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArrayDescr>>> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok(state.descr.as_ref().map(|descr| descr.bind(py).clone()))
     }
 
     /// Whether every sample is a scalar or has one axis.
     #[getter]
-    fn shapes_are_flat(&self, py: Python<'_>) -> bool {
-        self.state.load(py).view.is_flat()
+    fn shapes_are_flat(&self, py: Python<'_>) -> PyResult<bool> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok(state.view.is_flat())
     }
 
     /// Shows the garbage collector what `wrapper_fn` refers to, which may be this very map.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.state.peek(|state| state.wrapper.as_ref().map_or(Ok(()), |wrapper| visit.call(&wrapper.function)))
+        self.state.peek(|state| state.wrapper.function.as_ref().map_or(Ok(()), |function| visit.call(function)))
     }
 
     /// Drops `wrapper_fn`, once the garbage collector has found that nothing else refers to this map.
     fn __clear__(&self, py: Python<'_>) {
-        self.state.store(py, u64::MAX, |last| last.unwrapped(py));
+        self.state.store(py, u64::MAX, |last| State {
+            wrapper: Wrapper { function: None, copy: last.wrapper.copy },
+            ..last.clone_ref(py)
+        });
     }
 
     #[setter]
     fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) {
-        self.state.update(py, |last| {
-            let copy = last.wrapper.as_ref().is_none_or(|wrapper| wrapper.copy);
-            State { wrapper: function.map(|function| Wrapper { function, copy }), ..last.unwrapped(py) }
-        });
+        self.state
+            .update(py, |last| State { wrapper: Wrapper { function, copy: last.wrapper.copy }, ..last.clone_ref(py) });
     }
 
     /// The function that each item passes through, or None. It can be set.
     #[getter]
     fn wrapper_fn(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.state.load(py).wrapper.as_ref().map(|wrapper| wrapper.function.clone_ref(py))
+        self.state.load(py).wrapper.function.as_ref().map(|function| function.clone_ref(py))
+    }
+
+    #[setter]
+    fn set_copy_before_wrapper_fn(&self, py: Python<'_>, copy: bool) {
+        self.state
+            .update(py, |last| State { wrapper: Wrapper { copy, ..last.wrapper.clone_ref(py) }, ..last.clone_ref(py) });
+    }
+
+    /// Whether `wrapper_fn` gets a copy, which it may change or keep. It can be set.
+    #[getter]
+    fn copy_before_wrapper_fn(&self, py: Python<'_>) -> bool {
+        self.state.load(py).wrapper.copy
     }
 }
 

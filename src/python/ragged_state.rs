@@ -18,18 +18,19 @@ pub struct State {
     pub descr: Option<Py<PyArrayDescr>>,
     pub owner: Py<Owner>,
     pub mode: Mode,
-    pub wrapper: Option<Wrapper>,
+    pub wrapper: Wrapper,
 }
 
-/// The function that every item is passed through.
+/// The function that every item is passed through, if any.
 pub struct Wrapper {
-    pub function: Py<PyAny>,
+    pub function: Option<Py<PyAny>>,
+    /// Whether it gets a copy.
     pub copy: bool,
 }
 
 impl Wrapper {
     pub fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self { function: self.function.clone_ref(py), copy: self.copy }
+        Self { function: self.function.as_ref().map(|function| function.clone_ref(py)), copy: self.copy }
     }
 }
 
@@ -46,13 +47,17 @@ impl State {
             Some(last) if last.view.extents.data == view.extents.data => last.owner.clone_ref(py),
             _ => Py::new(py, Owner::new(view.extents.data.clone()))?,
         };
-        Ok(Self { view, descr, owner, mode, wrapper: None })
+        Ok(Self { view, descr, owner, mode, wrapper: Wrapper { function: None, copy: true } })
     }
 
-    /// A copy without the wrapper.
-    pub fn unwrapped(&self, py: Python<'_>) -> Self {
-        let descr = self.descr.as_ref().map(|descr| descr.clone_ref(py));
-        Self { view: self.view.clone(), descr, owner: self.owner.clone_ref(py), mode: self.mode, wrapper: None }
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            view: self.view.clone(),
+            descr: self.descr.as_ref().map(|descr| descr.clone_ref(py)),
+            owner: self.owner.clone_ref(py),
+            mode: self.mode,
+            wrapper: self.wrapper.clone_ref(py),
+        }
     }
 
     pub fn dtype(&self) -> Option<&Dtype> {
@@ -63,12 +68,12 @@ impl State {
     #[inline]
     pub fn item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
         let item = self.array(py, index, self.mode.is_writable())?;
-        match &self.wrapper {
+        match &self.wrapper.function {
             None => Ok(item),
-            Some(wrapper) => {
-                let copies = wrapper.copy && item.hasattr("copy")?;
+            Some(function) => {
+                let copies = self.wrapper.copy && item.hasattr("copy")?;
                 let item = if copies { callback::call(&item.getattr("copy")?, (), None)? } else { item };
-                callback::call(wrapper.function.bind(py), (item,), None)
+                callback::call(function.bind(py), (item,), None)
             }
         }
     }

@@ -1,13 +1,14 @@
 //! The class behind `StringsMmap`. Reading an item is its own slot: one `str` is made, nothing else.
 
 use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use numpy::PyArray1;
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use super::array::Owner;
 use super::assignment::pairs;
@@ -16,12 +17,15 @@ use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::{PyOptions, Zstd, compression};
+use super::overrides::{self, Overrides};
 use super::snapshot_cell::SnapshotCell;
+use crate::error::Error;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
 use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
+use crate::schema::kind_of;
 use crate::strings::{Strings, View};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
@@ -30,6 +34,7 @@ pub struct PyStrings {
     /// Replaced as a whole when the dataset grows, so that readers need no lock.
     view: SnapshotCell<View>,
     store: ForkMutex<Strings>,
+    overrides: Overrides,
 }
 
 impl PyStrings {
@@ -44,40 +49,10 @@ impl PyStrings {
         self.view.store(py, generation, |_| view);
         Ok(outcome?)
     }
-}
 
-impl NextItem for PyStrings {
-    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let view = self.view.load(py);
-        if index < view.len {
-            return item(py, &view, index).map(Some);
-        }
-        Ok(view.check_open().map(|()| None)?)
-    }
-}
-
-#[pymethods]
-impl PyStrings {
-    #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        let store = Strings::default();
-        Self { view: SnapshotCell::new(store.view.clone()), store: ForkMutex::new(store) }
-    }
-
-    fn _open(&self, py: Python<'_>, out_dir: PathBuf, options: &PyOptions) -> PyResult<()> {
-        let options = options.get().clone();
-        self.change(py, |store| {
-            *store = Strings::open_with(&out_dir, options)?;
-            Ok(())
-        })
-    }
-
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.view.load(py).len
-    }
-
-    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    #[inline]
+    fn read<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
         let view = self.view.load(py);
         match Index::parse(index, view.len, |at| view.out_of_range(at))? {
             Index::One(index) => item(py, &view, index),
@@ -89,18 +64,93 @@ impl PyStrings {
         }
     }
 
-    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Items::over(slf)
-    }
-
     /// Checks all values before it writes the first.
-    fn __setitem__(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn assign(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let view = &*self.view.load(py);
+        view.check_open()?;
         let dir = &view.dir;
         let pairs: Vec<_> = pairs(Index::parse(index, view.len, |at| view.out_of_range(at))?, value, dir)?.collect();
         let changes: Vec<_> =
             pairs.iter().map(|(index, value)| Ok((*index, text(value, dir, *index)?))).collect::<PyResult<_>>()?;
         self.change(py, |store| store.set(&changes))
+    }
+}
+
+impl NextItem for PyStrings {
+    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let view = self.view.load(py);
+        if index < view.len {
+            return item(py, &view, index).map(Some);
+        }
+        Ok(view.check_open().map(|()| None)?)
+    }
+
+    fn is_overridden(&self) -> bool {
+        self.overrides.reads
+    }
+}
+
+#[pymethods]
+impl PyStrings {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let store = Strings::default();
+        let overrides = Overrides::of(class)?;
+        Ok(Self { view: SnapshotCell::new(store.view.clone()), store: ForkMutex::new(store), overrides })
+    }
+
+    fn _open(&self, py: Python<'_>, out_dir: PathBuf, options: &PyOptions) -> PyResult<()> {
+        let options = options.get().clone();
+        self.change(py, |store| {
+            *store = Strings::open_with(&out_dir, options)?;
+            Ok(())
+        })
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        let view = self.view.load(py);
+        view.check_open()?;
+        Ok(view.len)
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let map = slf.get();
+        if map.overrides.reads { overrides::read(slf.as_any(), index) } else { map.read(index) }
+    }
+
+    /// What `__getitem__` gives where no method of a subclass is called.
+    fn _get<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.read(index)
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::over(slf)
+    }
+
+    fn __setitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        let map = slf.get();
+        if map.overrides.writes {
+            return overrides::write(slf.as_any(), index, value);
+        }
+        map.assign(slf.py(), index, value)
+    }
+
+    /// What `__setitem__` does where no method of a subclass is called.
+    fn _set(&self, py: Python<'_>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.assign(py, index, value)
+    }
+
+    /// The positions that `indices` selects, counted from the first text.
+    fn _positions(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        let view = self.view.load(py);
+        view.check_open()?;
+        index::batch(indices, view.len, |at| view.out_of_range(at))
     }
 
     /// Appends the strings, all of them or none.
@@ -140,8 +190,10 @@ impl PyStrings {
 
     /// The zstd level of compressed texts, or None.
     #[getter]
-    fn zstd_level(&self, py: Python<'_>) -> Option<i32> {
-        self.view.load(py).codec.as_ref().map(|codec| codec.level())
+    fn zstd_level(&self, py: Python<'_>) -> PyResult<Option<i32>> {
+        let view = self.view.load(py);
+        view.check_open()?;
+        Ok(view.codec.as_ref().map(|codec| codec.level()))
     }
 
     /// The number of UTF-8 bytes of every text, int64 of shape (n,). It is computed each time, since the files have no
@@ -160,8 +212,10 @@ impl PyStrings {
 
     /// The stored size of all texts in bytes, compressed or not.
     #[getter]
-    fn nbytes(&self, py: Python<'_>) -> i64 {
-        self.view.load(py).end()
+    fn nbytes(&self, py: Python<'_>) -> PyResult<i64> {
+        let view = self.view.load(py);
+        view.check_open()?;
+        Ok(view.end())
     }
 
     /// Tells the kernel that few texts will be read, far from each other.
@@ -170,14 +224,24 @@ impl PyStrings {
     }
 
     /// The mapping of the texts, and the number of visible texts.
-    fn _shown(&self, py: Python<'_>) -> (Owner, usize) {
+    fn _shown(&self, py: Python<'_>) -> PyResult<(Owner, usize)> {
         let view = self.view.load(py);
-        (Owner::new(view.extents.data.clone()), view.len)
+        view.check_open()?;
+        Ok((Owner::new(view.extents.data.clone()), view.len))
     }
 
-    /// Read the files again, to see texts that others have appended.
+    /// Read the files again, to see texts that others have appended. A dataset that is gone is a `FileNotFoundError`.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, Strings::refresh)
+        self.change(py, |store| {
+            let before = store.view.clone();
+            store.refresh()?;
+            if before.len > 0 && store.view.len == 0 && kind_of(&before.dir)?.is_none() {
+                let path = before.dir.to_path_buf();
+                store.view = before;
+                return Err(Error::Io { path, source: io::ErrorKind::NotFound.into() });
+            }
+            Ok(())
+        })
     }
 
     /// Unmap the files. From then on the map raises `ValueError`.

@@ -40,7 +40,8 @@ class Original:
     def __init__(self):
         if not (ORIGINAL / ".installed").exists():
             pytest.fail(f"{ORIGINAL} is missing: run `make test`, which builds it", pytrace=False)
-        command = [ORIGINAL / "bin" / "python", "-W", "ignore", driver]
+        # -E: a PYTHONPATH that leads to this package must not hide the original.
+        command = [ORIGINAL / "bin" / "python", "-E", "-W", "ignore", driver]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __getattr__(self, operation):

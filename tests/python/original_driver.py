@@ -103,6 +103,10 @@ class Session:
         ]:
             find("numpy.extend")(member, rows)
 
+    def attributes(self, opener, path):
+        """The names of the attributes of an opened map."""
+        return [name for name in vars(find(opener)(path)) if not name.startswith("_")]
+
     def signatures(self):
         """Parameter names of all that the modules define, by dotted name; methods included."""
         found = {}

@@ -285,3 +285,78 @@ def test_indices_mean_what_they_mean_to_a_list(path, make):
     for index in [np.array([[0, 1]]), [[0, 1]], 0.0, "0", None, (0, 1), np.array(0.0), [0.0]]:
         with pytest.raises(TypeError):
             memmap[index]
+
+
+def test_an_array_of_bools_from_elsewhere_is_a_mask(path):
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            return np.array([False, True])
+
+    for make in RAGGED + STRINGS[:1]:
+        memmap = make(path)
+        np.testing.assert_array_equal(memmap[Tensor()], memmap[1:])
+
+
+FIXED = "memmap starts ends shapes flattened_shapes shapes_are_flat n range lengths nbytes dtype zstd_level"
+FIXED += " out_dir data_file mode access durability timeout locking starts_key ends_key shapes_key"
+FIXED += " flattened_shapes_key shapes_ctor shapes_extension_fn file buffer compressor decompressor"
+
+
+@pytest.mark.parametrize("make", [make_flat, make_compressed])
+@pytest.mark.parametrize("name", FIXED.split())
+def test_setting_what_cannot_be_set_says_what_to_do_instead(path, make, name):
+    memmap = make(path)
+    before = getattr(memmap, name, None)
+    advice = "/dev/shm|open the dataset again|append|0.9; nothing here reads it"
+    with pytest.raises(
+        AttributeError, match=rf"{type(memmap).__name__}\.{name} cannot be set: it .*({advice})"
+    ):
+        setattr(memmap, name, np.zeros(3))
+    np.testing.assert_array_equal(getattr(memmap, name, None), before)
+
+
+def test_every_attribute_of_the_original_can_be_set_or_says_what_to_do(path, original):
+    RaggedMmap.from_lists(path / "ragged", [[1]])
+    StringsMmap.from_strings(path / "strings", ["one"])
+    settable = {"wrapper_fn", "copy_before_wrapper_fn"}
+    for opener, name in ("RaggedMmap", "ragged"), ("StringsMmap", "strings"):
+        theirs = set(original.attributes(opener, str(path / name)))
+        assert len(theirs) > 10
+        assert theirs <= settable | set(FIXED.split())
+
+
+def test_a_wrapper_and_whether_it_gets_copies_can_be_set(path):
+    make_flat(path, "r+")
+    memmap = RaggedMmap(path, mode="r+", copy_before_wrapper_fn=False)
+    for copies in False, True, False:
+        memmap.copy_before_wrapper_fn = copies
+        memmap.wrapper_fn = lambda sample: sample
+        assert memmap.copy_before_wrapper_fn is copies
+        assert np.shares_memory(memmap[0], memmap[0]) is not copies
+        memmap.append([1])
+        assert np.shares_memory(memmap[0], memmap[0]) is not copies
+
+
+class Mine(RaggedMmap):
+    memmap = None
+
+    def __init__(self, out_dir, mode="r"):
+        self.mode = self.note = "before"
+        super().__init__(out_dir, mode=mode)
+        self.memmap, self.note = np.array([1]), "mine"
+
+
+def test_a_subclass_has_attributes_of_its_own(path):
+    make_flat(path)
+    memmap = Mine(path)
+    assert (memmap.note, memmap.mode, memmap.memmap.tolist()) == ("mine", "r", [1])
+    assert pickle.loads(pickle.dumps(memmap)).note == "mine"
+    with pytest.raises(AttributeError, match="Mine.mode"):
+        memmap.mode = "r+"
+
+
+def test_a_swap_of_items_needs_copies(path):
+    memmap = RaggedMmap.from_lists(path, [[1, 2], [3, 4]])
+    memmap[0], memmap[1] = memmap[1].copy(), memmap[0].copy()
+    assert [item.tolist() for item in memmap] == [[3, 4], [1, 2]]
+    assert "random.shuffle" in RaggedMmap.__doc__

@@ -69,15 +69,19 @@ def test_repr_is_one_line_that_describes_the_map(path):
     for closed in ragged, texts:
         closed.close()
         assert re.fullmatch(rf"\w+\('{path}', closed, mode='r\+b?'\)", repr(closed))
-    assert repr(RaggedMmap("no\nwhere")) == "RaggedMmap('no\\nwhere', 0 samples, 0 B, mode='r')"
+    assert (
+        repr(RaggedMmap("no\nwhere"))
+        == "RaggedMmap('no\\nwhere', 0 samples, 0 B, nothing at this path, mode='r')"
+    )
 
 
-def test_nbytes_follows_appends_and_is_0_after_close(path):
+def test_nbytes_follows_appends_until_the_map_is_closed(path):
     ragged = RaggedMmap.from_lists(path, [np.zeros(3)])
     ragged.append(np.zeros((2, 2)))
     assert ragged.nbytes == 7 * 8 == RaggedMmap(path).nbytes
     ragged.close()
-    assert ragged.nbytes == 0
+    with pytest.raises(ValueError, match="closed"):
+        _ = ragged.nbytes
     texts = StringsMmap.from_strings(path, ["ab"])
     texts.append("é")
     assert texts.nbytes == 4

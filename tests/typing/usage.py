@@ -1,10 +1,21 @@
 """Code as users write it, with the types that their editors should show; `make lint` checks them, nothing runs them."""
 
+import random
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap, Wrapped, concatenate, np_from_ndarray, open_existing
+from mmap_ninja import (
+    RaggedMmap,
+    StringsMmap,
+    Wrapped,
+    concatenate,
+    np_from_generator,
+    np_from_ndarray,
+    open_existing,
+)
 from numpy.typing import NDArray
 
 
@@ -59,9 +70,25 @@ class Sorted(RaggedMmap[np.float32]):
 
 def maps_that_are_made(out_dir: Path) -> None:
     assert_type(Sorted.from_lists(out_dir, [[1.0, 2.0]]), Sorted)
-    assert_type(Sorted.from_generator(out_dir, iter([[1.0]]), batch_size=8, dtype=np.float32), Sorted | None)
+    assert_type(Sorted.from_generator(out_dir, iter([[1.0]]), batch_size=8, dtype=np.float32), Sorted | Any)
+    assert_type(Sorted.from_indexable(out_dir, [[1.0]], batch_size=8), Sorted | Any)
+    RaggedMmap.from_generator(out_dir, iter([[1.0]]), batch_size=8)[0].sum()
+    StringsMmap.from_generator(out_dir, ["one"], 8, zstd_level=3)[0].upper()
+    if (built := np_from_generator(out_dir, iter([[1.0]]), batch_size=8)) is not None:
+        assert_type(built[0], Any)
     made: RaggedMmap[np.uint8] = RaggedMmap.from_lists(out_dir, [np.zeros(3, np.uint8)])
     assert_type(made[0], NDArray[np.uint8])
+
+
+def maps_as_sequences(out_dir: bytes) -> None:
+    with RaggedMmap(out_dir) as images, StringsMmap(out_dir, locking=False) as texts:
+        assert_type(random.sample(images, 5), list[NDArray[Any]])
+        assert_type(list(reversed(texts)), list[str])
+        sequences: tuple[Sequence[NDArray[Any]], Sequence[str]] = images, texts
+        assert_type(sequences[1].index("one"), int)
+        assert_type(images[...], list[NDArray[Any]])
+        assert_type(images[np.where(np.array([True, False]))], list[NDArray[Any]])
+        assert_type(texts[deque([1, 2])], list[str])
 
 
 def options_that_are_none(out_dir: Path) -> None:

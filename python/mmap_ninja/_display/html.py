@@ -30,7 +30,8 @@ def render(memmap: Any) -> str:
     path = escape_html(_truncate(str(memmap.out_dir)))
     facts = escape_html(" · ".join(memmap._summary()))
     head = f"<div><b>{name}</b> <code>{path}</code><br><span style='{_MUTED}'>{facts}</span></div>"
-    samples = _texts(memmap) if isinstance(memmap, _core.Strings) else _arrays(memmap)
+    show = _texts if isinstance(memmap, _core.Strings) else _arrays
+    samples = "" if memmap._is_closed else show(memmap)
     return f"<div style='{_BOX}'>{head}{samples}</div>"
 
 
@@ -44,7 +45,7 @@ def _text(memmap: _core.Strings, index: int) -> str:
     try:
         if memmap._length(index) > _MAX_TEXT_BYTES:
             return "(a long text)"
-        return _truncate(_core.Strings.__getitem__(memmap, index))
+        return _truncate(memmap._get(index))
     except ValueError as error:
         return _truncate(f"({error})")
 
