@@ -16,6 +16,7 @@ use crate::io::mapping::{Access, Mode};
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::sample::Sample;
+use crate::schema::no_dataset;
 use crate::txn::{self, Writer};
 
 /// Samples whose offsets are in memory at once while datasets are joined.
@@ -128,10 +129,14 @@ impl Ragged {
     /// Reads again what is there, with what others have appended since.
     ///
     /// # Errors
-    /// As [`Ragged::open`].
+    /// As [`Ragged::open`]; [`Error::Io`] where the samples that this handle shows are gone.
     pub fn refresh(&mut self) -> Result<()> {
         self.view.check_open()?;
-        self.view = View::open(&self.view.dir, &self.options)?;
+        let view = View::open(&self.view.dir, &self.options)?;
+        if self.view.header.is_some() && view.header.is_none() {
+            return Err(no_dataset(&self.view.dir));
+        }
+        self.view = view;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ use crate::io::mapping::{Access, Mode};
 use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
+use crate::schema::no_dataset;
 use crate::txn::{self, Writer};
 
 /// UTF-8 strings in a directory.
@@ -223,10 +224,14 @@ impl Strings {
     /// Reads again what is there, with what others have appended since.
     ///
     /// # Errors
-    /// As [`Strings::open`].
+    /// As [`Strings::open`]; [`Error::Io`] where the strings that this handle shows are gone.
     pub fn refresh(&mut self) -> Result<()> {
         self.view.check_open()?;
-        self.view = View::open(&self.view.dir, &self.options)?;
+        let view = View::open(&self.view.dir, &self.options)?;
+        if self.view.exists && !view.exists {
+            return Err(no_dataset(&self.view.dir));
+        }
+        self.view = view;
         Ok(())
     }
 

@@ -139,11 +139,24 @@ def joining(
                 raise ValueError(
                     f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
                 )
-            if kind == "numpy":
-                _core.join_dense(session.partial, directory, _core.Options(locking=locking))
-            else:
-                _open(kind, session.partial, mode="r", locking=locking, **keys)._join(directory)
+            with _naming(directory, session.partial):
+                if kind == "numpy":
+                    _core.join_dense(session.partial, directory, _core.Options(locking=locking))
+                else:
+                    _open(kind, session.partial, mode="r", locking=locking, **keys)._join(directory)
         yield kind, session.partial
+
+
+@contextmanager
+def _naming(source: Path, partial: Path) -> Iterator[None]:
+    """Name `source` in an error about what it holds, instead of the directory that it is joined into."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        found, message = f"{partial}: ", str(error)
+        if not message.startswith(found):
+            raise
+        raise type(error)(f"{source}: {message.removeprefix(found)}") from error
 
 
 def _open(kind: str, out_dir: str | PathLike[str], **options: Any) -> Any:

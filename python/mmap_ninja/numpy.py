@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from errno import ENODEV
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -188,7 +189,19 @@ def open_existing(out_dir: AnyPath, mode: Mode = "r") -> np.memmap:
             # The file that `read_dense` checked is still in place, so it is the one that was opened, and is large enough
             # that NumPy does not extend it. If it was replaced, the new one is read again.
             if mapping.is_at(data):
-                return np.memmap(file, dtype, array_mode, shape=shape, order=order)
+                return _mapped(file, dtype, array_mode, shape, order)
+
+
+def _mapped(file: BinaryIO, dtype: np.dtype, mode: Any, shape: tuple[int, ...], order: Any) -> np.memmap:
+    try:
+        return np.memmap(file, dtype, mode, shape=shape, order=order)
+    except OSError as error:
+        if error.errno != ENODEV or mode != "r":
+            raise
+    # FUSE and some network file systems map privately only. That makes no difference to a reader.
+    array = np.memmap(file, dtype, "c", shape=shape, order=order)
+    array.flags.writeable = False
+    return array
 
 
 def extend_dir(

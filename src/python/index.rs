@@ -4,7 +4,7 @@
 use numpy::npyffi::{NpyTypes, get_type_object};
 use numpy::prelude::*;
 use numpy::{PyReadonlyArray1, PyUntypedArray};
-use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::exceptions::{PyIndexError, PyMemoryError, PyTypeError};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -33,7 +33,7 @@ impl Index {
             return resolve(position).map(Self::One);
         }
         let in_range = |position| resolve(position).map(drop);
-        positions(index, len, &in_range)?.into_iter().map(resolve).collect::<PyResult<_>>().map(Self::Many)
+        gathered(positions(index, len, &in_range)?.into_iter().map(resolve)).map(Self::Many)
     }
 }
 
@@ -113,13 +113,14 @@ fn resolve(position: isize, len: usize) -> Option<usize> {
 fn positions(index: &Bound<'_, PyAny>, len: usize, in_range: &dyn Fn(isize) -> PyResult<()>) -> PyResult<Vec<isize>> {
     if let Ok(slice) = index.cast::<PySlice>() {
         let bounds = slice.indices(len.cast_signed())?;
-        return Ok((0..bounds.slicelength.cast_signed()).map(|i| bounds.start + i * bounds.step).collect());
+        let slots = 0..usize::try_from(bounds.slicelength).unwrap_or(0);
+        return gathered(slots.map(|i| Ok(bounds.start + i.cast_signed() * bounds.step)));
     }
     if let Ok(list) = index.cast::<PyList>() {
         return listed(list, len);
     }
     if index.is(index.py().Ellipsis()) {
-        return Ok((0..len.cast_signed()).collect());
+        return gathered((0..len).map(|position| Ok(position.cast_signed())));
     }
     if let Ok(tuple) = index.cast::<PyTuple>() {
         return positions(&only(tuple)?, len, in_range);
@@ -149,7 +150,7 @@ fn only<'py>(tuple: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
 
 /// The positions in a list.
 fn listed(list: &Bound<'_, PyList>, len: usize) -> PyResult<Vec<isize>> {
-    if let Some(positions) = plain_integers(list) {
+    if let Some(positions) = plain_integers(list)? {
         return Ok(positions);
     }
     let found = as_array(list.as_any())?;
@@ -213,8 +214,31 @@ fn check_unmasked(index: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// The values of a list that holds only `int`.
-fn plain_integers(list: &Bound<'_, PyList>) -> Option<Vec<isize>> {
-    list.iter().map(|item| item.is_exact_instance_of::<PyInt>().then(|| clipped(&item))).collect()
+fn plain_integers(list: &Bound<'_, PyList>) -> PyResult<Option<Vec<isize>>> {
+    let mut positions = with_room(list.len())?;
+    for item in list {
+        if !item.is_exact_instance_of::<PyInt>() {
+            return Ok(None);
+        }
+        positions.push(clipped(&item));
+    }
+    Ok(Some(positions))
+}
+
+/// An empty vector with room for `len` values.
+fn with_room<T>(len: usize) -> PyResult<Vec<T>> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(len).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+    Ok(values)
+}
+
+/// The values of an iterator that knows their number. The caller decides how many there are, so that memory may be refused.
+fn gathered<T>(values: impl ExactSizeIterator<Item = PyResult<T>>) -> PyResult<Vec<T>> {
+    let mut gathered = with_room(values.len())?;
+    for value in values {
+        gathered.push(value?);
+    }
+    Ok(gathered)
 }
 
 /// The value of an `int`, clipped to the nearest `isize`, which is out of range in any case.
@@ -265,9 +289,7 @@ fn array(array: &Bound<'_, PyAny>, len: usize) -> PyResult<Vec<isize>> {
         _ => return Err(PyTypeError::new_err(format!("index arrays must be of integers, not {}", untyped.dtype()))),
     };
     match positions.extract::<PyReadonlyArray1<'_, i64>>() {
-        Ok(positions) => {
-            Ok(positions.as_array().iter().map(|&position| isize::try_from(position)).collect::<Result<_, _>>()?)
-        }
+        Ok(positions) => gathered(positions.as_array().iter().map(|&position| Ok(isize::try_from(position)?))),
         Err(_) => positions.call_method0("tolist")?.try_iter()?.map(|item| Ok(clipped(&item?))).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
@@ -62,7 +63,7 @@ impl Items {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let item = self.map.next_item(py, index);
+        let item = self.map.next_item(py, index).map_err(|error| not_an_end(py, error));
         if matches!(item, Ok(None)) {
             self.next.store(usize::MAX / 2, Ordering::Relaxed);
         }
@@ -72,6 +73,16 @@ impl Items {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.map.traverse(&visit)
     }
+}
+
+/// A `StopIteration` of a `wrapper_fn` would silently end the loop.
+fn not_an_end(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyStopIteration>(py) {
+        return error;
+    }
+    let raised = PyRuntimeError::new_err("wrapper_fn raised StopIteration");
+    raised.set_cause(py, Some(error));
+    raised
 }
 
 /// Whether the class of `map` reads items by the slot of `T`; a subclass may have a `__getitem__` of its own.
