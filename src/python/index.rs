@@ -113,7 +113,7 @@ fn resolve(position: isize, len: usize) -> Option<usize> {
 fn positions(index: &Bound<'_, PyAny>, len: usize, in_range: &dyn Fn(isize) -> PyResult<()>) -> PyResult<Vec<isize>> {
     if let Ok(slice) = index.cast::<PySlice>() {
         let bounds = slice.indices(len.cast_signed())?;
-        let slots = 0..usize::try_from(bounds.slicelength).unwrap_or(0);
+        let slots = 0..bounds.slicelength;
         return gathered(slots.map(|i| Ok(bounds.start + i.cast_signed() * bounds.step)));
     }
     if let Ok(list) = index.cast::<PyList>() {
