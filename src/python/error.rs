@@ -90,6 +90,7 @@ fn errno(kind: io::ErrorKind) -> i32 {
     const EACCES: i32 = 13;
     const EXDEV: i32 = 18;
     const ENOTDIR: i32 = 20;
+    const EROFS: i32 = 30;
     match kind {
         io::ErrorKind::NotFound => ENOENT,
         io::ErrorKind::ResourceBusy => EBUSY,
@@ -98,6 +99,7 @@ fn errno(kind: io::ErrorKind) -> i32 {
         io::ErrorKind::NotADirectory => ENOTDIR,
         io::ErrorKind::PermissionDenied => EACCES,
         io::ErrorKind::QuotaExceeded => ENOMEM,
+        io::ErrorKind::ReadOnlyFilesystem => EROFS,
         #[cfg(unix)]
         io::ErrorKind::Unsupported => libc::ENOTSUP,
         _ => EIO,

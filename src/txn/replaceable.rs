@@ -12,6 +12,8 @@ const MEMBER_DEPTH: u32 = 3;
 /// Refuses a place that cannot be replaced by a directory, before work is spent on one.
 pub(super) fn check(target: &Path) -> Result<()> {
     let what = match target.symlink_metadata() {
+        // A hidden name beside it may be shorter, so that the build would fail at its end.
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => return Err(error).at(target),
         Ok(found) if !found.is_dir() => return Err(io::Error::from(ErrorKind::NotADirectory)).at(target),
         Ok(_) if is_mount_point(target) => "a mount point cannot be replaced; choose a directory inside it",
         Ok(_) if std::env::current_dir().is_ok_and(|current| current.starts_with(target)) => {

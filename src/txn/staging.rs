@@ -36,7 +36,7 @@ impl StagingDir {
         let model = model.metadata().ok().filter(Metadata::is_dir).map(|found| (model, found));
         loop {
             let path = staging_path(target);
-            create_directory(&path, model.is_some())?;
+            create_directory(&path, model.is_some()).map_err(|error| explain(target, error))?;
             match DirLock::try_acquire(&path) {
                 // Until it is locked, another process may take it for one of a dead maker, and lock and remove it.
                 Err(Error::Busy { .. }) => {}
@@ -93,6 +93,20 @@ impl StagingDir {
                 write_chunks(&file, &path, 0, chunks)
             }
         }
+    }
+}
+
+/// Says what a refused staging directory means for the dataset at `target`.
+fn explain(target: &Path, error: Error) -> Error {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error {
+        Error::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            let reason = source.to_string();
+            let reason = reason.split(" (os error").next().unwrap_or_default();
+            let what = format!("{reason}: datasets are built in the directory above theirs; choose another place");
+            Error::Io { path: target.to_owned(), source: std::io::Error::new(source.kind(), what) }
+        }
+        other => other,
     }
 }
 
