@@ -67,7 +67,7 @@ def test_wrong_usage_is_one_line_and_status_2(fails, argv):
 def test_a_missing_dataset_is_one_line_that_names_it(fails, tmp_path, argv):
     (tmp_path / "empty").mkdir()
     assert "no\\nwhere: No such file or directory\n" in fails(*argv, tmp_path / "no\nwhere")
-    assert "empty: No data set in this directory\n" in fails(*argv, tmp_path / "empty")
+    assert "empty: No dataset in this directory\n" in fails(*argv, tmp_path / "empty")
 
 
 @pytest.mark.parametrize("command", ["info", "head"])

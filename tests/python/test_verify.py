@@ -213,7 +213,7 @@ def test_a_dataset_that_is_replaced_during_verification_is_not_damaged(path, tmp
 def test_a_missing_dataset_is_an_error(check, tmp_path):
     with pytest.raises(FileNotFoundError):
         check(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="No data set"):
+    with pytest.raises(FileNotFoundError, match="No dataset"):
         check(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
