@@ -86,7 +86,7 @@ def check_purpose(place: Path) -> None:
 
 def missing(place: str | PathLike[str]) -> FileNotFoundError:
     """The error for a path that leads to no dataset."""
-    reason = "No data set in this directory" if os.path.lexists(place) else os.strerror(errno.ENOENT)
+    reason = "No dataset in this directory" if os.path.lexists(place) else os.strerror(errno.ENOENT)
     return FileNotFoundError(errno.ENOENT, reason, os.fspath(place))
 
 
