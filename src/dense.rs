@@ -93,10 +93,25 @@ impl Dense {
     /// # Errors
     /// [`Error::Shape`] where no file can be that large; [`Error::Io`].
     pub fn create_zeros(dir: impl AsRef<Path>, dtype: &Dtype, shape: &[u64], order: Order) -> Result<()> {
+        Self::create_zeros_with(dir, &Options::default(), dtype, shape, order)
+    }
+
+    /// As [`Dense::create_zeros`], with options, of which creating uses the durability, the timeout, the locking and the
+    /// cancellation.
+    ///
+    /// # Errors
+    /// As [`Dense::create_zeros`]; [`Error::Busy`]; [`Error::Interrupted`].
+    pub fn create_zeros_with(
+        dir: impl AsRef<Path>,
+        options: &Options,
+        dtype: &Dtype,
+        shape: &[u64],
+        order: Order,
+    ) -> Result<()> {
         let dir = absolute(dir.as_ref())?;
         let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order };
         let size = header.bytes().ok_or_else(|| too_large(&dir, shape))?;
-        txn::create(&dir, &Options::default(), &[new_member(&header, NewData::Zeros(size))])
+        txn::create(&dir, options, &[new_member(&header, NewData::Zeros(size))])
     }
 
     /// Appends rows: `bytes` holds an array of the same shape but for the first axis, in this array's order.
@@ -105,13 +120,15 @@ impl Dense {
     /// [`Error::Dtype`] and [`Error::Shape`] where they differ; [`Error::Busy`]; [`Error::Interrupted`];
     /// [`Error::Corrupt`]; [`Error::Io`]. Then nothing has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
-        self.extend_chunks(dtype, shape, vec![bytes])
+        let added = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
+        self.append(&added, vec![bytes], None, None)
     }
 
-    /// As [`Dense::extend`], for rows whose bytes lie in pieces one after another.
+    /// As [`Dense::extend`], for rows of a build, whose bytes lie in pieces one after another, if no others are there than
+    /// this handle shows.
     pub(crate) fn extend_chunks(&mut self, dtype: &Dtype, shape: &[u64], chunks: Vec<&[u8]>) -> Result<()> {
         let added = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
-        self.append(&added, chunks, None)
+        self.append(&added, chunks, None, Some(self.rows()))
     }
 
     /// Appends the rows of `other`, which are copied within the kernel.
@@ -121,11 +138,17 @@ impl Dense {
     pub fn join(&mut self, other: &Self) -> Result<()> {
         let file = other.data.reopen(&other.dir.join(format::DATA));
         let source = file.as_ref().map(|file| Source { file, offset: 0 });
-        self.append(&other.header, vec![other.bytes()], source)
+        self.append(&other.header, vec![other.bytes()], source, None)
     }
 
-    fn append(&mut self, added: &Header, chunks: Vec<&[u8]>, source: Option<Source>) -> Result<()> {
-        let extend = Extend::new(&self.dir, &self.options, added, chunks, source)?;
+    fn append(
+        &mut self,
+        added: &Header,
+        chunks: Vec<&[u8]>,
+        source: Option<Source>,
+        expected: Option<usize>,
+    ) -> Result<()> {
+        let extend = Extend::new(&self.dir, &self.options, added, chunks, source, expected)?;
         let seen = (self.header.clone(), self.data.clone());
         (self.header, self.data) = self.writer.append(&extend, &seen, &self.dir, &self.options)?;
         Ok(())

@@ -98,7 +98,7 @@ impl Ragged {
     pub fn append(&mut self, dtype: &Dtype, samples: &[Sample]) -> Result<()> {
         self.view.check_open()?;
         let batch = EncodedBatch::encode(&self.view.dir, self.view.len, dtype, samples)?;
-        if samples.is_empty() { Ok(()) } else { self.append_batch(dtype, &batch) }
+        if samples.is_empty() { Ok(()) } else { self.append_batch(dtype, &batch, None) }
     }
 
     /// Appends all samples of `other`. Their elements are copied within the kernel.
@@ -114,14 +114,15 @@ impl Ragged {
         let data = other.view.extents.data.reopen(&other.view.dir.join(DATA));
         for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
             let end = other.len().min(start + JOINED_AT_ONCE);
-            self.append_batch(dtype, &EncodedBatch::of_view(&other.view, start..end, data.as_ref())?)?;
+            self.append_batch(dtype, &EncodedBatch::of_view(&other.view, start..end, data.as_ref())?, None)?;
         }
         Ok(())
     }
 
-    pub(crate) fn append_batch(&mut self, dtype: &Dtype, batch: &EncodedBatch) -> Result<()> {
+    /// Appends a batch, if `expected` samples are there, where that is given.
+    pub(crate) fn append_batch(&mut self, dtype: &Dtype, batch: &EncodedBatch, expected: Option<usize>) -> Result<()> {
         let dir = self.view.dir.clone();
-        let append = Append { dir: &dir, options: &self.options, dtype, batch };
+        let append = Append { dir: &dir, options: &self.options, dtype, batch, expected };
         self.view = self.writer.append(&append, &self.view, &dir, &self.options)?;
         Ok(())
     }

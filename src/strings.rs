@@ -120,18 +120,23 @@ impl Strings {
     /// changed.
     pub fn append<S: AsRef<str>>(&mut self, strings: &[S]) -> Result<()> {
         self.view.check_open()?;
-        if strings.is_empty() { Ok(()) } else { self.append_payload(None, &Payload::Strings(&bytes_of(strings))) }
+        if strings.is_empty() { Ok(()) } else { self.append_payload(None, &Payload::Strings(&bytes_of(strings)), None) }
     }
 
-    /// Appends strings that lie one after another. The first of all are stored with `compression`, and decide how the
-    /// others are.
+    /// Appends strings of a build, which lie one after another, if no others are there than this handle shows. The first
+    /// of all are stored with `compression`, and decide how the others are.
     pub(crate) fn append_packed(&mut self, compression: Option<Compression>, parts: &[Packed]) -> Result<()> {
-        self.append_payload(compression, &Payload::Packed(parts))
+        self.append_payload(compression, &Payload::Packed(parts), Some(self.len()))
     }
 
-    fn append_payload(&mut self, compression: Option<Compression>, payload: &Payload) -> Result<()> {
+    fn append_payload(
+        &mut self,
+        compression: Option<Compression>,
+        payload: &Payload,
+        expected: Option<usize>,
+    ) -> Result<()> {
         let dir = self.view.dir.clone();
-        let append = Append { dir: &dir, options: &self.options, compression, payload };
+        let append = Append { dir: &dir, options: &self.options, compression, payload, expected };
         self.view = self.writer.append(&append, &self.view, &dir, &self.options)?;
         Ok(())
     }
@@ -152,7 +157,8 @@ impl Strings {
         while start < other.len() {
             let end = end_of_part(&self.view, &other.view, start)?;
             let indices = (start..end).collect::<Vec<_>>();
-            self.append_payload(None, &Payload::Stored { view: &other.view, indices: &indices, file: data.as_ref() })?;
+            let payload = Payload::Stored { view: &other.view, indices: &indices, file: data.as_ref() };
+            self.append_payload(None, &payload, None)?;
             start = end;
         }
         Ok(())

@@ -140,12 +140,15 @@ fn a_build_that_others_have_written_to_is_refused() -> Result<()> {
     let options = Options::default();
     push_arrays(&path, 4)?;
     check_exclusive(&path, &options, 4)?;
-    let mut writer = Writer::ragged(&path, &options, &int32())?;
-    push_arrays(&path, 1)?;
-    writer.push(Sample::new(&[1], &[1]))?;
-    let error = writer.finish().unwrap_err();
-    assert!(error.to_string().contains("others have written"), "{error}");
-    assert!(check_exclusive(&path, &options, 4).is_err());
+    for batches in [1, 20] {
+        let mut writer = Writer::ragged(&path, &options, &int32())?.batch_size(1);
+        let stored = push_arrays(&path, 1)?;
+        let pushed = (0..batches).try_for_each(|_| writer.push(Sample::new(&[1], &[1])));
+        let error = pushed.and_then(|()| writer.finish()).unwrap_err();
+        assert!(error.to_string().contains("others have written"), "{error}");
+        // None of the batches was added behind the samples of others.
+        check_exclusive(&path, &options, stored)?;
+    }
     Ok(())
 }
 

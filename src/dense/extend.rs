@@ -9,7 +9,7 @@ use crate::format::{DATA, Order};
 use crate::io::mapping::Region;
 use crate::options::Options;
 use crate::schema::Header;
-use crate::txn::{Chunk, MemberAppend, NewData, Plan, Planner, Source};
+use crate::txn::{Chunk, MemberAppend, NewData, Plan, Planner, Source, check_exclusive};
 
 /// Rows to append.
 pub(super) struct Extend<'a> {
@@ -18,6 +18,8 @@ pub(super) struct Extend<'a> {
     added: &'a Header,
     chunks: Vec<&'a [u8]>,
     source: Option<Source<'a>>,
+    /// The rows that must be there, and no others: those of a build.
+    expected: Option<usize>,
     /// The rows in one piece, where columns are to be cut out of them.
     whole: OnceCell<Vec<u8>>,
 }
@@ -30,9 +32,10 @@ impl<'a> Extend<'a> {
         added: &'a Header,
         chunks: Vec<&'a [u8]>,
         source: Option<Source<'a>>,
+        expected: Option<usize>,
     ) -> Result<Self> {
         check_fit(dir, added, chunks.iter().map(|chunk| chunk.len()).sum())?;
-        Ok(Self { dir, options, added, chunks, source, whole: OnceCell::new() })
+        Ok(Self { dir, options, added, chunks, source, expected, whole: OnceCell::new() })
     }
 }
 
@@ -44,6 +47,9 @@ impl Planner for Extend<'_> {
     }
 
     fn plan<'a>(&'a self, (old, present): &'a Self::View) -> Result<Plan<'a>> {
+        if let Some(expected) = self.expected {
+            check_exclusive(self.dir, usize::try_from(old.rows()).unwrap_or(usize::MAX), expected)?;
+        }
         check_same(self.dir, old, self.added)?;
         let too_large = || too_large(self.dir, &self.added.shape);
         let rows = old.rows().checked_add(self.added.rows()).ok_or_else(too_large)?;

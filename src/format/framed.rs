@@ -14,14 +14,17 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     format!("{HEAD}{:08x}{TAIL}{rest}", crc32fast::hash(rest.as_bytes())).into_bytes()
 }
 
-/// The value in a text; `None` where the text is torn or damaged, or holds something else.
+/// The value that a text holds; `None` where the text is torn or damaged, or holds something else.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
-    let (digits, rest) = text.strip_prefix(HEAD.as_bytes())?.split_at_checked(8)?;
-    let rest = rest.strip_prefix(TAIL.as_bytes())?;
-    if digits != format!("{:08x}", crc32fast::hash(rest)).as_bytes() {
-        return None;
-    }
-    serde_json::from_slice(text).ok()
+    if is_intact(text) { serde_json::from_slice(text).ok() } else { None }
+}
+
+/// Whether a text is whole, whatever it holds.
+pub fn is_intact(text: &[u8]) -> bool {
+    let framed = text.strip_prefix(HEAD.as_bytes()).and_then(|text| text.split_at_checked(8));
+    let Some((digits, rest)) = framed else { return false };
+    let rest = rest.strip_prefix(TAIL.as_bytes());
+    rest.is_some_and(|rest| digits == format!("{:08x}", crc32fast::hash(rest)).as_bytes())
 }
 
 #[cfg(test)]

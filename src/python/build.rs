@@ -95,7 +95,7 @@ pub fn join_dense(py: Python<'_>, out_dir: PathBuf, source: PathBuf, options: &P
         if schema::kind_of(&out_dir)?.is_none() {
             let mut shape = source.shape().to_vec();
             shape.first_mut().into_iter().for_each(|rows| *rows = 0);
-            Dense::create_zeros(&out_dir, source.dtype(), &shape, source.order())?;
+            Dense::create_zeros_with(&out_dir, &options, source.dtype(), &shape, source.order())?;
         }
         Dense::open_with(&out_dir, options)?.join(&source)
     })?)

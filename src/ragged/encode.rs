@@ -14,7 +14,7 @@ use crate::memory;
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::schema::{Header, MemberNames, Role, Rows, Schema};
-use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source};
+use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
 
 /// Encoded samples.
 pub(crate) struct EncodedBatch<'a> {
@@ -86,7 +86,9 @@ impl ShapeList {
             Role::AxesStarts => starts_of(axes, &self.ranks).into(),
             Role::AxesEnds => ends_of(axes, &self.ranks).into(),
             Role::Ranks | Role::RankShapes => (&self.ranks).into(),
-            Role::Elements | Role::Data => (&self.elements).into(),
+            Role::Elements => (&self.elements).into(),
+            // The elements themselves are not int64.
+            Role::Data => Cow::Borrowed(&[]),
         }
     }
 
@@ -203,6 +205,8 @@ pub(super) struct Append<'a> {
     pub options: &'a Options,
     pub dtype: &'a Dtype,
     pub batch: &'a EncodedBatch<'a>,
+    /// The samples that must be there, and no others: those of a build.
+    pub expected: Option<usize>,
 }
 
 impl Planner for Append<'_> {
@@ -214,6 +218,7 @@ impl Planner for Append<'_> {
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
         let names = &self.options.names;
+        self.expected.map_or(Ok(()), |expected| check_exclusive(self.dir, view.len, expected))?;
         let Some(header) = &view.header else { return Ok(Plan::Create(self.batch.new_members(names, self.dtype))) };
         if header.dtype != *self.dtype {
             let (expected, found) = (header.dtype.text(), self.dtype.text());

@@ -22,6 +22,10 @@ pub(crate) use detect::{kind_of, no_dataset};
 pub(crate) use foreign::{foreign_entries, is_own};
 pub(crate) use header::{Header, check_size, read_dtype, read_is_flat, read_order, read_shape};
 pub use names::MemberNames;
+pub(crate) use names::portable_name;
+
+/// The deepest nesting: a dataset, its shapes, and one of their members.
+pub(crate) const MAX_DEPTH: usize = 3;
 
 use crate::format::dtype::Dtype;
 use crate::format::{self, Kind, Order, encode_flag, encode_shape};

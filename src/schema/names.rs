@@ -59,3 +59,8 @@ impl MemberNames {
         Ok(())
     }
 }
+
+/// A path relative to a dataset's directory, as `checksums.json` and the journal write it on every system.
+pub(crate) fn portable_name(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}

@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::ragged::Ragged;
 use crate::schema::kind_of;
 use crate::strings::Strings;
+use crate::txn;
 
 /// Opens the samples in `dir` to add others, of `dtype` if it is given.
 pub(crate) fn open_ragged(dir: &Path, options: &Options, dtype: Option<&Dtype>) -> Result<Ragged> {
@@ -79,22 +80,11 @@ pub fn check_exclusive(dir: &Path, options: &Options, stored: usize) -> Result<(
         Some(Kind::Ragged) => Ragged::open_with(dir, for_writing(options))?.len(),
         Some(Kind::String) => Strings::open_with(dir, for_writing(options))?.len(),
     };
-    check_count(dir, found, stored)
-}
-
-/// Refuses to continue where others have added samples to a build, or replaced what it had written.
-pub(super) fn check_count(dir: &Path, found: usize, expected: usize) -> Result<()> {
-    if found == expected {
-        return Ok(());
-    }
-    let dir = dir.display();
-    let what =
-        format!("{dir}: others have written to this build: it holds {found} samples, not {expected}; start it again");
-    Err(Error::Argument { what })
+    txn::check_exclusive(dir, found, stored)
 }
 
 /// The mode and the access pattern are those of readers, not of a build.
-fn for_writing(options: &Options) -> Options {
+pub(super) fn for_writing(options: &Options) -> Options {
     Options { mode: Mode::default(), access: Access::default(), ..options.clone() }
 }
 

@@ -11,7 +11,7 @@ use crate::extents::{ends_of, starts_of};
 use crate::io::advice::PrefetchPolicy;
 use crate::options::Options;
 use crate::schema::{MemberNames, Role, Schema, no_dataset};
-use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source};
+use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
 
 /// Strings whose offsets are in memory at once while data sets are joined.
 const JOINED_AT_ONCE: usize = 1 << 20;
@@ -121,6 +121,8 @@ pub(super) struct Append<'a> {
     /// How the first strings of all are compressed.
     pub compression: Option<Compression>,
     pub payload: &'a Payload<'a>,
+    /// The strings that must be there, and no others: those of a build.
+    pub expected: Option<usize>,
 }
 
 impl Planner for Append<'_> {
@@ -132,6 +134,7 @@ impl Planner for Append<'_> {
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
         let names = &self.options.names;
+        self.expected.map_or(Ok(()), |expected| check_exclusive(self.dir, view.len, expected))?;
         if !view.exists {
             // Stored strings are appended to a dataset that was created before.
             let strings = self.payload.in_memory().ok_or_else(|| no_dataset(self.dir))?;

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fs::{
     copy_range, create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks,
@@ -10,20 +9,18 @@ use super::fs::{
 use super::journal::{Entry, Journal, has_journal};
 use super::lock::DirLock;
 use super::plan::MemberAppend;
-use crate::error::{Error, Result};
+use crate::error::{At, Result};
 use crate::format::{DATA, JOURNAL, SHAPE};
 use crate::io::untrusted::open_member;
 use crate::options::Durability;
 use crate::schema::placeholder::{PLACEHOLDER, is_exact, size_on_disk};
 
-/// Handles that keep their files open at once: each has up to 18 open files, and a process may have a few hundred.
-const MAX_KEPT_OPEN: usize = 16;
-static KEPT_OPEN: AtomicUsize = AtomicUsize::new(0);
-
 /// The open files of all members that an append changes.
 #[derive(Debug)]
 pub(super) struct MemberFiles {
     dir: PathBuf,
+    /// Keeps the directory's inode number from being given to another one as long as these files are trusted to be its.
+    _pin: Option<File>,
     members: Vec<OpenMember>,
 }
 
@@ -45,13 +42,8 @@ impl MemberFiles {
             Ok(OpenMember { path, data, shape })
         };
         let members = appends.iter().map(member).collect::<Result<_>>()?;
-        KEPT_OPEN.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { dir: dir.to_owned(), members })
-    }
-
-    /// The files for the next append, unless too many others are open.
-    pub fn kept(self) -> Option<Self> {
-        (KEPT_OPEN.load(Ordering::Relaxed) <= MAX_KEPT_OPEN).then_some(self)
+        let pin = if cfg!(unix) { Some(File::open(dir).at(dir)?) } else { None };
+        Ok(Self { dir: dir.to_owned(), _pin: pin, members })
     }
 
     /// Whether the commit point and all sizes are what `appends` start from, and no append is unfinished.
@@ -76,11 +68,12 @@ impl MemberFiles {
         durability: Durability,
         ready: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let journal = Journal::of(appends).ok_or_else(|| Error::Argument {
-            what: format!("{}: the name of a member is not UTF-8", self.dir.display()),
-        })?;
+        let journal = Journal::of(appends);
+        let path = self.dir.join(JOURNAL);
+        // Before the journal is there, nothing has changed that could be rolled back.
+        let file = create_new(&path)?;
         let done = self
-            .write_journal(&journal, durability)
+            .write_journal(&file, &path, &journal, durability)
             .and_then(|()| self.write_data(appends, durability))
             .and_then(|()| ready())
             .and_then(|made| self.publish_counts(appends, durability).map(|()| made));
@@ -92,12 +85,10 @@ impl MemberFiles {
         done
     }
 
-    fn write_journal(&self, journal: &Journal, durability: Durability) -> Result<()> {
-        let path = self.dir.join(JOURNAL);
-        let file = create_new(&path)?;
-        write_at(&file, &path, 0, &journal.encode())?;
+    fn write_journal(&self, file: &File, path: &Path, journal: &Journal, durability: Durability) -> Result<()> {
+        write_at(file, path, 0, &journal.encode())?;
         if durability == Durability::Full {
-            sync(&file, &path)?;
+            sync(file, path)?;
             sync_directory(&self.dir)?;
         }
         Ok(())
@@ -120,12 +111,6 @@ impl MemberFiles {
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for MemberFiles {
-    fn drop(&mut self) {
-        KEPT_OPEN.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

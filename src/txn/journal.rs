@@ -5,9 +5,10 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::MemberAppend;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{DATA, JOURNAL, framed};
 use crate::io::untrusted::read_optional;
+use crate::schema::portable_name;
 
 /// More than any journal that this crate writes.
 const MAX_JOURNAL: u64 = 1 << 20;
@@ -40,21 +41,31 @@ pub(super) fn read_journal(dir: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 impl Journal {
-    /// The journal of `appends`; `None` where a name is not UTF-8.
-    pub fn of(appends: &[MemberAppend]) -> Option<Self> {
-        let entry = |append: &MemberAppend| {
-            Some(Entry { member: append.member.to_str()?.to_owned(), rows: append.rows, bytes: append.bytes() })
+    /// The journal of `appends`.
+    pub fn of(appends: &[MemberAppend]) -> Self {
+        let entry = |append: &MemberAppend| Entry {
+            member: portable_name(&append.member),
+            rows: append.rows,
+            bytes: append.bytes(),
         };
-        Some(Self { entries: appends.iter().map(entry).collect::<Option<_>>()? })
+        Self { entries: appends.iter().map(entry).collect() }
     }
 
     pub fn encode(&self) -> Vec<u8> {
         framed::encode(self)
     }
 
-    /// `None` where the text is torn, or names a place outside the directory.
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        framed::parse::<Self>(text).filter(|journal| journal.entries.iter().all(Entry::is_sound))
+    /// `None` where the text is torn.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where it is whole, and yet not a journal of this release, or names a place outside of `dir`.
+    pub fn parse(dir: &Path, text: &[u8]) -> Result<Option<Self>> {
+        let journal = framed::parse::<Self>(text).filter(|journal| journal.entries.iter().all(Entry::is_sound));
+        if journal.is_none() && framed::is_intact(text) {
+            let what = "this journal is not understood; finish the append with the release that began it";
+            return Err(Error::corrupt(dir.join(JOURNAL), what));
+        }
+        Ok(journal)
     }
 }
 
@@ -81,16 +92,20 @@ mod tests {
         Journal { entries: vec![Entry { member: member.to_owned(), rows: Some([1, 2]), bytes: [8, 16] }] }
     }
 
+    fn parse(text: &[u8]) -> Result<Option<Journal>> {
+        Journal::parse(Path::new("dir"), text)
+    }
+
     #[test]
     fn a_journal_reads_back() {
-        assert_eq!(Journal::parse(&journal("starts").encode()), Some(journal("starts")));
+        assert_eq!(parse(&journal("starts").encode()).unwrap(), Some(journal("starts")));
     }
 
     #[test]
     fn a_journal_cut_at_any_length_is_torn() {
         let whole = journal("starts").encode();
         for len in 0..whole.len() {
-            assert_eq!(Journal::parse(&whole[..len]), None, "{len} bytes");
+            assert_eq!(parse(&whole[..len]).unwrap(), None, "{len} bytes");
         }
     }
 
@@ -99,16 +114,22 @@ mod tests {
         let uncounted = |member: &str| {
             let mut journal = journal(member);
             journal.entries[0].rows = None;
-            Journal::parse(&journal.encode())
+            parse(&journal.encode())
         };
-        assert_eq!(uncounted("starts"), None);
-        assert!(uncounted("").is_some());
+        assert!(uncounted("starts").is_err());
+        assert!(uncounted("").unwrap().is_some());
     }
 
     #[test]
     fn a_journal_that_leads_out_of_the_directory_is_refused() {
         for member in ["..", "/etc", "starts/../.."] {
-            assert_eq!(Journal::parse(&journal(member).encode()), None, "{member}");
+            assert!(parse(&journal(member).encode()).is_err(), "{member}");
         }
+    }
+
+    #[test]
+    fn a_whole_journal_that_is_not_understood_is_not_taken_for_a_torn_one() {
+        let text = framed::encode(&std::collections::BTreeMap::from([("version", 2)]));
+        assert!(matches!(parse(&text), Err(Error::Corrupt { .. })));
     }
 }

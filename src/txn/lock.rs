@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{At, Error, Result};
 use crate::fork::OwnerPid;
+use crate::format::{BUILDING, TYPE};
 use crate::io::untrusted::FileId;
 use crate::options::Options;
 
@@ -87,8 +88,7 @@ impl DirLock {
             match Self::attempt(dir, options.locking)? {
                 Attempt::Locked(lock) => return Ok(Some(lock)),
                 Attempt::Missing => return Ok(None),
-                Attempt::Replaced => continue,
-                Attempt::Held => {}
+                Attempt::Held | Attempt::Replaced => {}
             }
             if begun.elapsed() >= options.timeout {
                 return Err(Error::Busy { path: dir.to_owned(), waited: begun.elapsed() });
@@ -152,9 +152,13 @@ fn open(dir: &Path) -> io::Result<File> {
     options.open(lock_path(dir))
 }
 
-/// Unix locks the directory. Where a directory cannot be locked, its smallest file is locked instead.
+/// Unix locks the directory. Where a directory cannot be locked, a file in it is: that of a builder, or `type.ninja`.
 fn lock_path(dir: &Path) -> PathBuf {
-    if cfg!(unix) { dir.to_owned() } else { dir.join(crate::format::TYPE) }
+    if cfg!(unix) {
+        return dir.to_owned();
+    }
+    let building = dir.join(BUILDING);
+    if building.exists() { building } else { dir.join(TYPE) }
 }
 
 #[cfg(test)]

@@ -39,5 +39,5 @@ pub(crate) use lock::DirLock;
 pub(crate) use plan::{Chunk, MemberAppend, NewData, NewMember, Plan, Source};
 pub(crate) use recover::check_journal;
 pub(crate) use snapshot::{Attempt, read_consistent, retry};
-pub(crate) use transaction::{Planner, Writer, create, retry_without_kept_files};
+pub(crate) use transaction::{Planner, Writer, check_exclusive, create, retry_without_kept_files};
 pub(crate) use truncate::{TruncationPlan, plan_recovery, truncate_dataset};

@@ -25,7 +25,7 @@ pub(crate) struct MemberAppend<'a> {
     pub offset: u64,
     /// The new bytes, in pieces one after another.
     pub chunks: Vec<Chunk<'a>>,
-    /// The file in which the bytes of the only chunk lie already, if they do.
+    /// A file in which the bytes of all chunks lie already one after another, if they do.
     pub source: Option<Source<'a>>,
 }
 

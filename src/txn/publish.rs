@@ -8,7 +8,7 @@ use super::fs::{exchange, rename_new, rename_over};
 use super::lock::DirLock;
 use super::replaceable;
 use super::staging::StagingDir;
-use super::tree::{check_mappable, inherit_permissions, link_or_copy, sync_parents, sync_tree};
+use super::tree::{inherit_permissions, link_or_copy, sync_parents, sync_tree};
 use crate::error::{At, Result};
 use crate::format::{BUILDING, CHECKSUMS, JOURNAL, NEW_CHECKSUMS};
 use crate::options::{Durability, Options};
@@ -35,7 +35,6 @@ pub(super) fn onto_nothing(staged: &StagingDir, target: &Path, durability: Durab
 /// Puts a staging directory in place of what is at `target`, or of nothing.
 pub(super) fn publish(staged: &StagingDir, target: &Path, options: &Options) -> Result<()> {
     replaceable::check(target)?;
-    check_mappable(staged.path(), options.mode)?;
     sweep(target);
     loop {
         if onto_nothing(staged, target, options.durability)? {

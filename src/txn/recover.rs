@@ -21,7 +21,7 @@ use crate::schema::{placeholder, read_shape};
 pub(crate) fn recover(dir: &Path, lock: &DirLock) -> Result<()> {
     finish_dead_build(dir, lock)?;
     let Some(text) = read_journal(dir)? else { return Ok(()) };
-    let Some(journal) = Journal::parse(&text) else { return remove_file(&dir.join(JOURNAL)) };
+    let Some(journal) = Journal::parse(dir, &text)? else { return remove_file(&dir.join(JOURNAL)) };
     for entry in &journal.entries {
         check(dir, entry)?;
     }
@@ -46,15 +46,30 @@ fn finish(dir: &Path, journal: &Journal) -> Result<()> {
 /// [`Error::Corrupt`] where the journal does not explain the files.
 pub(crate) fn check_journal(dir: &Path) -> Result<()> {
     let text = read_journal(dir)?;
-    let Some(journal) = text.as_deref().and_then(Journal::parse) else { return Ok(()) };
-    let checked = journal.entries.iter().try_for_each(|entry| check(dir, entry));
+    let Some(whole) = &text else { return Ok(()) };
+    let checked = match Journal::parse(dir, whole) {
+        Ok(Some(journal)) => journal.entries.iter().try_for_each(|entry| check(dir, entry)),
+        other => other.map(drop),
+    };
     if checked.is_err() && read_journal(dir)? != text { Ok(()) } else { checked }
 }
 
-/// Whether the commit point holds the new count.
+/// Whether the commit point holds the new count, and everything before it is there. After a power failure, a commit that did
+/// not wait for the disk may be there in part.
 pub(super) fn is_committed(dir: &Path, journal: &Journal) -> Result<bool> {
-    let Some(Entry { member, rows: Some([_, new]), .. }) = journal.entries.last() else { return Ok(false) };
-    Ok(rows_of(dir, member)? == *new)
+    for Entry { member, rows, .. } in journal.entries.iter().rev() {
+        if let Some([_, new]) = rows
+            && rows_of(dir, member)? != *new
+        {
+            return Ok(false);
+        }
+    }
+    for entry in &journal.entries {
+        if !placeholder::is_exact(size_of_member(&entry.data_path(dir))?, entry.bytes[1]) {
+            return Ok(false);
+        }
+    }
+    Ok(!journal.entries.is_empty())
 }
 
 /// The member is the dataset's own, its count is the old or the new one, and its size lies between the two.

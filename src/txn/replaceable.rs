@@ -5,9 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::{At, Error, Result};
-
-/// A dataset, the shapes of its N-D samples, and their members.
-const MEMBER_DEPTH: u32 = 3;
+use crate::schema::MAX_DEPTH;
 
 /// Refuses a place that cannot be replaced by a directory, before work is spent on one.
 pub(super) fn check(target: &Path) -> Result<()> {
@@ -23,7 +21,7 @@ pub(super) fn check(target: &Path) -> Result<()> {
             let what = "only its owner can replace it, since the directory above is sticky; choose another place";
             return Err(io::Error::new(ErrorKind::PermissionDenied, what)).at(target);
         }
-        _ => return find_link(target, MEMBER_DEPTH).map_or(Ok(()), |path| Err(Error::Linked { path })),
+        _ => return find_link(target, MAX_DEPTH).map_or(Ok(()), |path| Err(Error::Linked { path })),
     };
     Err(io::Error::new(ErrorKind::ResourceBusy, what)).at(target)
 }
@@ -44,7 +42,7 @@ fn is_sticky(_target: &Path, _found: &fs::Metadata) -> bool {
 }
 
 /// A file of the dataset in `dir` that is a symbolic link: what looks like the dataset's own is another's.
-fn find_link(dir: &Path, depth: u32) -> Option<PathBuf> {
+fn find_link(dir: &Path, depth: usize) -> Option<PathBuf> {
     fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).find_map(|path| {
         let found = path.symlink_metadata().ok()?;
         let is_ours = path.extension().is_some_and(|end| end == "ninja");

@@ -8,13 +8,10 @@ use std::time::Duration;
 use super::journal::has_journal;
 use crate::error::{Error, Result};
 use crate::io::untrusted::FileId;
-use crate::schema::read_shape;
+use crate::schema::{MAX_DEPTH, read_shape};
 
 /// Attempts to read a state that looks damaged before it is called damaged. Fuzzing has no writers to wait for.
 const MAX_ATTEMPTS: u32 = if cfg!(fuzzing) { 1 } else { 4 };
-
-/// A dataset, the shapes of its N-D samples, and one of their members.
-const MEMBER_DEPTH: usize = 3;
 
 /// Reads the dataset in `dir`, whose commit point is the count of `member`.
 ///
@@ -26,7 +23,7 @@ pub(crate) fn read_consistent<T>(dir: &Path, member: &Path, read: impl Fn(&[u64]
     retry(MAX_ATTEMPTS, || {
         let before = FileId::of(dir);
         let seen = read_shape(member).and_then(|shape| {
-            let is_journaled = || dir.ancestors().take(MEMBER_DEPTH).any(has_journal);
+            let is_journaled = || dir.ancestors().take(MAX_DEPTH).any(has_journal);
             let has_writer = || is_journaled() || read_shape(member).is_ok_and(|found| found != shape);
             match read(&shape, true) {
                 Err(Error::Corrupt { .. }) if has_writer() => read(&read_shape(member)?, false),

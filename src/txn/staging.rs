@@ -1,6 +1,7 @@
 //! A staging directory: hidden, beside the place of a dataset, in which a new one is written before it is published.
 
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::fs::{
@@ -36,7 +37,11 @@ impl StagingDir {
         let model = model.metadata().ok().filter(Metadata::is_dir).map(|found| (model, found));
         loop {
             let path = staging_path(target);
-            create_directory(&path, model.is_some()).map_err(|error| explain(target, error))?;
+            match create_directory(&path, model.is_some()) {
+                // Processes of several machines or containers may have the same number.
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => continue,
+                other => other.map_err(|error| explain(target, error))?,
+            }
             match DirLock::try_acquire(&path) {
                 // Until it is locked, another process may take it for one of a dead maker, and lock and remove it.
                 Err(Error::Busy { .. }) => {}
@@ -98,7 +103,7 @@ impl StagingDir {
 
 /// Says what a refused staging directory means for the dataset at `target`.
 fn explain(target: &Path, error: Error) -> Error {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     match error {
         Error::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) => {
             let reason = source.to_string();

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use super::append::MemberFiles;
+use super::journal::has_journal;
 use super::lock::DirLock;
 use super::plan::{MemberAppend, NewMember, Plan};
 use super::publish;
 use super::recover::recover;
 use super::staging::StagingDir;
+use super::tree::check_mappable;
 use crate::error::{Error, Result};
 use crate::io::untrusted::FileId;
 use crate::options::Options;
@@ -38,6 +40,9 @@ pub(crate) struct Writer {
 
 /// The directory and the files of the last append.
 type KeptFiles = Mutex<Option<(FileId, MemberFiles)>>;
+
+/// Writers that keep files at once: each has up to 19 open files, and a process may have a few hundred.
+const MAX_KEPT: usize = 16;
 
 /// The files that all writers keep.
 static KEPT: Mutex<Vec<Weak<KeptFiles>>> = Mutex::new(Vec::new());
@@ -71,16 +76,18 @@ impl Writer {
         dir: &Path,
         options: &Options,
     ) -> Result<P::View> {
-        retry_without_kept_files(|| self.try_append(planner, seen, dir, options))
+        // What follows a commit must not be tried again.
+        retry_without_kept_files(|| self.try_append(planner, seen, dir, options))?
     }
 
+    /// The inner result is that of an append that was carried out.
     fn try_append<P: Planner>(
         &mut self,
         planner: &P,
         seen: &P::View,
         dir: &Path,
         options: &Options,
-    ) -> Result<P::View> {
+    ) -> Result<Result<P::View>> {
         loop {
             if let Some(lock) = DirLock::acquire(dir, options)? {
                 return Transaction { dir, options, lock: &lock }.append(self, planner, seen);
@@ -89,9 +96,9 @@ impl Writer {
                 // To begin a new dataset would hide that the samples this handle shows are gone.
                 return Err(Error::Io { path: dir.to_owned(), source: ErrorKind::NotFound.into() });
             };
-            let staged = StagingDir::with_members(dir, &members)?;
+            let staged = stage(dir, options, &members)?;
             if publish::onto_nothing(&staged, dir, options.durability)? {
-                return planner.read();
+                return Ok(retry_without_kept_files(|| planner.read()));
             }
         }
     }
@@ -100,16 +107,19 @@ impl Writer {
         self.try_lock()?.take()
     }
 
-    /// Keeps files for the next append, unless too many others are open.
+    /// Keeps files for the next append, unless too many other writers do.
     fn keep(&self, id: FileId, files: MemberFiles) {
-        let (Some(files), Some(mut own)) = (files.kept(), self.try_lock()) else { return };
         let Ok(mut all) = KEPT.try_lock() else { return };
-        let is_known = all.iter().any(|kept| Weak::as_ptr(kept) == Arc::as_ptr(&self.kept));
-        if !is_known {
-            all.retain(|kept| kept.strong_count() > 0);
+        all.retain(|kept| Weak::as_ptr(kept) == Arc::as_ptr(&self.kept) || keeps_files(kept));
+        if !all.iter().any(|kept| Weak::as_ptr(kept) == Arc::as_ptr(&self.kept)) {
+            if all.len() == MAX_KEPT {
+                return;
+            }
             all.push(Arc::downgrade(&self.kept));
         }
-        *own = Some((id, files));
+        if let Some(mut own) = self.try_lock() {
+            *own = Some((id, files));
+        }
     }
 
     fn try_lock(&self) -> Option<MutexGuard<'_, Option<(FileId, MemberFiles)>>> {
@@ -117,9 +127,32 @@ impl Writer {
     }
 }
 
+/// Refuses to add to a build that others have added to, or replaced, since its builder stored `expected` samples.
+pub(crate) fn check_exclusive(dir: &Path, found: usize, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let dir = dir.display();
+    let what =
+        format!("{dir}: others have written to this build: it holds {found} samples, not {expected}; start it again");
+    Err(Error::Argument { what })
+}
+
+/// Whether a writer keeps files, or uses them at this moment.
+fn keeps_files(kept: &Weak<KeptFiles>) -> bool {
+    kept.upgrade().is_some_and(|kept| kept.try_lock().map_or(true, |files| files.is_some()))
+}
+
+/// A staging directory with members that the system maps.
+fn stage(dir: &Path, options: &Options, members: &[NewMember]) -> Result<StagingDir> {
+    let staged = StagingDir::with_members(dir, members)?;
+    check_mappable(staged.path(), options.mode)?;
+    Ok(staged)
+}
+
 /// Puts a new dataset in place of what is in `dir`, or of nothing.
 pub(crate) fn create(dir: &Path, options: &Options, members: &[NewMember]) -> Result<()> {
-    retry_without_kept_files(|| publish::publish(&StagingDir::with_members(dir, members)?, dir, options))
+    retry_without_kept_files(|| publish::publish(&stage(dir, options, members)?, dir, options))
 }
 
 /// One append under the lock of the directory.
@@ -130,26 +163,26 @@ struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    fn append<P: Planner>(&self, writer: &mut Writer, planner: &P, seen: &P::View) -> Result<P::View> {
+    fn append<P: Planner>(&self, writer: &mut Writer, planner: &P, seen: &P::View) -> Result<Result<P::View>> {
         if let Some((id, files)) = writer.take_kept()
             && id == self.lock.id()
             && let Ok(Plan::Append(appends)) = planner.plan(seen)
             && files.is_current(&appends)
         {
-            return self.commit(writer, files, planner, seen, &appends);
+            return self.commit(writer, files, planner, seen, &appends).map(Ok);
         }
         recover(self.dir, self.lock)?;
         let view = planner.read()?;
         match planner.plan(&view)? {
             Plan::Append(appends) => {
-                self.commit(writer, MemberFiles::open(self.dir, &appends)?, planner, &view, &appends)
+                self.commit(writer, MemberFiles::open(self.dir, &appends)?, planner, &view, &appends).map(Ok)
             }
             Plan::Create(members) => {
-                let staged = StagingDir::with_members(self.dir, &members)?;
+                let staged = stage(self.dir, self.options, &members)?;
                 publish::replace(&staged, self.dir, self.lock, self.options.durability)?;
-                planner.read()
+                Ok(retry_without_kept_files(|| planner.read()))
             }
-            Plan::Restructure(members) => self.restructure(planner, &members),
+            Plan::Restructure(members) => self.restructure(planner, &members).map(Ok),
         }
     }
 
@@ -174,7 +207,8 @@ impl Transaction<'_> {
         publish::link_members(self.dir, staged.path())?;
         publish::replace(&staged, self.dir, self.lock, durability)?;
         let appended = self.append_to_restructured(planner);
-        if appended.is_err() {
+        // With a journal, the next writer finds the way back from there.
+        if appended.is_err() && !has_journal(self.dir) {
             publish::replace(&staged, self.dir, self.lock, durability)?;
         }
         appended
@@ -188,5 +222,29 @@ impl Transaction<'_> {
         // Not kept open for the next append: these files belong to another directory than the lock.
         let files = MemberFiles::open(self.dir, &appends)?;
         files.append(self.lock, &appends, self.options.durability, || planner.grown(&view, &appends))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::io::untrusted::FileId;
+    use crate::{Mode, Result, Strings};
+
+    #[test]
+    fn a_dataset_that_takes_the_place_of_another_is_never_taken_for_it() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map");
+        Strings::create(&path, None, &["old"])?;
+        let mut strings = Strings::open(&path, Mode::ReadOnly)?;
+        strings.append(&["older"])?; // From now on, its files are kept open.
+        let old = FileId::of(&path);
+        fs::remove_dir_all(&path).unwrap();
+        Strings::create(&path, None, &["a", "b"])?;
+        assert_ne!(FileId::of(&path), old, "the number of the directory was given away");
+        strings.append(&["c"])?;
+        assert_eq!(Strings::open(&path, Mode::ReadOnly)?.len(), 3);
+        Ok(())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct TruncationPlan {
 pub(crate) fn plan_recovery(dir: &Path) -> Result<Option<TruncationPlan>> {
     let Some(text) = read_journal(dir)? else { return Ok(None) };
     let mut plan = TruncationPlan { entries: Vec::new(), files: vec![JOURNAL] };
-    if let Some(journal) = Journal::parse(&text)
+    if let Some(journal) = Journal::parse(dir, &text)?
         && !is_committed(dir, &journal)?
     {
         plan.entries = journal.entries.into_iter().map(|entry| as_found(dir, entry)).collect::<Result<_>>()?;

@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::block_reader::BLOCK;
-use super::checksums::{Checksums, Coverage, MemberFile, blocks, files_of, name_of, sum_of};
+use super::checksums::{Checksums, Coverage, MemberFile, blocks, files_of, sum_of};
 use super::inspect::{Inspection, MemberState};
 use super::report::{Finding, Report, UNREADABLE};
 use super::samples::SampleBytes;
 use crate::error::Result;
 use crate::format::{CHECKSUMS, DATA, Kind, Order};
 use crate::io::untrusted::{open_member, read_at, skip_hole};
-use crate::schema::{Content, Role, Schema};
+use crate::schema::{Content, Role, Schema, portable_name};
 
 /// The damaged blocks. Which samples they touch is known only after the second pass.
 #[derive(Default)]
@@ -47,7 +47,7 @@ pub(super) fn check_blocks(
         note_coverage(checksums, inspection, &files, report);
     }
     for file in &files {
-        let coverage = checksums.and_then(|checksums| checksums.files.get(&name_of(&file.path)));
+        let coverage = checksums.and_then(|checksums| checksums.files.get(&portable_name(&file.path)));
         // The inspection has reported files that cannot be opened.
         let Ok(opened) = open_member(&dir.join(&file.path), false) else { continue };
         match coverage {
@@ -62,11 +62,11 @@ pub(super) fn check_blocks(
 /// Reports files and samples that the checksums do not cover, or that no longer exist.
 fn note_coverage(checksums: &Checksums, inspection: &Inspection, files: &[MemberFile], report: &mut Report) {
     for name in checksums.files.keys() {
-        if !files.iter().any(|file| name_of(&file.path) == *name) {
+        if !files.iter().any(|file| portable_name(&file.path) == *name) {
             report.add(Finding::of(CHECKSUMS, format!("the checksums cover '{name}', which is missing")));
         }
     }
-    for file in files.iter().filter(|file| !checksums.files.contains_key(&name_of(&file.path))) {
+    for file in files.iter().filter(|file| !checksums.files.contains_key(&portable_name(&file.path))) {
         report.add(Finding::of(file.path.clone(), "this did not exist when the checksums were written"));
     }
     if checksums.samples < inspection.samples {

@@ -20,7 +20,7 @@ use super::inspect::{Inspection, MemberState};
 use crate::error::{At, Error, Result};
 use crate::format::{CHECKSUMS, framed};
 use crate::io::untrusted::{open_member, read_at, read_optional, skip_hole};
-use crate::schema::{Content, Schema};
+use crate::schema::{Content, Schema, portable_name};
 
 const VERSION: u32 = 1;
 /// The largest `checksums.json`, which covers 8 TiB.
@@ -124,7 +124,7 @@ impl Checksums {
                 Ok(format!("{sum:08x}"))
             });
             let crc32 = sums.collect::<Result<String>>()?;
-            files.insert(name_of(&file.path), Coverage { start, end, rows, crc32 });
+            files.insert(portable_name(&file.path), Coverage { start, end, rows, crc32 });
         }
         Ok(Self { version: VERSION, block: BLOCK as u64, samples: inspection.samples, files })
     }
@@ -176,11 +176,6 @@ pub(super) fn files_of<'a>(dir: &Path, schema: Schema, inspection: &'a Inspectio
         all.extend(files.map(|(name, content)| MemberFile { path: member.file(name), member, content }));
     }
     all
-}
-
-/// The name of a file in `checksums.json`, which is the same on every system.
-pub(super) fn name_of(file: &Path) -> String {
-    file.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// The blocks of a range.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::checksums::{Checksums, name_of};
+use super::checksums::Checksums;
 use super::inspect::{Inspection, MemberState, inspect};
 use super::report::{Finding, Report, pluralize};
 use super::samples::SampleReader;
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::format::{CHECKSUMS, DATA, JOURNAL, Kind, Order, SHAPE};
 use crate::options::Options;
 use crate::paths::absolute;
-use crate::schema::{MemberNames, Role, placeholder};
+use crate::schema::{MemberNames, Role, placeholder, portable_name};
 use crate::txn::{DirLock, Entry, TruncationPlan, check_journal, plan_recovery, truncate_dataset};
 
 /// The first round finishes an interrupted append, the second repairs the state after it, and the third reports the
@@ -203,7 +203,7 @@ impl Target {
         let entry = |member: &MemberState| {
             let rows = self.rows(member.role);
             Entry {
-                member: name_of(&member.path),
+                member: portable_name(&member.path),
                 rows: member.counted().map(|counted| [rows, counted]),
                 bytes: [rows * member.row_size.unwrap_or(0), member.size.unwrap_or(0)],
             }
@@ -215,7 +215,7 @@ impl Target {
     fn outgrows_checksums(&self, dir: &Path) -> bool {
         let Ok(Some(checksums)) = Checksums::read(dir) else { return false };
         let is_short = |member: &MemberState| {
-            let coverage = checksums.files.get(&name_of(&member.file(DATA)));
+            let coverage = checksums.files.get(&portable_name(&member.file(DATA)));
             coverage.is_some_and(|coverage| coverage.end > self.rows(member.role) * member.row_size.unwrap_or(0))
         };
         self.inspection.members.iter().any(is_short)

@@ -117,11 +117,14 @@ class BuildSession(AbstractContextManager["BuildSession"]):
     def _stop(self, error: BaseException) -> None:
         if not self._work.is_owner:
             return  # A child that was forked during the build, which belongs to its parent.
-        if self._keep:
-            self._work.suspend()
-            self._add_resume_hint(error)
-        else:
-            self._work.discard()
+        try:
+            if self._keep:
+                self._work.suspend()
+                self._add_resume_hint(error)
+            else:
+                self._work.discard()
+        except Exception as raised:  # noqa: BLE001 - the error of the build says more
+            note(error, f"{self.partial} could not be cleaned up: {raised}")
 
     def _add_resume_hint(self, error: BaseException) -> None:
         """Note on the error how many samples are stored, unless others have written to the build."""

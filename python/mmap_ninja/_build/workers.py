@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from errno import ENOENT
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -73,6 +74,8 @@ class Workers:
                     bar.show_written(self._built.partial)
                     bar.update(appended)
                     if appended < len(share):
+                        if self._length is not None and not self._folder.is_dir():
+                            raise FileNotFoundError(ENOENT, "The shards of the build are gone", str(self._folder))
                         # The first missing sample is the end, whatever workers have loaded beyond it.
                         discard(self._folder)
                         return
