@@ -238,5 +238,5 @@ fn check_fit(dir: &Path, header: &Header, found: usize) -> Result<()> {
 }
 
 fn too_large(dir: &Path, shape: &[u64]) -> Error {
-    Error::Shape { what: format!("{}: no file can hold the shape {shape:?}", dir.display()) }
+    Error::Shape { what: format!("{}: an array of shape {shape:?} is larger than any file can be", dir.display()) }
 }

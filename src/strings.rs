@@ -52,10 +52,10 @@ impl Default for Strings {
 
 impl Strings {
     /// Opens the strings in `dir`. A directory that does not exist, or is empty, holds no strings and can be appended to.
-    /// `mode` governs assignment; [`Mode::CopyOnWrite`] does not apply to strings.
+    /// `mode` governs assignment.
     ///
     /// # Errors
-    /// [`Error::WrongKind`]; [`Error::Corrupt`] where the files contradict each other; [`Error::Io`].
+    /// [`Error::Argument`] for [`Mode::CopyOnWrite`], which strings do not have; [`Error::WrongKind`]; [`Error::Corrupt`] where the files contradict each other; [`Error::Io`].
     pub fn open(dir: impl AsRef<Path>, mode: Mode) -> Result<Self> {
         Self::open_with(dir, Options::from(mode))
     }
@@ -63,7 +63,7 @@ impl Strings {
     /// As [`Strings::open`], with options.
     ///
     /// # Errors
-    /// As [`Strings::open`].
+    /// As [`Strings::open`]; [`Error::Argument`] where the names are not valid.
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         if options.mode == Mode::CopyOnWrite {
             return Err(Error::Argument { what: "strings cannot be opened copy-on-write".to_owned() });

@@ -246,7 +246,7 @@ class Handle:
                 out_dir, indexable, batch_size, create, n_jobs=n_jobs, verbose=verbose, **options
             )
         recipe, resolved = cls._checked("from_indexable", options), _build.resolve_later(out_dir)
-        # A dictionary is trained on a whole batch; anything else is decided by the first sample.
+        # Only the training of a dictionary needs a whole first batch. Otherwise, few samples decide how all are stored.
         deciding = None if options.get("zstd_train_dictionary_size") else MIN_SHARE
         is_built = parallel.build(
             out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite, deciding

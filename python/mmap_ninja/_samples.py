@@ -51,7 +51,7 @@ def check_ends(sample: Any) -> None:
                 check_ends(part)
     elif isinstance(sample, (str, bytes)) and sample[-1:] in ("\0", b"\0"):
         raise TypeError(
-            f"NumPy cuts the NUL characters at the end of {sample!r}: store bytes as samples, and texts in a StringsMmap"
+            f"NumPy drops the trailing NUL characters of {sample!r}; store bytes as samples of uint8, and texts in a StringsMmap"
         )
 
 

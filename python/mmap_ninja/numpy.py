@@ -186,8 +186,8 @@ def open_existing(out_dir: AnyPath, mode: Mode = "r") -> np.memmap:
     while True:
         dtype, shape, order, mapping = _core.read_dense(out_dir)
         with open(data, "r+b" if array_mode == "r+" else "rb") as file:
-            # The file that `read_dense` checked is still in place, so it is the one that was opened, and is large enough
-            # that NumPy does not extend it. If it was replaced, the new one is read again.
+            # If the path still leads to the file that `read_dense` checked, `file` is that file, and `np.memmap` does not
+            # extend it. Otherwise it was replaced in between, and the new one is read.
             if mapping.is_at(data):
                 return _mapped(file, dtype, array_mode, shape, order)
 

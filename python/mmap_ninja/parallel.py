@@ -55,7 +55,9 @@ class ParallelBatchCollector:
         if n_jobs in (None, 1):
             return None
         if n_jobs == 0:
-            raise ValueError("n_jobs must be a number of processes, negative to count from all cores, not 0")
+            raise ValueError(
+                "n_jobs must not be 0: give a number of processes, or a negative one to count back from all cores (-1 is all)"
+            )
         try:
             from joblib import Parallel
         except ImportError as error:

@@ -85,13 +85,13 @@ impl Dtype {
         Ok(Self { text: text.to_owned(), item_size, class, big_endian })
     }
 
-    /// The text of `dtype.ninja`.
+    /// The dtype as `dtype.ninja` spells it, such as `float32` or `<U10`.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Bytes of one element.
+    /// The size of one element in bytes.
     #[must_use]
     pub const fn item_size(&self) -> usize {
         self.item_size

@@ -62,7 +62,7 @@ fn listed<'py>(py: Python<'py>, findings: &[Finding]) -> PyResult<Bound<'py, PyT
 
 /// A truth value would mean "undamaged" to one reader and "has findings" to another.
 fn refuse_bool(name: &str, ok: bool) -> PyErr {
-    PyTypeError::new_err(format!("a {name} is neither true nor false; its attribute ok is {ok}"))
+    PyTypeError::new_err(format!("a {name} has no truth value; use its attribute `ok` (here {ok})"))
 }
 
 /// The result of a verification.

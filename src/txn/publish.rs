@@ -77,7 +77,8 @@ fn settle_exchange(staged: &StagingDir, target: &Path, is_synced: bool, is_build
     if !is_building {
         return Ok(());
     }
-    // The builder's lock is on this very file, of which the new directory may hold a copy.
+    // The builder holds its lock on the old directory's file. Without hard links, the new directory holds only a copy of it,
+    // which the locked file replaces.
     rename_over(&staged.path().join(BUILDING), &target.join(BUILDING))
 }
 

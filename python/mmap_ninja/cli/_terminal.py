@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-# A bound on the characters that share a column, since some combine: the rest of a longer line is not examined.
+# Combining characters share a column with their base. At most this many are expected in one column, and the rest of a
+# longer line is ignored.
 MAX_CHARACTERS_PER_COLUMN = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
