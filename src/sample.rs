@@ -34,7 +34,8 @@ pub(crate) fn checked_shape(stored: &[i64], elements: i64, item_size: u64) -> Op
     if product(shape)? != elements {
         return None;
     }
-    // Bytes of elements that exist fit an i64; axes beside one of length 0 may be of any length.
+    // If there are elements, their bytes exist, so their size fits an i64. If an axis is 0, the other axes can still be too
+    // large for NumPy.
     let is_possible = elements != 0 || is_possible(shape.iter().map(|axis| axis.cast_unsigned()), item_size);
     is_possible.then_some(shape)
 }

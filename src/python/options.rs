@@ -73,8 +73,10 @@ fn text<'a>(name: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
 }
 
 fn wrong_type(name: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
-    let found = value.get_type();
-    PyTypeError::new_err(format!("{name} must be a {expected}, not {found}"))
+    match value.get_type().name() {
+        Ok(found) => PyTypeError::new_err(format!("{name} must be a {expected}, not {found}")),
+        Err(error) => error,
+    }
 }
 
 fn parse_mode(mode: &str) -> Result<Mode> {

@@ -93,6 +93,8 @@ impl State {
 
     pub fn descr(&self) -> PyResult<&Py<PyArrayDescr>> {
         let dir = self.view.dir.display();
-        self.descr.as_ref().ok_or_else(|| PyValueError::new_err(format!("{dir}: this map holds no samples")))
+        self.descr.as_ref().ok_or_else(|| {
+            PyValueError::new_err(format!("{dir}: this map has no samples yet, so its dtype is not known"))
+        })
     }
 }

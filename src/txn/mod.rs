@@ -1,14 +1,15 @@
 //! Everything that changes files. Stores make plans; this layer carries them out. The published files alone are the truth,
 //! and at rest nothing else lies in a directory.
 //!
-//! **Append**, under an exclusive lock on the directory:
+//! **Append**, under an exclusive lock on the directory (the steps of `docs/design.md`, where readers and crashes are shown):
 //! 1. `append.ninja`, the journal, states rows and bytes of every member before and after, with a CRC;
 //! 2. the new bytes go to the committed end of every `data.ninja`;
-//! 3. the row counts in every `shape.ninja` but the last are overwritten in place;
-//! 4. the last one is overwritten: the commit point, from which every reader takes its length;
-//! 5. the journal is removed.
+//! 3. the new bytes are mapped for the writer's own view;
+//! 4. the row counts in every `shape.ninja` but the last are overwritten in place;
+//! 5. the last one is overwritten: the commit point, from which every reader takes its length;
+//! 6. the journal is removed.
 //!
-//! An error in 1 to 4 restores counts and sizes. A process that dies leaves the journal, and the next writer finishes the
+//! An error in 1 to 5 restores counts and sizes. A process that dies leaves the journal, and the next writer finishes the
 //! append where the commit point was reached, or rolls it back where it was not.
 //!
 //! **Create and replace**: a staging directory is written beside the place of the dataset, and renamed onto nothing, or
