@@ -64,7 +64,7 @@ def from_ndarray(
     out_dir = _paths.local(out_dir)
     if not overwrite:
         _build.refuse_existing(out_dir)
-    _core.create_dense(out_dir, arr, _core.Options(durability=durability, timeout=timeout, locking=locking))
+    _core.create_dense(out_dir, arr, _written(durability, timeout, locking))
     return open_existing(out_dir, mode="r+")
 
 
@@ -107,7 +107,7 @@ def from_generator(
     memmap([2, 4])
     """
     out_dir = _paths.local(out_dir)
-    recipe = _recipe(_core.Options(durability=durability, timeout=timeout, locking=locking))
+    recipe = _recipe(_written(durability, timeout, locking))
     samples_from, resolved = partial(_build.skip_stored, sample_generator), _build.resolve_later(out_dir)
     is_built = _build.build(out_dir, samples_from, batch_size, recipe, verbose, n, resume, overwrite)
     return open_existing(resolved(), mode="r+") if is_built else None
@@ -139,10 +139,15 @@ def from_indexable(
     (2, 2)
     """
     out_dir = _paths.local(out_dir)
-    recipe = _recipe(_core.Options(durability=durability, timeout=timeout, locking=locking))
+    recipe = _recipe(_written(durability, timeout, locking))
     resolved = _build.resolve_later(out_dir)
     is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite)
     return open_existing(resolved(), mode="r+") if is_built else None
+
+
+def _written(durability: Durability, timeout: float, locking: bool) -> _core.Options:
+    """The options of a new array, which is opened writable once it is stored."""
+    return _core.Options(mode="r+", durability=durability, timeout=timeout, locking=locking)
 
 
 def _recipe(options: _core.Options) -> _build.Recipe:
@@ -196,8 +201,11 @@ def _mapped(file: BinaryIO, dtype: np.dtype, mode: Any, shape: tuple[int, ...], 
     try:
         return np.memmap(file, dtype, mode, shape=shape, order=order)
     except OSError as error:
-        if error.errno != ENODEV or mode != "r":
+        if error.errno != ENODEV:
             raise
+        if mode != "r":
+            what = "this file system cannot share mappings: open the array with mode='r', or move it elsewhere"
+            raise OSError(ENODEV, what, file.name) from error
     # FUSE and some network file systems map privately only. That makes no difference to a reader.
     array = np.memmap(file, dtype, "c", shape=shape, order=order)
     array.flags.writeable = False

@@ -48,7 +48,7 @@ pub fn create_dense(py: Python<'_>, out_dir: PathBuf, array: &Bound<'_, PyAny>, 
     Ok(py.detach(|| Dense::create_with(&out_dir, options.get(), &dtype, &shape, order, bytes))?)
 }
 
-/// Writes zeros to `out_dir`, replacing any dataset that is there.
+/// Writes zeros to `out_dir`, to be opened writable, replacing any dataset that is there.
 #[pyfunction]
 pub fn create_zeros(
     py: Python<'_>,
@@ -60,7 +60,7 @@ pub fn create_zeros(
     let dtype = from_numpy(&PyArrayDescr::new(py, dtype)?)?;
     let order = Order::parse(order.as_bytes());
     let order = order.ok_or_else(|| PyValueError::new_err("order must be 'C' or 'F'"))?;
-    Ok(py.detach(|| Dense::create_zeros(&out_dir, &dtype, &shape, order))?)
+    Ok(py.detach(|| Dense::create_zeros_with(&out_dir, &Mode::ReadWrite.into(), &dtype, &shape, order))?)
 }
 
 /// Appends the rows of `array` to the array in `out_dir`.

@@ -257,6 +257,8 @@ def test_a_file_system_without_shared_mappings_is_read_and_loses_nothing(tmp_pat
             np_ninja.from_ndarray(mount / "dense", np.arange(9))
         with pytest.raises(OSError, match="cannot share mappings"):
             RaggedMmap.from_generator(mount / "map", [[7]], 1)
+        with pytest.raises(OSError, match="cannot share mappings"):
+            open_existing(mount / "dense", mode="r+")
     finally:
-        subprocess.run(["fusermount", "-u", mount], check=True)
+        subprocess.run(["fusermount", "-u", "-z", mount], check=True)
     assert {name: content for name, content in tree(source).items() if ".partial" not in name} == before
