@@ -43,6 +43,30 @@ def prepare_rows(rows: Any, dtype: np.dtype) -> Any:
     return [prepare(row, dtype) if isinstance(row, (bytes, bytearray)) else row for row in rows]
 
 
+def unrounded(sample: list[Any] | tuple[Any, ...], array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return what NumPy made of numbers, as the integers that they are where a float beside them had one rounded.
+
+    Args:
+        sample: numbers, in lists or tuples of any depth.
+        array: `np.asarray(sample)`, of floats.
+        dtype: an integer dtype.
+
+    Raises:
+        OverflowError: an integer is outside the range of `dtype`.
+    """
+    with np.errstate(invalid="ignore"):
+        if np.all(np.abs(array) < 2**53):
+            return array
+    if not np.all(array == np.trunc(array)) or not np.all(np.isfinite(array)):
+        return array
+    whole = [int(value) for value in np.asarray(sample, dtype=object).ravel()]
+    limits = np.iinfo(dtype)
+    for value in whole:
+        if not limits.min <= value <= limits.max:
+            raise OverflowError(f"the value {value} cannot be stored as {dtype}")
+    return np.array(whole, dtype).reshape(array.shape)
+
+
 def check_ends(sample: Any) -> None:
     """Raise TypeError for a text or bytes that end in NUL, which elements of an array lose."""
     if isinstance(sample, (list, tuple)):

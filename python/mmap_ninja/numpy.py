@@ -204,7 +204,9 @@ def _mapped(file: BinaryIO, dtype: np.dtype, mode: Any, shape: tuple[int, ...], 
         if error.errno != ENODEV:
             raise
         if mode != "r":
-            what = "this file system cannot share mappings: open the array with mode='r', or move it elsewhere"
+            what = (
+                "this file system cannot share mappings: open the array with mode='r', or move it elsewhere"
+            )
             raise OSError(ENODEV, what, file.name) from error
     # FUSE and some network file systems map privately only. That makes no difference to a reader.
     array = np.memmap(file, dtype, "c", shape=shape, order=order)

@@ -264,8 +264,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         Args:
             out_dir: the directory; parents are created.
             lists: at least one sample.
-            dtype: the dtype of the map; by default that of the first sample. All values must survive the cast (a float
-                may lose digits).
+            dtype: the dtype of the map; by default that of the first sample that is not a list without elements. All
+                values must survive the cast (a float may lose digits).
             overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
 
         For the other arguments, see the class.

@@ -42,7 +42,13 @@ fn refusal(descr: &Bound<'_, PyArrayDescr>) -> Option<String> {
         let what = format!("dtype {descr} cannot be stored: its elements are pointers into memory");
         return Some(format!("{what}; convert the samples, texts go into a StringsMmap"));
     }
-    if descr.itemsize() > 0 || descr.has_fields() {
+    if descr.has_fields() {
+        let has_order = descr.getattr("descr").is_ok();
+        let what = format!("dtype {descr} cannot be stored: its fields overlap or are out of order");
+        return (!has_order)
+            .then(|| format!("{what}; numpy.lib.recfunctions.repack_fields makes a copy that can be stored"));
+    }
+    if descr.itemsize() > 0 {
         return None;
     }
     let code = char::from(descr.kind());

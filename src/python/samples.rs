@@ -4,7 +4,7 @@ use std::path::Path;
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBool, PyFloat, PyInt, PyIterator, PyList, PyString, PyTuple};
 
@@ -148,7 +148,21 @@ fn as_array<'py>(
     if matches!(array.dtype().kind(), b'S' | b'U') && prepared.cast::<PyUntypedArray>().is_err() {
         callback::call(&check("check_ends")?, (&prepared,), None)?;
     }
+    if may_round(&prepared, &array, descr) {
+        let unrounded = callback::call(&check("unrounded")?, (&prepared, &array, descr), None)?;
+        return Ok(unrounded.cast_into::<PyUntypedArray>()?);
+    }
     Ok(array)
+}
+
+/// Whether `array`, made of a list for a map of integers, may hold integers that were rounded to floats.
+fn may_round(
+    sample: &Bound<'_, PyAny>,
+    array: &Bound<'_, PyUntypedArray>,
+    descr: Option<&Bound<'_, PyArrayDescr>>,
+) -> bool {
+    let is_list = sample.cast::<PyList>().is_ok() || sample.cast::<PyTuple>().is_ok();
+    is_list && array.dtype().kind() == b'f' && descr.is_some_and(|descr| matches!(descr.kind(), b'i' | b'u'))
 }
 
 /// Whether NumPy takes a sample as it is meant.
@@ -166,13 +180,16 @@ fn masks_are_lost(place: &str) -> PyErr {
     PyTypeError::new_err(format!("{place}: a masked array cannot be stored: its mask would be lost; fill it first"))
 }
 
-/// The same `ValueError` or `TypeError`, with the place in its message.
+/// The same `ValueError`, `TypeError` or `OverflowError`, with the place in its message.
 fn located(py: Python<'_>, error: PyErr, place: impl Fn() -> String) -> PyErr {
     if error.is_instance_of::<PyValueError>(py) {
         return PyValueError::new_err(format!("{}: {}", place(), error.value(py)));
     }
     if error.get_type(py).is(py.get_type::<PyTypeError>()) {
         return PyTypeError::new_err(format!("{}: {}", place(), error.value(py)));
+    }
+    if error.is_instance_of::<PyOverflowError>(py) {
+        return PyOverflowError::new_err(format!("{}: {}", place(), error.value(py)));
     }
     error
 }

@@ -1,5 +1,6 @@
 """A sample of another dtype is stored if its values survive, and refused before anything is written if not."""
 
+import math
 import re
 
 import ml_dtypes
@@ -8,6 +9,7 @@ import pytest
 from conftest import assert_identical, tree
 from mmap_ninja import RaggedMmap
 from mmap_ninja import numpy as np_ninja
+from numpy.lib.recfunctions import repack_fields
 
 LOSSY = [
     (1.9, "int64", TypeError),
@@ -232,3 +234,31 @@ def test_rows_of_several_dtypes_are_cast_without_loss(path):
         np_ninja.from_generator(path, [[1], ["text"]], 2)
     with pytest.raises(TypeError, match="no common dtype"):
         np_ninja.from_generator(path, [[1], [np.datetime64("2020-01-01")]], 2)
+
+
+@pytest.mark.parametrize(
+    "sample", [[2**53 + 1, 2.0], (2.0, -(2**63)), [[2**63 - 1, 1.0], (3, 4.0)], [2**60 + 1, np.float32(2)]]
+)
+def test_integers_beside_floats_in_a_list_are_stored_as_they_are(tmp_path, sample):
+    m = RaggedMmap.from_lists(tmp_path / "m", [np.int64([1])])
+    m.append(sample)
+    assert m[1].tolist() == np.array(sample, dtype=object).astype(np.int64).tolist()
+
+
+@pytest.mark.parametrize(
+    ("sample", "error"),
+    [([2**60, 1.5], TypeError), ([2**60, math.nan], TypeError), ([2**63, 1.0], OverflowError)],
+)
+def test_a_list_of_integers_and_floats_that_does_not_fit_is_refused(tmp_path, sample, error):
+    m = RaggedMmap.from_lists(tmp_path / "m", [np.int64([1])])
+    with pytest.raises(error, match="sample 1"):
+        m.append(sample)
+    assert len(m) == 1
+
+
+@pytest.mark.parametrize("offsets", [[0, 2], [4, 0]])
+def test_fields_that_numpy_cannot_describe_are_refused_with_a_way_out(tmp_path, offsets):
+    sample = np.zeros(3, {"names": ["a", "b"], "formats": ["<i4", "<i2"], "offsets": offsets})
+    with pytest.raises(TypeError, match="sample 0.*repack_fields"):
+        RaggedMmap.from_lists(tmp_path / "m", [sample])
+    assert RaggedMmap.from_lists(tmp_path / "m", [repack_fields(sample)])[0].tolist() == sample.tolist()
