@@ -78,7 +78,8 @@ def test_a_journal_that_names_a_foreign_member_cuts_none_of_its_bytes(tmp_path):
     RaggedMmap.from_lists(path := tmp_path / "data", [np.arange(3)] * 2)
     StringsMmap.from_strings(path / "names", ["one", "two"])
     write_journal(path, ("names", None, [0, 6]), ("starts", [2, 3], [16, 24]))
-    RaggedMmap(path).append(np.arange(3))
+    with pytest.raises(CorruptDatasetError, match="append.ninja"):
+        RaggedMmap(path).append(np.arange(3))
     assert StringsMmap(path / "names")[:] == ["one", "two"]
 
 
