@@ -71,8 +71,8 @@ impl Column {
 
     /// The column after its file grew to `rows` values.
     pub fn grown(&self, dir: &Path, schema: Schema, role: Role, rows: usize) -> Result<Self> {
-        let path = dir.join(schema.path(role)).join(DATA);
-        Ok(Self { region: self.region.grown(&path, Mode::ReadOnly, rows * 8)? })
+        let path = || dir.join(schema.path(role)).join(DATA);
+        Ok(Self { region: self.region.grown(path, Mode::ReadOnly, rows * 8)? })
     }
 }
 

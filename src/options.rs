@@ -1,5 +1,6 @@
 //! How a dataset is opened and written.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::cancel::Cancellation;
@@ -38,8 +39,8 @@ pub struct Options {
     /// How long a write waits for another writer.
     pub timeout: Duration,
     /// Whether writers lock the directory. Without locks, nothing protects a dataset from two writers at once: turn them off
-    /// only where the file system has none, and a single process writes. The default is true, unless the environment variable
-    /// `MMAP_NINJA_LOCKING` is `off`.
+    /// only where the file system has none, and a single process writes. The environment variable `MMAP_NINJA_LOCKING=off` turns
+    /// them off for the whole process, whatever is set here.
     pub locking: bool,
     /// Ends that wait early, with [`Error::Interrupted`](crate::Error::Interrupted). A zero timeout never checks it.
     pub cancel: Cancellation,
@@ -53,9 +54,30 @@ impl Default for Options {
             access: Access::default(),
             durability: Durability::default(),
             timeout: Duration::from_secs(60),
-            locking: std::env::var_os("MMAP_NINJA_LOCKING").is_none_or(|value| value != "off"),
+            locking: true,
             cancel: Cancellation::default(),
         }
+    }
+}
+
+impl Options {
+    /// Whether writers lock, by these options and the environment. Opening a dataset does not ask.
+    pub(crate) fn locks(&self) -> bool {
+        self.locking && !is_locking_off()
+    }
+}
+
+/// Whether the environment turns locks off. It is read once, as it is slow to read, and without a lock that a child forked
+/// at that moment would wait for.
+fn is_locking_off() -> bool {
+    static FOUND: AtomicU8 = AtomicU8::new(0);
+    match FOUND.load(Ordering::Relaxed) {
+        0 => {
+            let is_off = std::env::var_os("MMAP_NINJA_LOCKING").is_some_and(|value| value == "off");
+            FOUND.store(1 + u8::from(is_off), Ordering::Relaxed);
+            is_off
+        }
+        found => found == 2,
     }
 }
 

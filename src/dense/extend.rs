@@ -73,7 +73,7 @@ impl Planner for Extend<'_> {
         let header = old.with_rows(old.rows() + self.added.rows());
         let bytes = appends.first().map_or(0, |append| append.bytes()[1]);
         let len = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let data = present.grown(&self.dir.join(DATA), self.options.mode, len)?;
+        let data = present.grown(|| self.dir.join(DATA), self.options.mode, len)?;
         data.advise(self.options.access);
         Ok((header, data))
     }

@@ -10,7 +10,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -170,15 +170,16 @@ impl Region {
 
     /// The same file after it grew to `len` bytes. A mapping that does not reach that far is replaced by one of twice
     /// the length, so that a long sequence of appends maps each file only a few times. A private copy is always
-    /// replaced, since a page of it that was assigned to does not show what the file gains.
-    pub fn grown(&self, path: &Path, mode: Mode, len: usize) -> Result<Self> {
+    /// replaced, since a page of it that was assigned to does not show what the file gains. `path` is called only for a new
+    /// mapping.
+    pub fn grown(&self, path: impl FnOnce() -> PathBuf, mode: Mode, len: usize) -> Result<Self> {
         match self.raw() {
             Some(raw) if len <= raw.len() && (len == self.len || mode != Mode::CopyOnWrite) => {
                 Ok(Self { len, ..self.clone() })
             }
             _ if len == 0 => Ok(Self::empty()),
-            _ if mode == Mode::CopyOnWrite => Self::open(&mode.open(path)?, mode, len),
-            _ => Self::map(&mode.open(path)?, mode, len, capacity_for(len)),
+            _ if mode == Mode::CopyOnWrite => Self::open(&mode.open(&path())?, mode, len),
+            _ => Self::map(&mode.open(&path())?, mode, len, capacity_for(len)),
         }
     }
 

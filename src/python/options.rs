@@ -60,8 +60,7 @@ fn set(options: &mut Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<
         "flattened_shapes_key" => text(name, value)?.clone_into(&mut options.names.flattened_shapes),
         "access" => options.access = parse_access(text(name, value)?)?,
         "durability" => options.durability = parse_durability(text(name, value)?)?,
-        // What the environment turns off stays off.
-        "locking" => options.locking &= value.extract::<bool>().map_err(|_| wrong_type(name, "bool", value))?,
+        "locking" => options.locking = value.extract::<bool>().map_err(|_| wrong_type(name, "bool", value))?,
         "timeout" => options.timeout = parse_timeout(value.extract().map_err(|_| wrong_type(name, "float", value))?)?,
         _ => return Err(PyTypeError::new_err(format!("there is no option named '{name}'"))),
     }

@@ -188,12 +188,12 @@ impl View {
         }
     }
 
-    /// What readers see after `samples` with so many `elements` and shape entries were appended.
+    /// The view after an append of `samples` samples, which have `elements` elements and `axes` entries of shapes in all.
     pub fn grown(&self, options: &Options, samples: usize, elements: i64, axes: usize) -> Result<Self> {
         let (dir, schema) = (&*self.dir, Schema::ragged(&options.names, self.is_flat()));
         let len = self.len + samples;
         let size = usize::try_from(self.elements() + elements).unwrap_or(usize::MAX).saturating_mul(self.item_size);
-        let data = self.extents.data.grown(&dir.join(format::DATA), options.mode, size)?;
+        let data = self.extents.data.grown(|| dir.join(format::DATA), options.mode, size)?;
         data.advise(options.access);
         let total_axes = usize::try_from(self.axes()).unwrap_or(usize::MAX).saturating_add(axes);
         Ok(Self {

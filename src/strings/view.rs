@@ -88,12 +88,21 @@ impl View {
     /// The bytes of the string at `index`.
     #[inline]
     pub fn bytes(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        self.decoded(index, self.stored(index)?)
+        // As `decoded` does, with some ten instructions less.
+        match &self.codec {
+            None => self.stored(index).map(Cow::Borrowed),
+            Some(codec) => self.decompressed(codec, index, self.stored(index)?),
+        }
     }
 
     #[inline]
     fn decoded<'a>(&self, index: usize, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-        let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
+        self.codec.as_ref().map_or(Ok(Cow::Borrowed(stored)), |codec| self.decompressed(codec, index, stored))
+    }
+
+    /// A function of its own, so that the strings which are stored as they are need no call.
+    #[inline(never)]
+    fn decompressed<'a>(&self, codec: &Codec, index: usize, stored: &[u8]) -> Result<Cow<'a, [u8]>> {
         let decompressed = codec.decompress(stored).at(&self.dir)?;
         decompressed.map(Cow::Owned).ok_or_else(|| self.damaged(index, NO_FRAME))
     }
@@ -146,10 +155,10 @@ impl View {
         self.extents.ends.last()
     }
 
-    /// What readers see after the dataset grew to `len` strings and `bytes` stored bytes.
+    /// The view after an append that brought the dataset to `len` strings, which take `bytes` bytes of data.
     pub fn grown(&self, options: &Options, len: usize, bytes: usize) -> Result<Self> {
         let dir = &*self.dir;
-        let data = self.extents.data.grown(&dir.join(DATA), Mode::ReadOnly, bytes)?;
+        let data = self.extents.data.grown(|| dir.join(DATA), Mode::ReadOnly, bytes)?;
         data.advise(options.access);
         let extents = self.extents.grown(dir, Schema::strings(&options.names), len, data)?;
         Ok(Self { len, extents, ..self.clone() })

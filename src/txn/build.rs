@@ -208,7 +208,7 @@ fn lock_partial(
         other => other?,
     };
     let found = FileId::from(&file.metadata().at(&path)?);
-    let builder = if options.locking { Some(try_lock_builder(file, &path, target)?) } else { None };
+    let builder = if options.locks() { Some(try_lock_builder(file, &path, target)?) } else { None };
     let lock = DirLock::acquire(partial, options)?;
     let is_there = FileId::of(&path) == Some(found);
     Ok(is_there.then_some((builder, lock)))

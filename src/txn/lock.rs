@@ -85,7 +85,7 @@ impl DirLock {
         let begun = Instant::now();
         let mut pause = SHORTEST_PAUSE;
         loop {
-            match Self::attempt(dir, options.locking)? {
+            match Self::attempt(dir, options.locks())? {
                 Attempt::Locked(lock) => return Ok(Some(lock)),
                 Attempt::Missing => return Ok(None),
                 Attempt::Held | Attempt::Replaced => {}
@@ -103,7 +103,11 @@ impl DirLock {
 
     /// As [`DirLock::acquire`], without waiting, and always with a lock: what it finds tells whether others are alive.
     pub fn try_acquire(dir: &Path) -> Result<Option<Self>> {
-        Self::acquire(dir, &Options { timeout: Duration::ZERO, locking: true, ..Options::default() })
+        match Self::attempt(dir, true)? {
+            Attempt::Locked(lock) => Ok(Some(lock)),
+            Attempt::Missing => Ok(None),
+            Attempt::Held | Attempt::Replaced => Err(Error::Busy { path: dir.to_owned(), waited: Duration::ZERO }),
+        }
     }
 
     /// Whether other writers are locked out.

@@ -110,8 +110,8 @@ impl Writer {
     /// Keeps files for the next append, unless too many other writers do.
     fn keep(&self, id: FileId, files: MemberFiles) {
         let Ok(mut all) = KEPT.try_lock() else { return };
-        all.retain(|kept| Weak::as_ptr(kept) == Arc::as_ptr(&self.kept) || keeps_files(kept));
         if !all.iter().any(|kept| Weak::as_ptr(kept) == Arc::as_ptr(&self.kept)) {
+            all.retain(keeps_files);
             if all.len() == MAX_KEPT {
                 return;
             }

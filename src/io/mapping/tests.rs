@@ -46,7 +46,7 @@ proptest! {
             let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
             file.write_all(&bytes[len..len + gain]).unwrap();
             len += gain;
-            let grown = regions.last().unwrap().grown(&path, mode, len).unwrap();
+            let grown = regions.last().unwrap().grown(|| path.clone(), mode, len).unwrap();
             prop_assert_eq!(grown.bytes().len(), len);
             regions.push(grown);
         }
@@ -84,7 +84,7 @@ proptest! {
             prop_assert!(is_corrupt);
             let region = open(&path, mode, size).unwrap();
             let is_refused = size + missing <= region.raw().map_or(0, MmapRaw::len)
-                || matches!(region.grown(&path, mode, size + missing), Err(Error::Corrupt { .. }));
+                || matches!(region.grown(|| path.clone(), mode, size + missing), Err(Error::Corrupt { .. }));
             prop_assert!(is_refused);
         }
         prop_assert!(Region::read(&Member::open(&path, false).unwrap(), size + missing).is_err());
@@ -110,7 +110,7 @@ fn a_private_copy_shows_what_its_page_gained_after_an_assignment() {
         region.write(Mode::CopyOnWrite, 0, &[9]);
         fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&[round; 8]).unwrap();
         let len = region.bytes().len();
-        let grown = region.grown(&path, Mode::CopyOnWrite, len + 8).unwrap();
+        let grown = region.grown(|| path.clone(), Mode::CopyOnWrite, len + 8).unwrap();
         assert_eq!(grown.bytes()[len..], [round; 8]);
         assert_eq!(region.bytes()[0], 9);
         region = grown;
