@@ -1,19 +1,21 @@
 //! One dense array. Its files are also what the members of the other stores consist of.
 
 mod extend;
+mod view;
 
 use std::path::{Path, PathBuf};
 
-use extend::Extend;
+pub(crate) use extend::Extend;
+pub(crate) use view::View;
 
 use crate::error::{Error, Result};
 use crate::format::dtype::{Dtype, Element, typed};
 use crate::format::{self, Kind, Order};
-use crate::io::mapping::{Mode, Region};
+use crate::io::mapping::Mode;
 use crate::options::Options;
 use crate::paths::absolute;
-use crate::schema::{Header, MemberNames, Role, Schema, check_size, kind_of, no_dataset};
-use crate::txn::{self, NewData, NewMember, Source, Writer, read_consistent};
+use crate::schema::{Header, MemberNames, Role, Schema};
+use crate::txn::{self, NewData, NewMember, Source, Writer};
 
 /// One dense array in a directory.
 ///
@@ -32,8 +34,7 @@ use crate::txn::{self, NewData, NewMember, Source, Writer, read_consistent};
 pub struct Dense {
     dir: PathBuf,
     options: Options,
-    header: Header,
-    pub(crate) data: Region,
+    pub(crate) view: View,
     writer: Writer,
 }
 
@@ -52,8 +53,13 @@ impl Dense {
     /// As [`Dense::open`].
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let dir = absolute(dir.as_ref())?;
-        let (header, data) = txn::retry_without_kept_files(|| map(&dir, &options))?;
-        Ok(Self { dir, options, header, data, writer: Writer::default() })
+        let view = txn::retry_without_kept_files(|| View::open(&dir, &options, None))?;
+        Ok(Self::of_view(dir, view, options))
+    }
+
+    /// A handle that shows `view`.
+    pub(crate) fn of_view(dir: PathBuf, view: View, options: Options) -> Self {
+        Self { dir, options, view, writer: Writer::default() }
     }
 
     /// Writes a new array in place of whatever dataset is in `dir`. `bytes` holds the elements in `order`.
@@ -136,9 +142,9 @@ impl Dense {
     /// # Errors
     /// As [`Dense::extend`]; [`Error::Shape`] where one of the two is in F order and the other in C order.
     pub fn join(&mut self, other: &Self) -> Result<()> {
-        let file = other.data.reopen(&other.dir.join(format::DATA));
+        let file = other.view.data.reopen(&other.dir.join(format::DATA));
         let source = file.as_ref().map(|file| Source { file, offset: 0 });
-        self.append(&other.header, vec![other.bytes()], source, None)
+        self.append(&other.view.header, vec![other.bytes()], source, None)
     }
 
     fn append(
@@ -149,8 +155,7 @@ impl Dense {
         expected: Option<usize>,
     ) -> Result<()> {
         let extend = Extend::new(&self.dir, &self.options, added, chunks, source, expected)?;
-        let seen = (self.header.clone(), self.data.clone());
-        (self.header, self.data) = self.writer.append(&extend, &seen, &self.dir, &self.options)?;
+        self.view = self.writer.append(&extend, &self.view, &self.dir, &self.options)?;
         Ok(())
     }
 
@@ -161,31 +166,31 @@ impl Dense {
 
     /// The number of rows; 1 for a 0-D array.
     pub(crate) fn rows(&self) -> usize {
-        usize::try_from(self.header.rows()).unwrap_or(usize::MAX)
+        self.view.rows()
     }
 
     /// The axes.
     #[must_use]
     pub fn shape(&self) -> &[u64] {
-        &self.header.shape
+        &self.view.header.shape
     }
 
     /// The element type.
     #[must_use]
     pub fn dtype(&self) -> &Dtype {
-        &self.header.dtype
+        &self.view.header.dtype
     }
 
     /// The memory layout.
     #[must_use]
     pub fn order(&self) -> Order {
-        self.header.order
+        self.view.header.order
     }
 
     /// All elements as bytes, in the array's order.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.data.bytes()
+        self.view.data.bytes()
     }
 
     /// All elements, in the array's order.
@@ -193,43 +198,24 @@ impl Dense {
     /// # Errors
     /// [`Error::Dtype`] where they are no `T`.
     pub fn values<T: Element>(&self) -> Result<&[T]> {
-        typed(&self.dir, &self.header.dtype, self.bytes())
+        typed(&self.dir, self.dtype(), self.bytes())
     }
 
-    /// Row `index` along the first axis, as bytes; `None` where there is none or the order is F.
+    /// Row `index` along the first axis, as bytes; `None` where there is none, or an array of several axes is in F order.
     #[must_use]
     pub fn row(&self, index: usize) -> Option<&[u8]> {
-        let rows = usize::try_from(self.header.rows()).ok().filter(|&rows| index < rows)?;
-        let size = self.data.bytes().len() / rows;
-        (self.header.order == Order::C).then(|| &self.data.bytes()[index * size..(index + 1) * size])
+        self.view.row(index)
     }
-}
-
-/// Maps the array in `dir`.
-fn map(dir: &Path, options: &Options) -> Result<(Header, Region)> {
-    match kind_of(dir)? {
-        Some(Kind::Numpy | Kind::Ragged) => {}
-        Some(found) => return Err(Error::WrongKind { path: dir.to_owned(), expected: Kind::Numpy, found }),
-        None => return Err(no_dataset(dir)),
-    }
-    let (header, data) = read_consistent(dir, dir, |shape, quiescent| {
-        let header = Header::with_shape(dir, shape.to_vec())?;
-        let data = options.mode.open(&dir.join(format::DATA))?;
-        let len = check_size(&data, header.bytes(), quiescent)?;
-        Ok((header, Region::open(&data, options.mode, len)?))
-    })?;
-    data.advise(options.access);
-    Ok((header, data))
 }
 
 /// The only member of a new array.
-fn new_member<'a>(header: &Header, data: NewData<'a>) -> NewMember<'a> {
+pub(crate) fn new_member<'a>(header: &Header, data: NewData<'a>) -> NewMember<'a> {
     let schema = Schema { kind: Kind::Numpy, is_flat: true, names: &MemberNames::default() };
     let texts = schema.texts(Role::Data, Some(header));
     NewMember { member: schema.path(Role::Data), texts, data, is_counted: true }
 }
 
-fn check_fit(dir: &Path, header: &Header, found: usize) -> Result<()> {
+pub(crate) fn check_fit(dir: &Path, header: &Header, found: usize) -> Result<()> {
     if header.bytes() == Some(found as u64) {
         return Ok(());
     }

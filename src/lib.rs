@@ -92,6 +92,7 @@ mod paths;
 #[cfg(feature = "python")]
 mod python;
 mod ragged;
+mod records;
 mod sample;
 mod schema;
 pub mod stream;
@@ -115,6 +116,7 @@ pub use format::{Kind, Order};
 pub use io::mapping::{Access, Mode};
 pub use options::{Durability, Options};
 pub use ragged::Ragged;
+pub use records::{Batch, FieldBatch, Records};
 pub use sample::Sample;
 pub use schema::MemberNames;
 pub use strings::Strings;

@@ -66,8 +66,13 @@ impl Ragged {
     pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         options.names.check()?;
         let dir = absolute(dir.as_ref())?;
-        let view = txn::retry_without_kept_files(|| View::open(&dir, &options))?;
-        Ok(Self { view, options, writer: Writer::default() })
+        let view = txn::retry_without_kept_files(|| View::open(&dir, &options, None))?;
+        Ok(Self::of_view(view, options))
+    }
+
+    /// A handle that shows `view`.
+    pub(crate) fn of_view(view: View, options: Options) -> Self {
+        Self { view, options, writer: Writer::default() }
     }
 
     /// Writes new samples in place of whatever dataset is in `dir`.
@@ -133,7 +138,7 @@ impl Ragged {
     /// As [`Ragged::open`]; [`Error::Io`] where the samples that this handle shows are gone.
     pub fn refresh(&mut self) -> Result<()> {
         self.view.check_open()?;
-        let view = View::open(&self.view.dir, &self.options)?;
+        let view = View::open(&self.view.dir, &self.options, None)?;
         if self.view.header.is_some() && view.header.is_none() {
             return Err(no_dataset(&self.view.dir));
         }

@@ -6,8 +6,7 @@ mod view;
 use std::borrow::Cow;
 use std::path::Path;
 
-pub(crate) use encode::Packed;
-use encode::{Append, Payload, end_of_part, new_members};
+pub(crate) use encode::{Append, Packed, Payload, end_of_part, new_members};
 pub(crate) use view::View;
 
 use crate::batch::Gathered;
@@ -70,8 +69,13 @@ impl Strings {
         }
         options.names.check()?;
         let dir = absolute(dir.as_ref())?;
-        let view = txn::retry_without_kept_files(|| View::open(&dir, &options))?;
-        Ok(Self { view, options, writer: Writer::default() })
+        let view = txn::retry_without_kept_files(|| View::open(&dir, &options, None))?;
+        Ok(Self::of_view(view, options))
+    }
+
+    /// A handle that shows `view`.
+    pub(crate) fn of_view(view: View, options: Options) -> Self {
+        Self { view, options, writer: Writer::default() }
     }
 
     /// Writes new strings in place of whatever dataset is in `dir`.
@@ -233,7 +237,7 @@ impl Strings {
     /// As [`Strings::open`]; [`Error::Io`] where the strings that this handle shows are gone.
     pub fn refresh(&mut self) -> Result<()> {
         self.view.check_open()?;
-        let view = View::open(&self.view.dir, &self.options)?;
+        let view = View::open(&self.view.dir, &self.options, None)?;
         if self.view.exists && !view.exists {
             return Err(no_dataset(&self.view.dir));
         }

@@ -2,17 +2,17 @@
 
 use std::cell::OnceCell;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{check_fit, map, new_member, too_large};
+use super::{View, check_fit, new_member, too_large};
 use crate::error::{Error, Result};
 use crate::format::{DATA, Order};
-use crate::io::mapping::Region;
 use crate::options::Options;
 use crate::schema::Header;
-use crate::txn::{Chunk, MemberAppend, NewData, Plan, Planner, Source, check_exclusive};
+use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, Plan, Planner, Source, check_exclusive};
 
 /// Rows to append.
-pub(super) struct Extend<'a> {
+pub(crate) struct Extend<'a> {
     dir: &'a Path,
     options: &'a Options,
     added: &'a Header,
@@ -40,13 +40,13 @@ impl<'a> Extend<'a> {
 }
 
 impl Planner for Extend<'_> {
-    type View = (Header, Region);
+    type View = View;
 
-    fn read(&self) -> Result<Self::View> {
-        map(self.dir, self.options)
+    fn read(&self) -> Result<View> {
+        View::open(self.dir, self.options, None)
     }
 
-    fn plan<'a>(&'a self, (old, present): &'a Self::View) -> Result<Plan<'a>> {
+    fn plan<'a>(&'a self, View { header: old, data: present }: &'a View) -> Result<Plan<'a>> {
         if let Some(expected) = self.expected {
             check_exclusive(self.dir, usize::try_from(old.rows()).unwrap_or(usize::MAX), expected)?;
         }
@@ -63,19 +63,21 @@ impl Planner for Extend<'_> {
         Ok(Plan::Append(vec![MemberAppend {
             member: "".into(),
             rows: Some([old.rows(), rows]),
-            offset,
-            chunks: self.chunks.iter().map(|&chunk| chunk.into()).collect(),
-            source: self.source,
+            data: Some(DataAppend {
+                offset,
+                chunks: self.chunks.iter().map(|&chunk| chunk.into()).collect(),
+                source: self.source,
+            }),
         }]))
     }
 
-    fn grown(&self, (old, present): &Self::View, appends: &[MemberAppend]) -> Result<Self::View> {
-        let header = old.with_rows(old.rows() + self.added.rows());
-        let bytes = appends.first().map_or(0, |append| append.bytes()[1]);
+    fn grown(&self, View { header: old, data: present }: &View, appends: &[MemberAppend]) -> Result<View> {
+        let header = Arc::new(old.with_rows(old.rows() + self.added.rows()));
+        let bytes = appends.first().map_or(0, MemberAppend::end);
         let len = usize::try_from(bytes).unwrap_or(usize::MAX);
         let data = present.grown(|| self.dir.join(DATA), self.options.mode, len)?;
         data.advise(self.options.access);
-        Ok((header, data))
+        Ok(View { header, data })
     }
 }
 

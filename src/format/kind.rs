@@ -11,6 +11,8 @@ pub enum Kind {
     Ragged,
     /// UTF-8 strings.
     String,
+    /// Records of several fields, each of which is a dataset of another kind.
+    Records,
 }
 
 impl Kind {
@@ -21,13 +23,15 @@ impl Kind {
             Self::Numpy => "numpy",
             Self::Ragged => "ragged",
             Self::String => "string",
+            Self::Records => "records",
         }
     }
 
     /// The kind that a `type.ninja` states.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        [Self::Numpy, Self::Ragged, Self::String].into_iter().find(|kind| kind.name().as_bytes() == text.trim_ascii())
+        let all = [Self::Numpy, Self::Ragged, Self::String, Self::Records];
+        all.into_iter().find(|kind| kind.name().as_bytes() == text.trim_ascii())
     }
 
     /// The end of an error message, which says how to open a dataset of this kind.
@@ -36,6 +40,7 @@ impl Kind {
             Self::Numpy => "; open it with mmap_ninja.numpy.open_existing (in Rust, Dense)",
             Self::Ragged => "; open it with RaggedMmap (in Rust, Ragged)",
             Self::String => "; open it with StringsMmap (in Rust, Strings)",
+            Self::Records => "; open it with RecordsMmap (in Rust, Records)",
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The `.ninja` files: bytes in, bytes out, no I/O. All integers are little-endian, and no text ends in a newline.
 
 pub mod dtype;
+pub mod fields;
 pub mod framed;
 pub mod kind;
 
 pub use kind::Kind;
 
-/// The kind of the dataset in a directory: `numpy`, `ragged` or `string`.
+/// The kind of the dataset in a directory: `numpy`, `ragged`, `string` or `records`.
 pub const TYPE: &str = "type.ninja";
 /// The dtype, as [`crate::Dtype`] parses it.
 pub const DTYPE: &str = "dtype.ninja";
@@ -22,6 +23,12 @@ pub const SHAPES_ARE_FLAT: &str = "shapes_are_flat.ninja";
 pub const ZSTD_LEVEL: &str = "zstd_level.ninja";
 /// A raw zstd dictionary.
 pub const ZSTD_DICT: &str = "zstd_dict.ninja";
+/// The fields of records.
+pub const FIELDS: &str = "fields.json";
+/// The fields while they are written.
+pub const NEW_FIELDS: &str = "fields.json.new";
+/// A JSON object of the user's own.
+pub const ATTRS: &str = "attrs.json";
 /// Checksums of the blocks of all other files, if a user has asked for them.
 pub const CHECKSUMS: &str = "checksums.json";
 /// The checksums while they are written.

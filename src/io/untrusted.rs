@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::error::{At, Error, Result};
 use crate::memory;
@@ -173,6 +174,17 @@ impl FileId {
     /// `None` where `path` does not exist.
     pub fn of(path: &Path) -> Option<Self> {
         path.metadata().ok().as_ref().map(Self::from)
+    }
+}
+
+/// Tells a file from another that has replaced it, even if that got the number of an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileStamp(FileId, u64, Option<SystemTime>);
+
+impl FileStamp {
+    /// `None` where `path` does not exist.
+    pub fn of(path: &Path) -> Option<Self> {
+        path.metadata().ok().map(|found| Self(FileId::from(&found), found.len(), found.modified().ok()))
     }
 }
 

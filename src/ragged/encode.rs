@@ -14,7 +14,7 @@ use crate::memory;
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::schema::{Header, MemberNames, Role, Rows, Schema};
-use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
+use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
 
 /// Encoded samples.
 pub(crate) struct EncodedBatch<'a> {
@@ -75,6 +75,16 @@ impl ShapeList {
 
     fn is_flat(&self) -> bool {
         self.ranks.iter().all(|&rank| rank == 1)
+    }
+
+    /// The first sample whose axes behind the first one are not `trailing`, and its shape.
+    pub fn position_without(&self, trailing: &[i64]) -> Option<(usize, &[i64])> {
+        let mut rest = &self.axes[..];
+        self.ranks.iter().enumerate().find_map(|(place, &rank)| {
+            let (shape, after) = rest.split_at_checked(usize::try_from(rank).ok()?)?;
+            rest = after;
+            (shape.get(1..) != Some(trailing)).then_some((place, shape))
+        })
     }
 
     /// The values that a member of int64 gains, after `elements` elements and `axes` entries of other samples.
@@ -149,6 +159,11 @@ impl<'a> EncodedBatch<'a> {
         self.shapes.len()
     }
 
+    /// The shapes of the samples.
+    pub fn shapes(&self) -> &ShapeList {
+        &self.shapes
+    }
+
     /// Elements of all samples.
     pub fn elements(&self) -> i64 {
         self.shapes.elements.iter().sum()
@@ -189,18 +204,20 @@ impl<'a> EncodedBatch<'a> {
             if role == Role::Data {
                 let rows = Some([before, before + self.elements().cast_unsigned()]);
                 let offset = before * view.item_size as u64;
-                return MemberAppend { member, rows, offset, chunks: self.data_chunks(), source: self.source };
+                let data = DataAppend { offset, chunks: self.data_chunks(), source: self.source };
+                return MemberAppend { member, rows, data: Some(data) };
             }
             let values = self.shapes.column(role, elements, axes);
             let rows = Some([before, before + values.len() as u64]);
-            MemberAppend { member, rows, offset: before * 8, chunks: vec![Chunk::Values(values)], source: None }
+            let data = DataAppend { offset: before * 8, chunks: vec![Chunk::Values(values)], source: None };
+            MemberAppend { member, rows, data: Some(data) }
         };
         schema.roles().iter().map(append).collect()
     }
 }
 
 /// The append of a batch to a ragged dataset.
-pub(super) struct Append<'a> {
+pub(crate) struct Append<'a> {
     pub dir: &'a Path,
     pub options: &'a Options,
     pub dtype: &'a Dtype,
@@ -213,7 +230,7 @@ impl Planner for Append<'_> {
     type View = View;
 
     fn read(&self) -> Result<View> {
-        View::open(self.dir, self.options)
+        View::open(self.dir, self.options, None)
     }
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 
-use super::{MemberNames, Role, Schema, kind_of, read_shape};
+use super::{MemberNames, Role, Schema, kind_of, read_fields, read_shape};
 use crate::error::{At, Result};
 use crate::format::{self, Kind};
 use crate::io::untrusted::read_text;
@@ -24,9 +24,12 @@ pub(crate) fn is_own(schema: Schema, role: Role, name: &OsStr) -> bool {
 /// The names of all entries in `dir` that no dataset, of any kind, has there.
 pub(crate) fn foreign_entries(dir: &Path) -> Result<Vec<OsString>> {
     let names = MemberNames::default();
-    let schemas = [Kind::Numpy, Kind::Ragged, Kind::String].map(|kind| Schema { kind, is_flat: true, names: &names });
+    let kinds = [Kind::Numpy, Kind::Ragged, Kind::String, Kind::Records];
+    let schemas = kinds.map(|kind| Schema { kind, is_flat: true, names: &names });
+    let fields = read_fields(dir).map_or(Vec::new(), |list| list.directories().map(str::to_owned).collect());
     let is_known = |name: &OsStr| {
-        schemas.iter().any(|schema| is_own(*schema, Role::Data, name)) || names.all().iter().any(|own| name == *own)
+        fields.iter().any(|field| name == field.as_str())
+            || schemas.iter().any(|schema| is_own(*schema, Role::Data, name)) || names.all().iter().any(|own| name == *own)
     };
     let mut foreign = Vec::new();
     for entry in fs::read_dir(dir).at(dir)? {

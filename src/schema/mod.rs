@@ -7,8 +7,10 @@
 //! | `string` | the bytes, `ends`, `starts` |
 //! | `ragged`, flat | the elements, `flattened_shapes`, `shapes`, `ends`, `starts` |
 //! | `ragged`, N-D | as flat, with `shapes` a flat ragged dataset of the shape tuples |
+//! | `records` | the members of every field, in its directory; then the count of the records |
 
 mod detect;
+mod fields;
 mod foreign;
 mod header;
 mod names;
@@ -19,13 +21,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use detect::{kind_of, no_dataset};
+pub(crate) use fields::{bare_fields, check_not_a_field, count_of_field, read_fields, records_above};
 pub(crate) use foreign::{foreign_entries, is_own};
 pub(crate) use header::{Header, check_size, read_dtype, read_is_flat, read_order, read_shape};
 pub use names::MemberNames;
 pub(crate) use names::portable_name;
 
-/// The deepest nesting: a dataset, its shapes, and one of their members.
-pub(crate) const MAX_DEPTH: usize = 3;
+/// The deepest nesting: records, a field, its shapes, and one of their members.
+pub(crate) const MAX_DEPTH: usize = 4;
 
 use crate::format::dtype::Dtype;
 use crate::format::{self, Kind, Order, encode_flag, encode_shape};
@@ -121,7 +124,7 @@ impl<'a> Schema<'a> {
     pub const fn roles(self) -> &'static [Role] {
         use Role::{Axes, AxesEnds, AxesStarts, Data, Elements, Ends, RankShapes, Ranks, Shapes, Starts};
         match (self.kind, self.is_flat) {
-            (Kind::Numpy, _) => &[Data],
+            (Kind::Numpy | Kind::Records, _) => &[Data],
             (Kind::String, _) => &[Data, Ends, Starts],
             (Kind::Ragged, true) => &[Data, Elements, Shapes, Ends, Starts],
             (Kind::Ragged, false) => &[Data, Elements, Axes, Ranks, RankShapes, AxesEnds, AxesStarts, Ends, Starts],
@@ -212,6 +215,9 @@ impl<'a> Schema<'a> {
 
     /// The files of a member that must be there.
     pub fn files(self, role: Role) -> Vec<(&'static str, Content)> {
+        if self.kind == Kind::Records {
+            return vec![(format::FIELDS, Content::Text), (format::SHAPE, Content::Shape)];
+        }
         let mut files = vec![(format::DATA, Content::Data)];
         if self.is_counted(role) {
             files.extend([
@@ -228,6 +234,7 @@ impl<'a> Schema<'a> {
     pub const fn optional_files(self, role: Role) -> &'static [&'static str] {
         match (self.kind, role) {
             (Kind::String, Role::Data) => &[format::TYPE, format::ZSTD_LEVEL, format::ZSTD_DICT],
+            (Kind::Records, _) => &[format::TYPE, format::NEW_FIELDS],
             _ => &[format::TYPE],
         }
     }

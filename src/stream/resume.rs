@@ -10,6 +10,7 @@ use crate::format::{Kind, Order, ZSTD_DICT};
 use crate::io::mapping::{Access, Mode};
 use crate::options::Options;
 use crate::ragged::Ragged;
+use crate::records::Records;
 use crate::schema::kind_of;
 use crate::strings::Strings;
 use crate::txn;
@@ -79,6 +80,7 @@ pub fn check_exclusive(dir: &Path, options: &Options, stored: usize) -> Result<(
         }
         Some(Kind::Ragged) => Ragged::open_with(dir, for_writing(options))?.len(),
         Some(Kind::String) => Strings::open_with(dir, for_writing(options))?.len(),
+        Some(Kind::Records) => Records::open_with(dir, for_writing(options))?.len(),
     };
     txn::check_exclusive(dir, found, stored)
 }

@@ -11,7 +11,7 @@ use crate::extents::{ends_of, starts_of};
 use crate::io::advice::PrefetchPolicy;
 use crate::options::Options;
 use crate::schema::{MemberNames, Role, Schema, no_dataset};
-use crate::txn::{Chunk, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
+use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
 
 /// Strings whose offsets are in memory at once while data sets are joined.
 const JOINED_AT_ONCE: usize = 1 << 20;
@@ -75,7 +75,7 @@ pub enum Payload<'a> {
 
 impl Payload<'_> {
     /// The strings themselves, where they are in memory.
-    fn in_memory(&self) -> Option<Vec<&[u8]>> {
+    pub fn in_memory(&self) -> Option<Vec<&[u8]>> {
         match self {
             Self::Strings(strings) => Some(strings.to_vec()),
             Self::Packed(parts) => Some(parts.iter().flat_map(Packed::strings).collect()),
@@ -115,7 +115,7 @@ impl Payload<'_> {
 }
 
 /// The append of strings to a dataset.
-pub(super) struct Append<'a> {
+pub(crate) struct Append<'a> {
     pub dir: &'a Path,
     pub options: &'a Options,
     /// How the first strings of all are compressed.
@@ -129,7 +129,7 @@ impl Planner for Append<'_> {
     type View = View;
 
     fn read(&self) -> Result<View> {
-        View::open(self.dir, self.options)
+        View::open(self.dir, self.options, None)
     }
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
@@ -148,17 +148,18 @@ impl Planner for Append<'_> {
             let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
             if role == Role::Data {
                 let (chunks, source) = (std::mem::take(&mut chunks), source.take());
-                return MemberAppend { member, rows: None, offset, chunks, source };
+                return MemberAppend { member, rows: None, data: Some(DataAppend { offset, chunks, source }) };
             }
             let chunks = vec![Chunk::Values(column(role, view.end(), &lengths).into())];
             let rows = [rows, rows + lengths.len() as u64];
-            MemberAppend { member, rows: Some(rows), offset: rows[0] * 8, chunks, source: None }
+            let data = DataAppend { offset: rows[0] * 8, chunks, source: None };
+            MemberAppend { member, rows: Some(rows), data: Some(data) }
         };
         Ok(Plan::Append(schema.roles().iter().map(append).collect()))
     }
 
     fn grown(&self, view: &View, appends: &[MemberAppend]) -> Result<View> {
-        let end = appends.first().map_or(0, |data| data.bytes()[1]);
+        let end = appends.first().map_or(0, MemberAppend::end);
         let rows = appends.last().and_then(|starts| starts.rows).map_or(0, |[_, rows]| rows);
         let fit = |count| usize::try_from(count).unwrap_or(usize::MAX);
         view.grown(self.options, fit(rows), fit(end))
@@ -166,7 +167,7 @@ impl Planner for Append<'_> {
 }
 
 /// The members of a dataset that holds these strings alone.
-pub(super) fn new_members<'a>(
+pub(crate) fn new_members<'a>(
     dir: &Path,
     names: &MemberNames,
     codec: Option<&Codec>,

@@ -41,15 +41,15 @@ impl View {
         Self { is_closed: true, ..Self::empty(dir) }
     }
 
-    /// Maps the dataset in `dir`, and reads no string.
-    pub fn open(dir: &Path, options: &Options) -> Result<Self> {
+    /// Maps the dataset in `dir`, and reads no string. `rows` is how many it has, where that is not for itself to say.
+    pub fn open(dir: &Path, options: &Options, rows: Option<u64>) -> Result<Self> {
         match kind_of(dir)? {
             None => Ok(Self::empty(dir)),
             Some(Kind::String) => {
                 let names = &options.names;
                 let commit_point = dir.join(Schema::strings(names).path(Role::Starts));
-                let view =
-                    read_consistent(dir, &commit_point, |shape, quiescent| Self::read(dir, names, shape, quiescent))?;
+                let read = |shape: &[u64], quiescent| Self::read(dir, names, shape, quiescent);
+                let view = read_consistent(dir, &commit_point, rows, read)?;
                 view.extents.data.advise(options.access);
                 Ok(view)
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Compression, Dense, Dtype, Durability, Mode, Options, Order, Ragged, Result, Sample, Strings};
+use crate::{Compression, Dense, Dtype, Durability, FieldBatch, Mode, Options, Order, Ragged, Records, Result, Sample, Strings};
 
 /// What a reader sees: the shape and the bytes of every sample.
 pub(crate) type State = Vec<(Vec<i64>, Vec<u8>)>;
@@ -38,8 +38,11 @@ const STRINGS: Store =
     Store { name: "strings", create: create_plain, append: append_strings, read: read_strings, ..RAGGED };
 const DENSE: Store = Store { name: "rows", create: create_rows, append: append_rows, read: read_rows, ..RAGGED };
 
+const RECORDS: Store =
+    Store { name: "records", create: create_records, append: append_records, read: read_records, ..RAGGED };
+
 /// Seeds below 100 make 1-D samples of that length, 100 makes a scalar, and others make 2-D samples.
-pub(crate) const STORES: [Store; 11] = [
+pub(crate) const STORES: [Store; 14] = [
     RAGGED,
     Store { name: "ragged N-D", old: &[102, 3, 100], new: &[140, 0, 1], ..RAGGED },
     Store { name: "ragged 1-D that becomes N-D", new: &[1, 104], ..RAGGED },
@@ -51,6 +54,9 @@ pub(crate) const STORES: [Store; 11] = [
     Store { name: "frames with a dictionary", create: create_with_dictionary, extra: TRAINING, ..STRINGS },
     DENSE,
     Store { name: "rows in F order", create: create_columns, ..DENSE },
+    RECORDS,
+    Store { name: "records that become N-D", new: &[1, 104], ..RECORDS },
+    Store { name: "records without samples", old: &[], new: &[2, 0], ..RECORDS },
 ];
 
 impl Store {
@@ -61,7 +67,7 @@ impl Store {
 
     /// Whether the first append creates the dataset. Others must be created first.
     pub fn begins_by_append(&self) -> bool {
-        self.name.starts_with("ragged") || self.name.ends_with("strings")
+        self.name.starts_with("ragged") || self.name.ends_with("strings") || self.name.starts_with("records")
     }
 }
 
@@ -175,4 +181,47 @@ fn read_rows(path: &Path) -> Result<State> {
     let position = |row: usize, i: usize| if array.order() == Order::C { row * WIDTH + i } else { i * rows + row };
     let row = |row: usize| (0..WIDTH).flat_map(|i| values[position(row, i)].to_le_bytes()).collect();
     Ok((0..rows).map(|index| (vec![WIDTH as i64], row(index))).collect())
+}
+
+/// Two ragged fields, one of texts in frames, and one of rows, in an order that is not that of their names.
+fn with_fields<T>(seeds: &[u16], act: impl FnOnce(&[FieldBatch]) -> T) -> T {
+    let (texts, rows) = (texts(seeds), row_bytes(seeds, Order::C));
+    let bytes: Vec<Vec<u8>> = seeds.iter().map(|&seed| vec![7; (seed % 100).into()]).collect();
+    let lengths: Vec<[i64; 1]> = bytes.iter().map(|bytes| [bytes.len() as i64]).collect();
+    let bytes: Vec<_> = bytes.iter().zip(&lengths).map(|(bytes, shape)| Sample::new(bytes.as_slice(), shape)).collect();
+    let zstd = Compression { level: 3, dict_size: None };
+    with_samples(seeds, |samples| {
+        act(&[
+            FieldBatch::ragged("tokens", &Dtype::of::<u16>(), samples),
+            FieldBatch::strings("caption", &texts).compressed(zstd),
+            FieldBatch::dense("vector", &Dtype::of::<u16>(), &[seeds.len() as u64, WIDTH as u64], rows.as_slice()),
+            FieldBatch::ragged("bytes", &Dtype::of::<u8>(), &bytes),
+        ])
+    })
+}
+
+fn create_records(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    with_fields(seeds, |fields| Records::create_with(path, &options(durability), fields))
+}
+
+fn append_records(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let mut records = Records::open_with(path, options(durability))?;
+    with_fields(seeds, |fields| records.append(fields))
+}
+
+/// The shape of the tokens, and the bytes of all fields.
+fn read_records(path: &Path) -> Result<State> {
+    let records = Records::open(path, Mode::ReadOnly)?;
+    if records.is_empty() {
+        return Ok(vec![]);
+    }
+    let (tokens, captions) = (records.ragged("tokens")?, records.strings("caption")?);
+    let (vectors, bytes) = (records.dense("vector")?, records.ragged("bytes")?);
+    let read = |index: usize| {
+        let sample = tokens.get(index)?;
+        let caption = captions.get(index)?;
+        let parts = [sample.bytes, caption.as_bytes(), vectors.row(index).unwrap_or_default(), bytes.get(index)?.bytes];
+        Ok((sample.shape.to_vec(), parts.concat()))
+    };
+    (0..records.len()).map(read).collect()
 }

@@ -8,7 +8,7 @@ use super::fs::{
 };
 use super::journal::{Entry, Journal, has_journal};
 use super::lock::DirLock;
-use super::plan::MemberAppend;
+use super::plan::{DataAppend, MemberAppend};
 use crate::error::{At, Result};
 use crate::format::{DATA, JOURNAL, SHAPE};
 use crate::io::untrusted::open_member;
@@ -28,7 +28,7 @@ pub(super) struct MemberFiles {
 #[derive(Debug)]
 struct OpenMember {
     path: PathBuf,
-    data: File,
+    data: Option<File>,
     shape: Option<File>,
 }
 
@@ -37,7 +37,7 @@ impl MemberFiles {
     pub fn open(dir: &Path, appends: &[MemberAppend]) -> Result<Self> {
         let member = |append: &MemberAppend| {
             let path = dir.join(&append.member);
-            let data = open_member(&path.join(DATA), true)?;
+            let data = append.data.as_ref().map(|_| open_member(&path.join(DATA), true)).transpose()?;
             let shape = append.rows.map(|_| open_member(&path.join(SHAPE), true)).transpose()?;
             Ok(OpenMember { path, data, shape })
         };
@@ -96,9 +96,10 @@ impl MemberFiles {
 
     fn write_data(&self, appends: &[MemberAppend], durability: Durability) -> Result<()> {
         for (member, append) in self.members.iter().zip(appends) {
-            member.write(append)?;
+            let (Some(file), Some(data)) = (&member.data, &append.data) else { continue };
+            write(file, &member.path.join(DATA), data)?;
             if durability == Durability::Full {
-                sync(&member.data, &member.path)?;
+                sync(file, &member.path)?;
             }
         }
         Ok(())
@@ -115,20 +116,21 @@ impl MemberFiles {
 }
 
 impl OpenMember {
-    /// Writes the new bytes at the committed end.
-    fn write(&self, append: &MemberAppend) -> Result<()> {
-        let [start, end] = append.bytes();
-        if let Some(source) = append.source
-            && copy_range(source, &self.data, start, end - start)
-        {
-            return Ok(());
-        }
-        write_chunks(&self.data, &self.path.join(DATA), start, &append.chunks)
-    }
-
     fn has_size(&self, append: &MemberAppend) -> bool {
-        self.data.metadata().is_ok_and(|found| is_exact(found.len(), append.offset))
+        let pair = self.data.as_ref().zip(append.data.as_ref());
+        pair.is_none_or(|(file, data)| file.metadata().is_ok_and(|found| is_exact(found.len(), data.offset)))
     }
+}
+
+/// Writes the new bytes at the committed end.
+fn write(file: &File, path: &Path, data: &DataAppend) -> Result<()> {
+    let [start, end] = data.bytes();
+    if let Some(source) = data.source
+        && copy_range(source, file, start, end - start)
+    {
+        return Ok(());
+    }
+    write_chunks(file, path, start, &data.chunks)
 }
 
 /// Restores what an append has changed, and removes its journal.
@@ -152,9 +154,10 @@ pub(super) fn restore(dir: &Path, entries: &[Entry], durability: Durability) -> 
         }
     }
     for entry in entries {
+        let Some([old, _]) = entry.bytes else { continue };
         let path = entry.data_path(dir);
         let file = open_member(&path, true)?;
-        restore_size(&file, &path, entry)?;
+        restore_size(&file, &path, old, entry.rows.is_some())?;
         if durability == Durability::Full {
             sync(&file, &path)?;
         }
@@ -162,9 +165,9 @@ pub(super) fn restore(dir: &Path, entries: &[Entry], durability: Durability) -> 
     Ok(())
 }
 
-fn restore_size(file: &File, path: &Path, entry: &Entry) -> Result<()> {
-    let size = size_on_disk(entry.bytes[0], entry.rows.is_some());
-    if size > entry.bytes[0] {
+fn restore_size(file: &File, path: &Path, bytes: u64, is_counted: bool) -> Result<()> {
+    let size = size_on_disk(bytes, is_counted);
+    if size > bytes {
         write_at(file, path, 0, &PLACEHOLDER)?;
     }
     truncate(file, path, size)

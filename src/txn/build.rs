@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
+use super::fields::FieldPlace;
 use super::cleanup::{await_builder, finish_build, remove_marker, sweep, try_lock_builder};
 use super::fs::{create_new, exchange, remove_directory, remove_file, remove_tree, rename_new, truncate, write_at};
 use super::lock::{DirLock, FileLock};
@@ -16,7 +17,7 @@ use crate::format::BUILDING;
 use crate::io::untrusted::{FileId, open_member};
 use crate::options::{Durability, Options};
 use crate::paths::{absolute, missing_parents, partial_path};
-use crate::schema::kind_of;
+use crate::schema::{check_not_a_field, kind_of};
 
 /// The long build of a dataset, by one builder at a time. It grows in `<target>.partial`, which opens and resumes like any
 /// dataset, and takes the target's place when it is whole.
@@ -42,6 +43,8 @@ pub struct BuildSession {
     /// Directories above the target that were created with the build, the lowest first.
     parents: Vec<PathBuf>,
     options: Options,
+    /// Where the dataset becomes a field, if it does.
+    field: Option<FieldPlace>,
     /// Removed when the build ends, however it ends.
     scratch: Option<StagingDir>,
     /// `None` where the caller vouches for being the only builder.
@@ -65,12 +68,30 @@ impl BuildSession {
     pub fn begin_with(target: impl AsRef<Path>, resume: bool, options: Options) -> Result<Self> {
         let target = absolute(target.as_ref())?;
         replaceable::check(&target)?;
+        check_not_a_field(&target)?;
+        Self::begin_at(target, resume, options, None)
+    }
+
+    /// Begins to build the field `name` of the records in `dir`, whose samples have the axes of `shape`, if they are fixed.
+    pub(crate) fn begin_field(
+        dir: &Path,
+        name: &str,
+        shape: Option<Vec<i64>>,
+        resume: bool,
+        options: Options,
+    ) -> Result<Self> {
+        let field = FieldPlace { records: absolute(dir)?, name: name.to_owned(), shape };
+        field.check()?;
+        Self::begin_at(field.hidden(), resume, options, Some(field))
+    }
+
+    fn begin_at(target: PathBuf, resume: bool, options: Options, field: Option<FieldPlace>) -> Result<Self> {
         let partial = partial_path(&target);
         let parents = missing_parents(&target);
         loop {
             let found = FileId::of(&partial);
             if let Some((builder, lock)) = lock_partial(&partial, &target, &options)? {
-                let session = Self { target, partial, parents, options, scratch: None, _lock: builder };
+                let session = Self { target, partial, parents, options, field, scratch: None, _lock: builder };
                 return match session.prepare(resume, lock) {
                     Ok(()) => Ok(session),
                     Err(error) => session.suspend().and(Err(error)),
@@ -118,6 +139,13 @@ impl BuildSession {
         if kind_of(&self.partial)?.is_none() {
             return self.suspend();
         }
+        let Some(field) = &self.field else { return self.publish() };
+        let lock = field.lock(&self.partial, &self.options)?;
+        self.publish()?;
+        field.publish(&lock)
+    }
+
+    fn publish(&self) -> Result<()> {
         check_mappable(&self.partial, self.options.mode)?;
         inherit_permissions(&self.target, &self.partial)?;
         sync_tree(&self.partial)?;

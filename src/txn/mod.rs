@@ -18,6 +18,7 @@
 mod append;
 mod build;
 mod cleanup;
+mod fields;
 mod fs;
 mod journal;
 mod lock;
@@ -34,11 +35,12 @@ mod tree;
 mod truncate;
 
 pub use build::BuildSession;
+pub(crate) use fields::remove_field;
 pub(crate) use fs::{overwrite, replace_file};
 pub(crate) use journal::{Entry, has_journal};
 pub(crate) use lock::DirLock;
-pub(crate) use plan::{Chunk, MemberAppend, NewData, NewMember, Plan, Source};
+pub(crate) use plan::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Source};
 pub(crate) use recover::check_journal;
-pub(crate) use snapshot::{Attempt, read_consistent, retry};
+pub(crate) use snapshot::{Attempt, count_of, read_consistent, read_stable, retry};
 pub(crate) use transaction::{Planner, Writer, check_exclusive, create, retry_without_kept_files};
 pub(crate) use truncate::{TruncationPlan, plan_recovery, truncate_dataset};

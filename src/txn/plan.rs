@@ -21,6 +21,12 @@ pub(crate) struct MemberAppend<'a> {
     pub member: PathBuf,
     /// Rows before and after; `None` for a member without a `shape.ninja`.
     pub rows: Option<[u64; 2]>,
+    /// The new bytes; `None` for a member without a `data.ninja`.
+    pub data: Option<DataAppend<'a>>,
+}
+
+/// What an append adds to a `data.ninja`.
+pub(crate) struct DataAppend<'a> {
     /// The committed end, in bytes.
     pub offset: u64,
     /// The new bytes, in pieces one after another.
@@ -101,9 +107,16 @@ pub(crate) struct Source<'a> {
     pub offset: u64,
 }
 
-impl MemberAppend<'_> {
+impl DataAppend<'_> {
     /// Bytes before and after.
     pub fn bytes(&self) -> [u64; 2] {
         [self.offset, self.offset + self.chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>()]
+    }
+}
+
+impl MemberAppend<'_> {
+    /// The size of the `data.ninja` after the append, in bytes.
+    pub fn end(&self) -> u64 {
+        self.data.as_ref().map_or(0, |data| data.bytes()[1])
     }
 }

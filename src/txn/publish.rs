@@ -10,7 +10,7 @@ use super::replaceable;
 use super::staging::StagingDir;
 use super::tree::{inherit_permissions, link_or_copy, sync_parents, sync_tree};
 use crate::error::{At, Result};
-use crate::format::{BUILDING, CHECKSUMS, JOURNAL, NEW_CHECKSUMS};
+use crate::format::{BUILDING, CHECKSUMS, DATA, JOURNAL, NEW_CHECKSUMS};
 use crate::options::{Durability, Options};
 use crate::schema::foreign_entries;
 
@@ -90,13 +90,16 @@ pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
     inherit_permissions(old, new)
 }
 
-/// Hard-links all members of `old` that `new` does not have.
+/// Hard-links all members of `old` that `new` does not have. A directory of `new` without data is a field of which only some
+/// members are new.
 pub(super) fn link_members(old: &Path, new: &Path) -> Result<()> {
     for entry in fs::read_dir(old).at(old)? {
         let name = entry.at(old)?.file_name();
-        if ![CHECKSUMS, NEW_CHECKSUMS, JOURNAL, BUILDING].iter().any(|known| name == *known) {
-            link_or_copy(&old.join(&name), &new.join(&name))?;
+        if [CHECKSUMS, NEW_CHECKSUMS, JOURNAL, BUILDING].iter().any(|known| name == *known) {
+            continue;
         }
+        let (from, to) = (old.join(&name), new.join(&name));
+        if to.is_dir() && !to.join(DATA).exists() { link_members(&from, &to)? } else { link_or_copy(&from, &to)? }
     }
     Ok(())
 }

@@ -32,7 +32,8 @@ pub(crate) fn recover(dir: &Path, lock: &DirLock) -> Result<()> {
 fn finish(dir: &Path, journal: &Journal) -> Result<()> {
     for entry in &journal.entries {
         let shape = entry.rows.map(|_| dir.join(&entry.member).join(SHAPE));
-        for path in shape.into_iter().chain([entry.data_path(dir)]) {
+        let data = entry.bytes.map(|_| entry.data_path(dir));
+        for path in shape.into_iter().chain(data) {
             sync(&open_member(&path, false)?, &path)?;
         }
     }
@@ -65,7 +66,9 @@ pub(super) fn is_committed(dir: &Path, journal: &Journal) -> Result<bool> {
         }
     }
     for entry in &journal.entries {
-        if !placeholder::is_exact(size_of_member(&entry.data_path(dir))?, entry.bytes[1]) {
+        if let Some([_, new]) = entry.bytes
+            && !placeholder::is_exact(size_of_member(&entry.data_path(dir))?, new)
+        {
             return Ok(false);
         }
     }
@@ -75,20 +78,32 @@ pub(super) fn is_committed(dir: &Path, journal: &Journal) -> Result<bool> {
 /// The member is the dataset's own, its count is the old or the new one, and its size lies between the two.
 fn check(dir: &Path, entry: &Entry) -> Result<()> {
     check_place(dir, &entry.member)?;
-    let path = entry.data_path(dir);
-    let size = size_of_member(&path)?;
-    let [least, most] = entry.bytes;
-    if size < least || size > most && !placeholder::is_placeholder(size, most) {
-        let what = format!("the file has {size} bytes, expected {least} to {most} after an interrupted append");
-        return Err(Error::corrupt(path, what));
-    }
-    let Some([old, new]) = entry.rows else { return Ok(()) };
+    entry.bytes.map_or(Ok(()), |bytes| check_size(&entry.data_path(dir), bytes))?;
+    let Some([old, new]) = entry.rows else { return check_uncounted(dir, entry) };
     let found = rows_of(dir, &entry.member)?;
     if found == old || found == new {
         return Ok(());
     }
     let path = dir.join(&entry.member).join(SHAPE);
     Err(Error::corrupt(path, format!("the count is {found}, expected {old} or {new} after an interrupted append")))
+}
+
+fn check_size(path: &Path, [least, most]: [u64; 2]) -> Result<()> {
+    let size = size_of_member(path)?;
+    if size < least || size > most && !placeholder::is_placeholder(size, most) {
+        let what = format!("the file has {size} bytes, expected {least} to {most} after an interrupted append");
+        return Err(Error::corrupt(path, what));
+    }
+    Ok(())
+}
+
+/// Only the bytes of strings have no count.
+fn check_uncounted(dir: &Path, entry: &Entry) -> Result<()> {
+    let path = dir.join(&entry.member).join(SHAPE);
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Error::corrupt(path, "the journal of an interrupted append does not state this count"))
 }
 
 /// No part of a member's path is a link, which may lead to the files of another dataset.

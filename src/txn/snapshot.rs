@@ -7,36 +7,77 @@ use std::time::Duration;
 
 use super::journal::has_journal;
 use crate::error::{Error, Result};
+use crate::format::SHAPE;
 use crate::io::untrusted::FileId;
-use crate::schema::{MAX_DEPTH, read_shape};
+use crate::schema::{MAX_DEPTH, read_shape, records_above};
 
 /// Attempts to read a state that looks damaged before it is called damaged. Fuzzing has no writers to wait for.
 const MAX_ATTEMPTS: u32 = if cfg!(fuzzing) { 1 } else { 4 };
 
-/// Reads the dataset in `dir`, whose commit point is the count of `member`.
+/// Reads the dataset in `dir`, whose commit point is the count of `member`. A field has as many samples as its records,
+/// whatever its own count is: that may be ahead of them. `rows` is their number, if it is known.
 ///
 /// `read` gets the member's shape. Told that the dataset is `quiescent`, it accepts only a state that no writer is
 /// changing; otherwise it takes the committed count and ignores the surplus that an unfinished append has written. The second
 /// is tried only where there is a writer, alive or dead: its journal lies there, or in the dataset that this one is a member
 /// of, or the count has moved on. A directory that was exchanged for another while it was read is read again.
-pub(crate) fn read_consistent<T>(dir: &Path, member: &Path, read: impl Fn(&[u64], bool) -> Result<T>) -> Result<T> {
+pub(crate) fn read_consistent<T>(
+    dir: &Path,
+    member: &Path,
+    rows: Option<u64>,
+    read: impl Fn(&[u64], bool) -> Result<T>,
+) -> Result<T> {
+    let read_once = || {
+        let (shape, is_exact) = committed_shape(dir, member, rows)?;
+        let is_journaled = || dir.ancestors().take(MAX_DEPTH).any(has_journal);
+        let has_writer = || is_journaled() || read_shape(member).is_ok_and(|found| found != shape);
+        match read(&shape, is_exact) {
+            Err(Error::Corrupt { .. }) if is_exact && has_writer() => {
+                read(&committed_shape(dir, member, rows)?.0, false)
+            }
+            other => other,
+        }
+    };
+    read_stable(dir, read_once).map_err(missing_is_damage)
+}
+
+/// Reads the directory `dir` again if it was exchanged for another meanwhile. Damage may be the unfinished work of a writer,
+/// so it is reported only if it stays.
+pub(crate) fn read_stable<T>(dir: &Path, mut read: impl FnMut() -> Result<T>) -> Result<T> {
     retry(MAX_ATTEMPTS, || {
         let before = FileId::of(dir);
-        let seen = read_shape(member).and_then(|shape| {
-            let is_journaled = || dir.ancestors().take(MAX_DEPTH).any(has_journal);
-            let has_writer = || is_journaled() || read_shape(member).is_ok_and(|found| found != shape);
-            match read(&shape, true) {
-                Err(Error::Corrupt { .. }) if has_writer() => read(&read_shape(member)?, false),
-                other => other,
-            }
-        });
+        let seen = read();
         match seen {
             _ if FileId::of(dir) != before => Attempt::Replaced,
             seen if is_transient(&seen) => Attempt::Transient(seen),
             seen => Attempt::Stable(seen),
         }
     })
-    .map_err(missing_is_damage)
+}
+
+/// The shape of `member` with the committed rows, and whether it counts no others.
+fn committed_shape(dir: &Path, member: &Path, rows: Option<u64>) -> Result<(Vec<u64>, bool)> {
+    let rows = match rows {
+        None => records_above(dir).map(|records| count_of(&records)).transpose()?,
+        known => known,
+    };
+    let mut shape = read_shape(member)?;
+    let (Some(rows), Some(found)) = (rows, shape.first_mut()) else { return Ok((shape, true)) };
+    if *found < rows {
+        let what = format!("the field has {found} samples, its records are {rows}");
+        return Err(Error::corrupt(member.join(SHAPE), what));
+    }
+    let is_exact = *found == rows;
+    *found = rows;
+    Ok((shape, is_exact))
+}
+
+/// The committed number of the records in `dir`.
+pub(crate) fn count_of(dir: &Path) -> Result<u64> {
+    match read_shape(dir)?[..] {
+        [rows] => Ok(rows),
+        _ => Err(Error::corrupt(dir.join(SHAPE), "this is not the number of records")),
+    }
 }
 
 /// What reading a state that a writer may be changing has brought.
@@ -92,7 +133,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::format::{JOURNAL, SHAPE, encode_shape};
+    use crate::format::{JOURNAL, encode_shape};
 
     fn member(rows: u64) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -107,7 +148,7 @@ mod tests {
     #[test]
     fn damage_without_a_writer_is_reported_after_the_last_attempt() {
         let (dir, reads) = (member(3), Cell::new(0));
-        let seen = read_consistent(dir.path(), dir.path(), |_, quiescent| {
+        let seen = read_consistent(dir.path(), dir.path(), None, |_, quiescent| {
             assert!(quiescent);
             reads.set(reads.get() + 1);
             Err::<(), _>(damage())
@@ -123,6 +164,7 @@ mod tests {
         let seen = read_consistent(
             dir.path(),
             dir.path(),
+            None,
             |shape, quiescent| {
                 if quiescent { Err(damage()) } else { Ok(shape[0]) }
             },
@@ -133,7 +175,7 @@ mod tests {
     #[test]
     fn a_count_that_moves_on_while_it_is_read_is_read_again() {
         let dir = member(3);
-        let seen = read_consistent(dir.path(), dir.path(), |shape, quiescent| {
+        let seen = read_consistent(dir.path(), dir.path(), None, |shape, quiescent| {
             fs::write(dir.path().join(SHAPE), encode_shape(&[4])).unwrap();
             if quiescent { Err(damage()) } else { Ok(shape[0]) }
         });
@@ -149,7 +191,7 @@ mod tests {
             fs::write(dir.join(SHAPE), encode_shape(&[rows])).unwrap();
         };
         create(3);
-        let seen = read_consistent(&dir, &dir, |shape, _| {
+        let seen = read_consistent(&dir, &dir, None, |shape, _| {
             if old.replace(false) {
                 fs::rename(&dir, place.path().join("old")).unwrap();
                 create(5);
@@ -162,14 +204,14 @@ mod tests {
     #[test]
     fn a_missing_member_of_a_dataset_is_damage() {
         let dir = tempfile::tempdir().unwrap();
-        let seen = read_consistent(dir.path(), dir.path(), |_, _| Ok(()));
+        let seen = read_consistent(dir.path(), dir.path(), None, |_, _| Ok(()));
         assert!(matches!(seen, Err(Error::Corrupt { .. })));
     }
 
     #[test]
     fn errors_of_the_system_are_not_tried_again() {
         let (dir, reads) = (member(3), Cell::new(0));
-        let seen = read_consistent(dir.path(), dir.path(), |_, _| {
+        let seen = read_consistent(dir.path(), dir.path(), None, |_, _| {
             reads.set(reads.get() + 1);
             Err::<(), _>(Error::Io { path: "data.ninja".into(), source: ErrorKind::PermissionDenied.into() })
         });

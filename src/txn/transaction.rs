@@ -15,6 +15,7 @@ use super::tree::check_mappable;
 use crate::error::{Error, Result};
 use crate::io::untrusted::FileId;
 use crate::options::Options;
+use crate::schema::check_not_a_field;
 
 /// An append, as its store plans it.
 pub(crate) trait Planner {
@@ -88,6 +89,7 @@ impl Writer {
         dir: &Path,
         options: &Options,
     ) -> Result<Result<P::View>> {
+        check_not_a_field(dir)?;
         loop {
             if let Some(lock) = DirLock::acquire(dir, options)? {
                 return Transaction { dir, options, lock: &lock }.append(self, planner, seen);
@@ -152,6 +154,7 @@ fn stage(dir: &Path, options: &Options, members: &[NewMember]) -> Result<Staging
 
 /// Puts a new dataset in place of what is in `dir`, or of nothing.
 pub(crate) fn create(dir: &Path, options: &Options, members: &[NewMember]) -> Result<()> {
+    check_not_a_field(dir)?;
     retry_without_kept_files(|| publish::publish(&stage(dir, options, members)?, dir, options))
 }
 

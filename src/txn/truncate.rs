@@ -41,7 +41,9 @@ pub(crate) fn plan_recovery(dir: &Path) -> Result<Option<TruncationPlan>> {
 
 /// The entry with what the member has now, in place of what it was to have after the append.
 fn as_found(dir: &Path, mut entry: Entry) -> Result<Entry> {
-    entry.bytes[1] = size_of_member(&entry.data_path(dir))?;
+    if let Some([kept, _]) = entry.bytes {
+        entry.bytes = Some([kept, size_of_member(&entry.data_path(dir))?]);
+    }
     if let Some(rows) = &mut entry.rows {
         rows[1] = rows_of(dir, &entry.member)?;
     }
@@ -53,7 +55,7 @@ fn as_found(dir: &Path, mut entry: Entry) -> Result<Entry> {
 pub(crate) fn truncate_dataset(dir: &Path, _lock: &DirLock, plan: &TruncationPlan) -> Result<PathBuf> {
     for entry in &plan.entries {
         // A link is refused before anything is written.
-        open_member(&entry.data_path(dir), true)?;
+        entry.bytes.map(|_| open_member(&entry.data_path(dir), true)).transpose()?;
         entry.rows.map(|_| open_member(&dir.join(&entry.member).join(SHAPE), true)).transpose()?;
     }
     let backup = backup_path(dir);
@@ -72,9 +74,11 @@ pub(crate) fn truncate_dataset(dir: &Path, _lock: &DirLock, plan: &TruncationPla
 }
 
 fn back_up_entry(dir: &Path, backup: &Path, entry: &Entry) -> Result<()> {
-    let path = entry.data_path(dir);
-    let size = open_member(&path, false)?.metadata().at(&path)?.len();
-    back_up(dir, backup, &Path::new(&entry.member).join(DATA), entry.bytes[0]..size)?;
+    if let Some([kept, _]) = entry.bytes {
+        let path = entry.data_path(dir);
+        let size = open_member(&path, false)?.metadata().at(&path)?.len();
+        back_up(dir, backup, &Path::new(&entry.member).join(DATA), kept..size)?;
+    }
     if entry.rows.is_some_and(|[new, now]| new != now) {
         back_up(dir, backup, &Path::new(&entry.member).join(SHAPE), 0..8)?;
     }

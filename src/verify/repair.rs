@@ -205,7 +205,7 @@ impl Target {
             Entry {
                 member: portable_name(&member.path),
                 rows: member.counted().map(|counted| [rows, counted]),
-                bytes: [rows * member.row_size.unwrap_or(0), member.size.unwrap_or(0)],
+                bytes: Some([rows * member.row_size.unwrap_or(0), member.size.unwrap_or(0)]),
             }
         };
         self.inspection.members.iter().map(entry).collect()
@@ -229,12 +229,12 @@ fn is_text(finding: &Finding) -> bool {
 }
 
 fn is_unchanged(entry: &Entry) -> bool {
-    entry.rows.is_none_or(|[new, now]| new == now) && entry.bytes[1] == size_of(entry)
+    entry.rows.is_none_or(|[new, now]| new == now) && entry.bytes.is_none_or(|bytes| bytes[1] == size_of(entry, bytes))
 }
 
 /// The size of a `data.ninja` after the repair.
-fn size_of(entry: &Entry) -> u64 {
-    placeholder::size_on_disk(entry.bytes[0], entry.rows.is_some())
+fn size_of(entry: &Entry, [bytes, _]: [u64; 2]) -> u64 {
+    placeholder::size_on_disk(bytes, entry.rows.is_some())
 }
 
 /// Whether a finding is about a sample that is kept, which truncation does not repair.
@@ -276,8 +276,8 @@ fn actions(plan: &TruncationPlan, committed: u64) -> Vec<Finding> {
     let mut actions = Vec::new();
     let kept = plan.entries.last().and_then(|entry| entry.rows).map_or(committed, |[rows, _]| rows);
     for entry in &plan.entries {
-        let [new, now] = [size_of(entry), entry.bytes[1]];
         let path = Path::new(&entry.member);
+        let [new, now] = entry.bytes.map_or([0, 0], |bytes| [size_of(entry, bytes), bytes[1]]);
         if now > new {
             let action = Finding::of(path.join(DATA), format!("{} bytes are cut off", now - new)).at(new);
             actions.push(action.touching((kept < committed).then_some(kept..committed)));

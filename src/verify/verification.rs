@@ -18,6 +18,7 @@ use crate::format::{BUILDING, JOURNAL, Kind, TYPE};
 use crate::io::mapping::Mode;
 use crate::options::Options;
 use crate::ragged::Ragged;
+use crate::records::Records;
 use crate::schema::{MemberNames, Role, Schema, is_own};
 use crate::strings::Strings;
 
@@ -119,6 +120,7 @@ impl<'a> Verification<'a> {
             Kind::Numpy => Dense::open(self.dir, Mode::ReadOnly).map(drop),
             Kind::Ragged => Ragged::open_with(self.dir, options).map(drop),
             Kind::String => Strings::open_with(self.dir, options).map(drop),
+            Kind::Records => Records::open_with(self.dir, options).map(drop),
         };
         self.keep(opened).map(drop)
     }

@@ -1,0 +1,182 @@
+//! The samples of one field, on their way into the files.
+
+use std::path::Path;
+
+use crate::compression::{Codec, Compression};
+use crate::dense::{Extend, check_fit, new_member};
+use crate::error::{Error, Result};
+use crate::format::dtype::{Dtype, Element};
+use crate::format::fields::FieldSpec;
+use crate::format::{Kind, Order};
+use crate::options::Options;
+use crate::ragged::encode::{self as ragged, EncodedBatch};
+use crate::sample::Sample;
+use crate::schema::{Header, MemberNames};
+use crate::strings::{self, Payload};
+use crate::txn::{NewData, NewMember, Source};
+
+/// The samples of one field that are stored with those of the other fields.
+///
+/// ```
+/// use mmap_ninja::{Dtype, FieldBatch};
+/// let labels = FieldBatch::dense("label", &Dtype::of::<i64>(), &[2], &[3_i64, 7]);
+/// assert_eq!(labels.len(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct FieldBatch<'a> {
+    spec: FieldSpec,
+    values: Given<'a>,
+    compression: Option<Compression>,
+}
+
+#[derive(Clone, Debug)]
+enum Given<'a> {
+    Ragged(Dtype, &'a [Sample<'a>]),
+    Strings(Vec<&'a [u8]>),
+    Dense(Header, &'a [u8]),
+}
+
+impl<'a> FieldBatch<'a> {
+    /// Samples of any shape and one dtype.
+    #[must_use]
+    pub fn ragged(name: &str, dtype: &Dtype, samples: &'a [Sample<'a>]) -> Self {
+        Self::of(name, Kind::Ragged, Given::Ragged(dtype.clone(), samples))
+    }
+
+    /// UTF-8 texts.
+    #[must_use]
+    pub fn strings<S: AsRef<str>>(name: &str, strings: &'a [S]) -> Self {
+        let strings = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
+        Self::of(name, Kind::String, Given::Strings(strings))
+    }
+
+    /// Rows of one dense array: `shape` is that of all rows, whose elements lie in C order.
+    #[must_use]
+    pub fn dense<T: Element>(name: &str, dtype: &Dtype, shape: &[u64], values: &'a [T]) -> Self {
+        let header = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: Order::C };
+        Self::of(name, Kind::Numpy, Given::Dense(header, T::bytes(values)))
+    }
+
+    fn of(name: &str, kind: Kind, values: Given<'a>) -> Self {
+        Self { spec: FieldSpec::new(name, kind), values, compression: None }
+    }
+
+    /// Compresses texts, where this batch creates the field.
+    #[must_use]
+    pub fn compressed(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
+    /// Fixes the axes behind the first one of a ragged field, where this batch creates it: `&[4]` for boxes of four
+    /// numbers.
+    #[must_use]
+    pub fn trailing_axes(mut self, axes: &[i64]) -> Self {
+        self.spec.shape = Some(std::iter::once(-1).chain(axes.iter().copied()).collect());
+        self
+    }
+
+    /// The number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.values {
+            Given::Ragged(_, samples) => samples.len(),
+            Given::Strings(strings) => strings.len(),
+            Given::Dense(header, _) => usize::try_from(header.rows()).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whether there are no samples.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Lays out the samples for the records in `dir`, the first of which will have the index `first`.
+    pub(super) fn encode(&'a self, dir: &Path, first: usize) -> Result<Column<'a>> {
+        let values = match &self.values {
+            Given::Ragged(dtype, samples) => {
+                let batch = EncodedBatch::encode(&dir.join(&self.spec.name), first, dtype, samples)?;
+                Values::Ragged { dtype: dtype.clone(), batch }
+            }
+            Given::Strings(strings) => {
+                Values::Strings { payload: Payload::Strings(strings), compression: self.compression }
+            }
+            Given::Dense(header, bytes) => {
+                check_fit(&dir.join(&self.spec.name), header, bytes.len())?;
+                Values::Dense { header: header.clone(), chunks: vec![bytes], source: None }
+            }
+        };
+        Ok(Column { spec: self.spec.clone(), values, len: self.len() })
+    }
+}
+
+/// The encoded samples of one field.
+pub(crate) struct Column<'a> {
+    pub spec: FieldSpec,
+    pub values: Values<'a>,
+    /// The number of samples.
+    pub len: usize,
+}
+
+/// What a field's dataset will store.
+pub(crate) enum Values<'a> {
+    Ragged { dtype: Dtype, batch: EncodedBatch<'a> },
+    Strings { payload: Payload<'a>, compression: Option<Compression> },
+    Dense { header: Header, chunks: Vec<&'a [u8]>, source: Option<Source<'a>> },
+}
+
+impl<'a> Column<'a> {
+    /// The members of a new dataset of these samples alone; `dir` is its directory.
+    pub fn new_members(&'a self, dir: &Path) -> Result<Vec<NewMember<'a>>> {
+        let names = MemberNames::default();
+        match &self.values {
+            Values::Ragged { dtype, batch } => Ok(batch.new_members(&names, dtype)),
+            Values::Strings { payload, compression } => {
+                let strings = payload.in_memory().unwrap_or_default();
+                let codec = compression.map(|wanted| Codec::train(dir, wanted, &strings)).transpose()?;
+                strings::new_members(dir, &names, codec.as_ref(), &strings)
+            }
+            Values::Dense { header, chunks, .. } => {
+                let data = NewData::Chunks(chunks.iter().map(|&chunk| chunk.into()).collect());
+                Ok(vec![new_member(header, data)])
+            }
+        }
+    }
+
+    /// Plans the append to the field's dataset in `dir`.
+    pub fn planner(&'a self, dir: &'a Path, options: &'a Options) -> Result<FieldPlanner<'a>> {
+        Ok(match &self.values {
+            Values::Ragged { dtype, batch } => {
+                FieldPlanner::Ragged(ragged::Append { dir, options, dtype, batch, expected: None })
+            }
+            Values::Strings { payload, compression } => {
+                let compression = *compression;
+                FieldPlanner::Strings(strings::Append { dir, options, compression, payload, expected: None })
+            }
+            Values::Dense { header, chunks, source } => {
+                FieldPlanner::Dense(Extend::new(dir, options, header, chunks.clone(), *source, None)?)
+            }
+        })
+    }
+
+    /// Checks samples whose trailing axes are fixed.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], which names the first sample of another shape; the first of all will have the index `first`.
+    pub fn check_axes(&self, dir: &Path, first: usize, axes: &[i64]) -> Result<()> {
+        let Values::Ragged { batch, .. } = &self.values else { return Ok(()) };
+        let Some((place, found)) = batch.shapes().position_without(axes) else { return Ok(()) };
+        let (dir, name, index) = (dir.display(), &self.spec.name, first + place);
+        let expected: Vec<_> = std::iter::once(-1).chain(axes.iter().copied()).collect();
+        let what = format!("{dir}: record {index}: the field '{name}' has the shape {found:?}, expected {expected:?}");
+        Err(Error::Shape { what })
+    }
+}
+
+/// The planner of a field's own kind.
+pub(crate) enum FieldPlanner<'a> {
+    Ragged(ragged::Append<'a>),
+    Strings(strings::Append<'a>),
+    Dense(Extend<'a>),
+}
