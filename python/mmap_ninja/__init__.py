@@ -2,7 +2,8 @@
 
 - `RaggedMmap`: samples of any shape and one dtype, such as images or token sequences;
 - `StringsMmap`: texts, optionally compressed;
-- `mmap_ninja.numpy`: one dense array, as an `np.memmap`.
+- `mmap_ninja.numpy`: one dense array, as an `np.memmap`;
+- `RecordsMmap`: samples of several fields, such as an image with its label.
 """
 
 from mmap_ninja._core import CorruptDatasetError, __version__
@@ -16,11 +17,13 @@ from mmap_ninja.numpy import from_generator as np_from_generator
 from mmap_ninja.numpy import from_ndarray as np_from_ndarray
 from mmap_ninja.numpy import open_existing as np_open_existing
 from mmap_ninja.ragged import RaggedMmap
+from mmap_ninja.records import RecordsMmap
 from mmap_ninja.string import StringsMmap
 
 __all__ = [
     "CorruptDatasetError",
     "RaggedMmap",
+    "RecordsMmap",
     "StringsMmap",
     "Wrapped",
     "__version__",

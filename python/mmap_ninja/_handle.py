@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from os import PathLike, fspath
@@ -312,7 +312,10 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _equal(value: Any, item: Any) -> bool:
-    """Whether two items are equal; arrays are if their shapes and all their elements are."""
+    """Whether two items are equal; arrays are if their shapes and all their elements are, records if all fields are."""
+    if isinstance(item, dict):
+        is_record = isinstance(value, Mapping) and value.keys() == item.keys()
+        return is_record and all(_equal(cast("Any", value)[name], item[name]) for name in item)
     if isinstance(item, str):
         return isinstance(value, str) and value == item
     return bool(np.array_equal(value, item))

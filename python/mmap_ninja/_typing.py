@@ -18,15 +18,17 @@ Durability: TypeAlias = Literal["process", "full"]
 Side: TypeAlias = Literal["right", "left"]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import EllipsisType
     from typing import Protocol, overload
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
     from typing_extensions import TypeVar
 
     T = TypeVar("T")
     ScalarT = TypeVar("ScalarT", bound=np.generic, default=Any)
+    # What an item of records is; a TypedDict names the fields.
+    RecordT = TypeVar("RecordT", default=dict[str, Any])
     # Written out: mypy does not find the variable in a default of `NDArray[ScalarT]`.
     ItemT = TypeVar("ItemT", default=np.ndarray[tuple[Any, ...], np.dtype[ScalarT]])
 
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
     Batch: TypeAlias = Iterable[Index] | Selected | tuple[Selected, ...] | HasArray
     Indices: TypeAlias = slice | EllipsisType | Batch
 
+    # What a field of records is declared as: a dtype, `str`, the name of a kind, or options.
+    FieldDeclaration: TypeAlias = DTypeLike | type[str] | str | Mapping[str, Any]
+    # The values to pad ragged fields with, by field.
+    PadValues: TypeAlias = Mapping[str, Any]
+
     class Items(Protocol[T]):
         """Anything that is indexed like a map."""
 
@@ -51,4 +58,4 @@ if TYPE_CHECKING:
 else:
     from typing import TypeVar
 
-    ScalarT, ItemT = TypeVar("ScalarT"), TypeVar("ItemT")
+    ScalarT, ItemT, RecordT = TypeVar("ScalarT"), TypeVar("ItemT"), TypeVar("RecordT")

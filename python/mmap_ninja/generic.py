@@ -14,20 +14,21 @@ from mmap_ninja import numpy as np_ninja
 from mmap_ninja._typing import AnyPath, Durability, Mode
 from mmap_ninja.base import Wrapped
 from mmap_ninja.ragged import RaggedMmap
+from mmap_ninja.records import RecordsMmap
 from mmap_ninja.string import StringsMmap
 
 
 @overload
 def open_existing(
     out_dir: AnyPath, wrapper_fn: None = None, mode: Mode = "r+b"
-) -> RaggedMmap | StringsMmap | np.memmap: ...
+) -> RaggedMmap | StringsMmap | RecordsMmap | np.memmap: ...
 @overload
 def open_existing(
     out_dir: AnyPath, wrapper_fn: Callable[[Any], Any], mode: Mode = "r+b"
-) -> RaggedMmap[Any, Any] | Wrapped: ...
+) -> RaggedMmap[Any, Any] | RecordsMmap[Any] | Wrapped: ...
 def open_existing(
     out_dir: AnyPath, wrapper_fn: Callable[..., Any] | None = None, mode: Mode = "r+b"
-) -> RaggedMmap[Any, Any] | StringsMmap | np.memmap | Wrapped:
+) -> RaggedMmap[Any, Any] | RecordsMmap[Any] | StringsMmap | np.memmap | Wrapped:
     """Open the dataset in `out_dir`, of any kind.
 
     Args:
@@ -36,7 +37,8 @@ def open_existing(
         mode: 'r', 'r+' or 'c' for arrays, which 'r+b' opens for reading; 'rb' or 'r+b' for texts.
 
     Returns:
-        A `RaggedMmap`, a `StringsMmap` or an `np.memmap`; the last two in a `Wrapped` if there is a `wrapper_fn`.
+        A `RaggedMmap`, a `RecordsMmap`, a `StringsMmap` or an `np.memmap`; the last two in a `Wrapped` if there is a
+        `wrapper_fn`.
 
     Raises:
         FileNotFoundError: there is no dataset.
@@ -50,6 +52,8 @@ def open_existing(
     array_mode = "r" if mode == "r+b" else mode
     if kind == "ragged":
         return RaggedMmap(out_dir, wrapper_fn=wrapper_fn, mode=array_mode)
+    if kind == "records":
+        return RecordsMmap(out_dir, wrapper_fn=wrapper_fn, mode=array_mode)
     data = (
         StringsMmap(out_dir, mode=mode)
         if kind == "string"
@@ -67,7 +71,7 @@ def concatenate(
     timeout: float = 60.0,
     locking: bool = True,
     **keys: str,
-) -> RaggedMmap | StringsMmap | np.memmap:
+) -> RaggedMmap | StringsMmap | RecordsMmap | np.memmap:
     """Join datasets of one kind, sample after sample. The result is the same as that of a single build.
 
     The kernel copies the bytes, or shares them on file systems that can. The tasks of a cluster can write a directory each,
@@ -104,7 +108,7 @@ def concatenate(
     options: dict[str, Any] = (
         {} if kind == "numpy" else {"durability": durability, "timeout": timeout, "locking": locking, **keys}
     )
-    joined: RaggedMmap | StringsMmap | np.memmap = _open(kind, out_dir, mode="r+", **options)
+    joined: RaggedMmap | StringsMmap | RecordsMmap | np.memmap = _open(kind, out_dir, mode="r+", **options)
     return joined
 
 
@@ -164,12 +168,15 @@ def _open(kind: str, out_dir: str | PathLike[str], **options: Any) -> Any:
         "ragged": RaggedMmap,
         "string": StringsMmap,
         "numpy": np_ninja.open_existing,
+        "records": RecordsMmap,
     }
     return stores[kind](out_dir, **options)
 
 
 def _kind(directory: str | PathLike[str]) -> str:
     kind = _core.kind(directory)
+    if kind is None and _core.has_fields(directory):
+        return "records"
     if kind is None:
         raise _paths.missing(directory)
     return kind

@@ -50,7 +50,10 @@ impl FieldSpec {
         let Some(shape) = &self.shape else { return Ok(()) };
         let name = &self.name;
         if self.kind != Kind::Ragged {
-            return Err(format!("the field '{name}' of kind '{}' has a shape, which only ragged fields have", self.kind));
+            return Err(format!(
+                "the field '{name}' of kind '{}' has a shape, which only ragged fields have",
+                self.kind
+            ));
         }
         let is_fixed = |axes: &[i64]| axes.iter().all(|&axis| axis >= 0);
         match shape.split_first() {
@@ -147,7 +150,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
         "not every system allows it as the name of a directory".to_owned()
     } else if is_device(folded.split('.').next().unwrap_or_default()) {
         "Windows has a device of this name".to_owned()
-    } else if folded.ends_with(".ninja") || [super::FIELDS, ATTRS, CHECKSUMS, NEW_CHECKSUMS].contains(&folded.as_str()) {
+    } else if folded.ends_with(".ninja") || [super::FIELDS, ATTRS, CHECKSUMS, NEW_CHECKSUMS].contains(&folded.as_str())
+    {
         "mmap_ninja has a file of this name".to_owned()
     } else {
         return Ok(());
@@ -195,7 +199,9 @@ mod tests {
 
     #[test]
     fn names_that_some_system_or_this_crate_has_no_directory_for_are_refused() {
-        for name in ["", ".", "..", ".x", "a/b", "a\\b", "a:b", "a\0", "a.", "a ", "CON", "nul.txt", "com1", "Attrs.JSON"] {
+        for name in
+            ["", ".", "..", ".x", "a/b", "a\\b", "a:b", "a\0", "a.", "a ", "CON", "nul.txt", "com1", "Attrs.JSON"]
+        {
             assert!(check_name(name).is_err(), "{name:?}");
         }
         for name in ["type.ninja", "fields.json", "checksums.json.new", &"n".repeat(201)] {

@@ -34,6 +34,22 @@ impl PyBuildSession {
         Ok(Self { inner: Mutex::new(Some(session)), partial, options, owner: OwnerPid::current() })
     }
 
+    /// The build of the field `name` of the records in `out_dir`.
+    #[staticmethod]
+    fn field(
+        py: Python<'_>,
+        out_dir: PathBuf,
+        name: &str,
+        shape: Option<Vec<i64>>,
+        options: &PyOptions,
+        resume: bool,
+    ) -> PyResult<Self> {
+        let options = options.get().clone();
+        let session = py.detach(|| BuildSession::begin_field(&out_dir, name, shape, resume, options.clone()))?;
+        let partial = session.partial().to_owned();
+        Ok(Self { inner: Mutex::new(Some(session)), partial, options, owner: OwnerPid::current() })
+    }
+
     /// The directory in which the dataset grows.
     #[getter]
     fn partial(&self) -> PathBuf {

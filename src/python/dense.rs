@@ -17,10 +17,16 @@ use crate::format::Order;
 use crate::io::mapping::Mode;
 use crate::schema;
 
-/// The kind of dataset in `out_dir`: "numpy", "ragged" or "string"; None if there is none.
+/// The kind of dataset in `out_dir`: "numpy", "ragged", "string" or "records"; None if there is none.
 #[pyfunction]
 pub fn kind(out_dir: PathBuf) -> PyResult<Option<&'static str>> {
     Ok(schema::kind_of(&out_dir)?.map(crate::Kind::name))
+}
+
+/// Whether sub-directories of `out_dir` hold datasets, which are the fields of records without a list of them.
+#[pyfunction]
+pub fn has_fields(out_dir: PathBuf) -> PyResult<bool> {
+    Ok(out_dir.is_dir() && !schema::bare_fields(&out_dir)?.is_empty())
 }
 
 /// The result of `read_dense`.
@@ -31,7 +37,7 @@ type Found<'py> = (Bound<'py, PyArrayDescr>, Bound<'py, PyTuple>, &'static str, 
 pub fn read_dense(py: Python<'_>, out_dir: PathBuf) -> PyResult<Found<'_>> {
     let dense = py.detach(|| Dense::open(&out_dir, Mode::ReadOnly))?;
     let (dtype, shape) = (stored(py, &out_dir, dense.dtype())?, PyTuple::new(py, dense.shape())?);
-    Ok((dtype, shape, dense.order().name(), Owner::new(dense.data.clone())))
+    Ok((dtype, shape, dense.order().name(), Owner::new(dense.view.data.clone())))
 }
 
 /// Writes `array` to `out_dir`, replacing any dataset that is there.

@@ -17,6 +17,8 @@ mod options;
 mod overrides;
 mod ragged;
 mod ragged_state;
+mod records;
+mod records_state;
 mod samples;
 mod snapshot_cell;
 mod stream;
@@ -39,6 +41,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<array::Owner>()?;
     m.add_class::<ragged::PyRagged>()?;
     m.add_class::<strings::PyStrings>()?;
+    m.add_class::<records::PyRecords>()?;
     m.add_function(wrap_pyfunction!(ragged::create_ragged, m)?)?;
     m.add_function(wrap_pyfunction!(strings::create_strings, m)?)?;
     m.add_function(wrap_pyfunction!(strings::create_strings_like, m)?)?;
@@ -47,6 +50,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(dense::extend_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::read_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::kind, m)?)?;
+    m.add_function(wrap_pyfunction!(dense::has_fields, m)?)?;
     m.add_function(wrap_pyfunction!(options::numpy_mode, m)?)?;
     m.add_class::<options::PyOptions>()?;
     m.add_class::<build::PyBuildSession>()?;

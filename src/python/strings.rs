@@ -230,6 +230,14 @@ impl PyStrings {
         Ok((Owner::new(view.extents.data.clone()), view.len))
     }
 
+    /// Hides all but the first `len` texts.
+    fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
+        self.change(py, |store| {
+            store.view.len = store.view.len.min(len);
+            Ok(())
+        })
+    }
+
     /// Read the files again, to see texts that others have appended. A dataset that is gone is a `FileNotFoundError`.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.change(py, |store| {
@@ -259,7 +267,7 @@ impl PyStrings {
 }
 
 #[inline]
-fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
+pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
     let bytes = view.bytes(index)?;
     // SAFETY: the pointer and the length are those of a slice.
     let string = unsafe {

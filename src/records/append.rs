@@ -132,7 +132,9 @@ pub(super) fn new_members<'a>(dir: &Path, columns: &'a [Column<'a>]) -> Result<V
             column.check_axes(dir, 0, axes)?;
         }
         let own = column.new_members(&dir.join(&column.spec.name))?;
-        members.extend(own.into_iter().map(|member| NewMember { member: prefixed(&column.spec, &member.member), ..member }));
+        members.extend(
+            own.into_iter().map(|member| NewMember { member: prefixed(&column.spec, &member.member), ..member }),
+        );
     }
     let specs = columns.iter().map(|column| column.spec.clone()).collect();
     members.push(root(dir, specs, columns.first().map_or(0, |column| column.len))?);
@@ -177,7 +179,8 @@ fn check_same_fields(dir: &Path, fields: &[Field], columns: &[Column]) -> Result
 }
 
 fn other_kind(dir: &Path, spec: &FieldSpec) -> Error {
-    let what = format!("{}: the field '{}' is of kind '{}'; its new samples are not", dir.display(), spec.name, spec.kind);
+    let what =
+        format!("{}: the field '{}' is of kind '{}'; its new samples are not", dir.display(), spec.name, spec.kind);
     Error::Argument { what }
 }
 

@@ -94,7 +94,9 @@ fn stored<'a>(
             let source = file.map(|file| Source { file, offset: bytes.start as u64 });
             let header = view.header.with_rows(len as u64);
             if header.order == Order::F && header.shape.len() > 1 && len < view.rows() {
-                return Err(Error::Shape { what: format!("the field '{}' is in F order, and cannot be joined in parts", field.spec.name) });
+                return Err(Error::Shape {
+                    what: format!("the field '{}' is in F order, and cannot be joined in parts", field.spec.name),
+                });
             }
             Values::Dense { header, chunks: vec![&view.data.bytes()[bytes]], source }
         }

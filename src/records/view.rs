@@ -163,7 +163,10 @@ impl Field {
             Ok(view) if view.exists() => {
                 let is_array = matches!(&view, FieldView::Dense(view) if view.header.shape.is_empty());
                 if is_array {
-                    return Err(Error::corrupt(path.join(SHAPE), "a field has a row for every record, expected an axis"));
+                    return Err(Error::corrupt(
+                        path.join(SHAPE),
+                        "a field has a row for every record, expected an axis",
+                    ));
                 }
                 Ok(Self { spec, view })
             }

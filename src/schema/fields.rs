@@ -45,7 +45,8 @@ pub(crate) fn records_above(dir: &Path) -> Option<PathBuf> {
 pub(crate) fn check_not_a_field(dir: &Path) -> Result<()> {
     let Some(records) = records_above(dir) else { return Ok(()) };
     let (dir, records) = (dir.display(), records.display());
-    let what = format!("{dir}: this is a field of the records in {records}, which alone add samples to it or replace it");
+    let what =
+        format!("{dir}: this is a field of the records in {records}, which alone add samples to it or replace it");
     Err(Error::Argument { what })
 }
 

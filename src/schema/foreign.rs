@@ -29,7 +29,8 @@ pub(crate) fn foreign_entries(dir: &Path) -> Result<Vec<OsString>> {
     let fields = read_fields(dir).map_or(Vec::new(), |list| list.directories().map(str::to_owned).collect());
     let is_known = |name: &OsStr| {
         fields.iter().any(|field| name == field.as_str())
-            || schemas.iter().any(|schema| is_own(*schema, Role::Data, name)) || names.all().iter().any(|own| name == *own)
+            || schemas.iter().any(|schema| is_own(*schema, Role::Data, name))
+            || names.all().iter().any(|own| name == *own)
     };
     let mut foreign = Vec::new();
     for entry in fs::read_dir(dir).at(dir)? {

@@ -60,16 +60,24 @@ impl BlockWriter {
         !self.block.has_room(bytes) && !must_stay_whole
     }
 
-    /// Copies a sample into the block.
-    pub fn push(&mut self, bytes: &[u8], elements: i64, shape: &[i64]) -> Result<(), TryReserveError> {
-        self.block.push(bytes, elements, shape)?;
+    /// Copies a sample, of the field with the number `column`, into the block.
+    pub fn push(&mut self, column: usize, bytes: &[u8], elements: i64, shape: &[i64]) -> Result<(), TryReserveError> {
+        self.block.push(column, bytes, elements, shape)
+    }
+
+    /// Counts the sample, or the record, that was pushed.
+    pub fn end_sample(&mut self) {
         self.next += 1;
-        Ok(())
     }
 
     /// Whether the block holds a whole batch.
     pub fn is_full(&self) -> bool {
-        self.block.len() == self.batch_size
+        self.block.len() >= self.batch_size
+    }
+
+    /// The bytes of the block.
+    pub fn size(&self) -> usize {
+        self.block.size()
     }
 
     pub fn is_empty(&self) -> bool {

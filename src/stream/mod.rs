@@ -27,7 +27,7 @@ pub(crate) mod sinks;
 mod writeback;
 mod writer;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, BlockColumn};
 pub use resume::check_exclusive;
-pub(crate) use sinks::Sink;
+pub(crate) use sinks::{Form, Sink};
 pub use writer::Writer;

@@ -57,6 +57,11 @@ pub(crate) fn open_dense(dir: &Path) -> Result<Option<Dense>> {
     Ok(Some(present))
 }
 
+/// Opens the records in `dir` to add others.
+pub(crate) fn open_records(dir: &Path, options: &Options) -> Result<Records> {
+    Records::open_with(dir, for_writing(options))
+}
+
 /// Checks that the build in `dir` holds exactly the samples that its builder has stored.
 ///
 /// ```

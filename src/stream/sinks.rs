@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Block;
 use super::resume::for_writing;
+use super::{Block, BlockColumn};
 use crate::cancel::Cancellation;
 use crate::compression::Compression;
 use crate::dense::Dense;
 use crate::error::Result;
 use crate::format::Order;
 use crate::format::dtype::Dtype;
+use crate::format::fields::FieldSpec;
 use crate::options::Options;
 use crate::ragged::Ragged;
 use crate::ragged::encode::EncodedBatch;
+use crate::records::{Column, Records, Values};
 use crate::schema::Header;
-use crate::strings::{Packed, Strings};
+use crate::strings::{Packed, Payload, Strings};
 
 /// Stores blocks.
 pub(crate) trait Sink: Send {
@@ -61,7 +63,7 @@ impl RaggedSink {
 
 impl Sink for RaggedSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
-        let batch = EncodedBatch::of_blocks(blocks.iter().map(|block| (block.bytes(), block.shapes())));
+        let batch = EncodedBatch::of_blocks(first_columns(blocks).map(|column| (column.bytes(), column.shapes())));
         let stored = self.store.len();
         self.store.append_batch(&self.dtype, &batch, Some(stored))
     }
@@ -88,8 +90,7 @@ impl StringsSink {
 
 impl Sink for StringsSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
-        let part = |block| Packed { bytes: Block::bytes(block), lengths: Block::shapes(block).elements() };
-        let parts: Vec<Packed> = blocks.iter().map(part).collect();
+        let parts: Vec<Packed> = first_columns(blocks).map(packed).collect();
         self.store.append_packed(self.compression, &parts)
     }
 
@@ -124,7 +125,7 @@ impl Sink for DenseSink {
     fn write(&mut self, blocks: &[Block]) -> Result<()> {
         let added = samples(blocks);
         let shape: Vec<u64> = std::iter::once(added as u64).chain(self.shape.iter().copied()).collect();
-        let chunks = blocks.iter().map(Block::bytes).collect();
+        let chunks = first_columns(blocks).map(BlockColumn::bytes).collect();
         let Some(store) = &mut self.store else {
             let header = Header { dtype: self.dtype.clone(), shape, order: Order::C };
             Dense::create_chunks(&self.dir, &self.options, &header, chunks)?;
@@ -137,6 +138,82 @@ impl Sink for DenseSink {
     fn stop_flag(&self) -> StopFlag {
         self.stop.clone()
     }
+}
+
+/// Records. The first block decides how texts are compressed.
+pub(crate) struct RecordsSink {
+    store: Records,
+    /// Every field, and what its samples become.
+    fields: Vec<(FieldSpec, Form)>,
+    stop: StopFlag,
+}
+
+/// What the samples of a stream, or of one field of it, are stored as.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    Ragged(Dtype),
+    Strings(Option<Compression>),
+    /// Rows of these axes.
+    Dense(Dtype, Vec<u64>),
+}
+
+impl RecordsSink {
+    pub fn new(mut store: Records, fields: Vec<(FieldSpec, Form)>) -> Self {
+        let stop = StopFlag::default();
+        store.options.cancel = stop.cancellation(store.options.cancel.clone());
+        Self { store, fields, stop }
+    }
+}
+
+impl Sink for RecordsSink {
+    fn write(&mut self, blocks: &[Block]) -> Result<()> {
+        let stored = self.store.len();
+        append_blocks(&mut self.store, &self.fields, blocks, Some(stored))
+    }
+
+    fn stop_flag(&self) -> StopFlag {
+        self.stop.clone()
+    }
+}
+
+/// Appends the records in `blocks`, all of them or none, if `expected` records are there, where that is given.
+pub(crate) fn append_blocks(
+    store: &mut Records,
+    fields: &[(FieldSpec, Form)],
+    blocks: &[Block],
+    expected: Option<usize>,
+) -> Result<()> {
+    let columns = |number: usize| blocks.iter().map(move |block| block.column(number));
+    let parts: Vec<Vec<Packed>> = (0..fields.len()).map(|number| columns(number).map(packed).collect()).collect();
+    let len = samples(blocks);
+    let column = |(number, (spec, form)): (usize, &(FieldSpec, Form))| {
+        let values = match form {
+            Form::Ragged(dtype) => {
+                let batch = EncodedBatch::of_blocks(columns(number).map(|column| (column.bytes(), column.shapes())));
+                Values::Ragged { dtype: dtype.clone(), batch }
+            }
+            Form::Strings(compression) => {
+                Values::Strings { payload: Payload::Packed(&parts[number]), compression: *compression }
+            }
+            Form::Dense(dtype, row) => {
+                let shape = std::iter::once(len as u64).chain(row.iter().copied()).collect();
+                let header = Header { dtype: dtype.clone(), shape, order: Order::C };
+                Values::Dense { header, chunks: columns(number).map(BlockColumn::bytes).collect(), source: None }
+            }
+        };
+        Column { spec: spec.clone(), values, len }
+    };
+    let columns: Vec<Column> = fields.iter().enumerate().map(column).collect();
+    store.append_columns(&columns, expected)
+}
+
+/// The blocks of a stream without fields.
+fn first_columns(blocks: &[Block]) -> impl Iterator<Item = &BlockColumn> {
+    blocks.iter().map(|block| block.column(0))
+}
+
+fn packed(column: &BlockColumn) -> Packed<'_> {
+    Packed { bytes: column.bytes(), lengths: column.shapes().elements() }
 }
 
 fn samples(blocks: &[Block]) -> usize {

@@ -191,8 +191,9 @@ impl<S> Writer<S> {
         if self.blocks.must_send_before(bytes.len()) {
             self.send()?;
         }
-        let copied = self.blocks.push(bytes, elements, shape);
+        let copied = self.blocks.push(0, bytes, elements, shape);
         copied.map_err(|error| no_memory(&self.dir, error))?;
+        self.blocks.end_sample();
         if self.blocks.is_full() { self.send() } else { Ok(()) }
     }
 

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::{Compression, Dense, Dtype, Durability, FieldBatch, Mode, Options, Order, Ragged, Records, Result, Sample, Strings};
+use crate::{
+    Compression, Dense, Dtype, Durability, FieldBatch, Mode, Options, Order, Ragged, Records, Result, Sample, Strings,
+};
 
 /// What a reader sees: the shape and the bytes of every sample.
 pub(crate) type State = Vec<(Vec<i64>, Vec<u8>)>;

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
-use super::fields::FieldPlace;
 use super::cleanup::{await_builder, finish_build, remove_marker, sweep, try_lock_builder};
+use super::fields::FieldPlace;
 use super::fs::{create_new, exchange, remove_directory, remove_file, remove_tree, rename_new, truncate, write_at};
 use super::lock::{DirLock, FileLock};
 use super::recover::recover;

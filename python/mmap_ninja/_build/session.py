@@ -25,6 +25,7 @@ class BuildSession(AbstractContextManager["BuildSession"]):
         resume: continue what an interrupted build has left.
         overwrite: False raises FileExistsError if `out_dir` holds a dataset, at the start or at the end.
         keep: False removes what is stored after an error.
+        begin: begins the build; by default that of a dataset at `out_dir`.
 
     Attributes:
         stored: the number of samples that are stored.
@@ -41,8 +42,10 @@ class BuildSession(AbstractContextManager["BuildSession"]):
         resume: bool = False,
         overwrite: bool = True,
         keep: bool = True,
+        begin: Callable[[], _core.BuildSession] | None = None,
     ):
         self.stored = 0
+        self._begin = begin or (lambda: _core.BuildSession(out_dir, options, resume))
         self._out_dir = out_dir
         self._options = options
         self._stream_factory = stream
@@ -78,7 +81,7 @@ class BuildSession(AbstractContextManager["BuildSession"]):
     def __enter__(self) -> "BuildSession":
         if not self._overwrite:
             refuse_existing(self._out_dir)
-        self._work = _core.BuildSession(self._out_dir, self._options, self._resume)
+        self._work = self._begin()
         try:
             if self._resume and _core.kind(self.partial) is not None:
                 self.stored = self._stream().stored

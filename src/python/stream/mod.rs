@@ -1,33 +1,47 @@
 //! Long builds from samples that come one after another. `_build` drives them.
 
 mod encoder;
+mod fields;
 mod row_encoder;
+mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyException, PyMemoryError};
+use pyo3::exceptions::{PyException, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use self::encoder::{RaggedEncoder, SampleEncoder, TextEncoder};
+use self::encoder::{Encoded, RaggedEncoder, SampleEncoder, TextEncoder, asked_dtype, stored_dtype};
+use self::fields::{Declared, decide_kind, trailing};
+pub use self::fields::{Fields, RecordEncoder};
 use self::row_encoder::RowEncoder;
+use self::target::Target;
 use super::build::ended;
 use super::callback;
 use super::options::{PyOptions, Zstd, compression};
+use crate::format::Kind;
+use crate::paths::absolute;
+use crate::schema::kind_of;
+use crate::stream::Form;
 use crate::stream::blocks::BlockWriter;
+use crate::stream::resume::{open_dense, open_ragged, open_records, open_strings};
 
 /// The longest time between two runs of signal handlers while blocks are being written.
 const BETWEEN_SIGNALS: Duration = Duration::from_millis(50);
 /// Other Python threads may run while a sample of more bytes is copied.
 const LARGE: usize = 256 << 10;
+/// Bytes of records that wait for the dtype of a field, all of whose samples so far were lists without elements.
+const MAX_UNDECIDED: usize = 64 << 20;
 
 /// A dataset that grows by the samples of an iterable. To open one for another kind of sample, dtype, compression or
 /// names than those that it has is a `ValueError`.
 #[pyclass(frozen, name = "Stream", module = "mmap_ninja._core")]
 pub struct PyStream {
-    encoder: Mutex<Option<Box<dyn SampleEncoder>>>,
+    parts: Mutex<Option<(Fields, Target)>>,
+    dir: PathBuf,
     stored: AtomicUsize,
 }
 
@@ -41,19 +55,76 @@ impl PyStream {
         options: &PyOptions,
         dtype: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        Ok(Self::of(RaggedEncoder::open(py, out_dir, options.get(), dtype)?))
+        let asked = dtype.map(|dtype| asked_dtype(py, dtype, || out_dir.display().to_string())).transpose()?;
+        let store = open_ragged(&out_dir, options.get(), asked.as_ref().map(|(_, dtype)| dtype))?;
+        let stored = store.dtype().map(|dtype| stored_dtype(py, dtype)).transpose()?;
+        let encoder = RaggedEncoder::new(out_dir.clone(), stored.or(asked), None);
+        Ok(Self::of(out_dir, store.len(), encoder, Target::Ragged(store)))
     }
 
     /// Texts.
     #[staticmethod]
     fn strings(out_dir: PathBuf, options: &PyOptions, zstd: Zstd) -> PyResult<Self> {
-        Ok(Self::of(TextEncoder::open(out_dir, options.get(), compression(zstd))?))
+        let compression = compression(zstd);
+        let store = open_strings(&out_dir, options.get(), compression)?;
+        let encoder = TextEncoder::new(out_dir.clone(), compression, store.len());
+        Ok(Self::of(out_dir, store.len(), encoder, Target::Strings(store)))
     }
 
     /// Rows of one dense array.
     #[staticmethod]
     fn dense(py: Python<'_>, out_dir: PathBuf, options: &PyOptions) -> PyResult<Self> {
-        Ok(Self::of(RowEncoder::open(py, out_dir, options.get().clone())?))
+        let store = open_dense(&out_dir)?;
+        let dtype = store.as_ref().map(|store| stored_dtype(py, store.dtype())).transpose()?;
+        let axes = |axes: &[u64]| axes.iter().map(|axis| axis.cast_signed()).collect();
+        let row = store.as_ref().map(|store| axes(&store.shape()[1..]));
+        let stored = store.as_ref().map_or(0, |store| store.rows());
+        let encoder = RowEncoder::new(out_dir.clone(), dtype, row);
+        let target = Target::Dense { dir: out_dir.clone(), options: options.get().clone(), store };
+        Ok(Self::of(out_dir, stored, encoder, target))
+    }
+
+    /// The samples of a field whose first one is `sample`. `declared` says more about it, as in `records`.
+    #[staticmethod]
+    fn field(
+        py: Python<'_>,
+        out_dir: PathBuf,
+        options: &PyOptions,
+        sample: &Bound<'_, PyAny>,
+        declared: Option<Declared<'_>>,
+    ) -> PyResult<Self> {
+        let (asked_kind, asked, shape, zstd) = declared.unwrap_or_default();
+        let kind = match kind_of(&out_dir)? {
+            Some(kind) => kind,
+            None => decide_kind(&out_dir, sample, asked_kind.as_deref())?,
+        };
+        let mut stream = match kind {
+            Kind::String => Self::strings(out_dir, options, zstd)?,
+            Kind::Ragged => Self::ragged(py, out_dir, options, asked.clone())?,
+            _ => Self::dense(py, out_dir, options)?,
+        };
+        let (dir, stored) = (stream.dir.clone(), stream.stored());
+        let asked = asked.map(|dtype| asked_dtype(py, dtype, || dir.display().to_string())).transpose()?;
+        let parts = stream.parts.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some((Fields::Single(encoder), _)) = parts.as_mut().filter(|_| stored == 0) {
+            match kind {
+                Kind::Ragged => *encoder = Box::new(RaggedEncoder::new(dir, asked, trailing(shape.as_deref()))),
+                Kind::Numpy => *encoder = Box::new(RowEncoder::new(dir, asked, shape)),
+                _ => {}
+            }
+        }
+        Ok(stream)
+    }
+
+    /// Records: dictionaries with a value for every field. `fields` declares fields by name, each as the kind, the dtype, the
+    /// shape and the zstd options, or None for what the first value decides.
+    #[staticmethod]
+    fn records(py: Python<'_>, out_dir: PathBuf, options: &PyOptions, fields: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let dir = absolute(&out_dir)?;
+        let store = open_records(&dir, options.get())?;
+        let encoder = Fields::Records(RecordEncoder::new(py, &store.view, fields)?);
+        let stored = AtomicUsize::new(store.len());
+        Ok(Self { parts: Mutex::new(Some((encoder, Target::Records(store)))), dir, stored })
     }
 
     /// The number of stored samples.
@@ -65,8 +136,8 @@ impl PyStream {
     /// Stores all samples of an iterable, each batch while the next one is being made. A batch ends after `batch_size`
     /// samples, or earlier if they are large. After an error, whole batches stay stored.
     fn extend(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, batch_size: usize) -> PyResult<()> {
-        let encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut writer = StreamWriter::new(encoder.ok_or_else(ended)?, batch_size);
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut writer = StreamWriter::new(&self.dir, self.stored(), parts.ok_or_else(ended)?, batch_size);
         let pushed = writer.push_all(py, samples);
         if pushed.as_ref().is_err_and(|error| !error.is_instance_of::<PyException>(py)) {
             writer.blocks.stop();
@@ -78,25 +149,29 @@ impl PyStream {
 }
 
 impl PyStream {
-    fn of(encoder: impl SampleEncoder + 'static) -> Self {
-        let stored = AtomicUsize::new(encoder.stored());
-        Self { encoder: Mutex::new(Some(Box::new(encoder))), stored }
+    fn of(dir: PathBuf, stored: usize, encoder: impl SampleEncoder + 'static, target: Target) -> Self {
+        let parts = Mutex::new(Some((Fields::Single(Box::new(encoder)), target)));
+        Self { parts, dir, stored: AtomicUsize::new(stored) }
     }
 }
 
 /// Encodes samples, fills blocks with them, and runs signal handlers while it waits.
 struct StreamWriter {
-    encoder: Box<dyn SampleEncoder>,
+    fields: Fields,
+    /// Where the blocks go, until the first is sent.
+    target: Option<Target>,
     blocks: BlockWriter,
-    /// The shapes of the first samples, which have no elements, until another one decides the dtype.
-    undecided: Vec<Vec<i64>>,
+    dir: PathBuf,
+    /// Whether all dtypes are known.
+    is_decided: bool,
 }
 
 impl StreamWriter {
-    fn new(encoder: Box<dyn SampleEncoder>, batch_size: usize) -> Self {
-        let needs_whole = encoder.needs_whole_first_batch();
-        let blocks = BlockWriter::new(encoder.dir(), encoder.stored(), batch_size, needs_whole);
-        Self { encoder, blocks, undecided: Vec::new() }
+    fn new(dir: &Path, stored: usize, (fields, target): (Fields, Target), batch_size: usize) -> Self {
+        // Of records, only the first one tells.
+        let needs_whole = matches!(fields, Fields::Records(_)) && stored == 0 || fields.needs_whole_first_batch();
+        let blocks = BlockWriter::new(dir, stored, batch_size, needs_whole);
+        Self { fields, target: Some(target), blocks, dir: dir.to_owned(), is_decided: false }
     }
 
     fn push_all(&mut self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -105,48 +180,68 @@ impl StreamWriter {
             self.push(py, &sample)?;
             self.check_signals(py)?;
         }
-        if !self.undecided.is_empty() {
-            self.encoder.decide(py)?;
-            self.push_undecided(py)?;
+        if self.blocks.is_empty() {
+            return Ok(());
         }
-        if self.blocks.is_empty() { Ok(()) } else { self.send(py) }
+        self.fields.decide(py);
+        self.send(py)
     }
 
     fn push(&mut self, py: Python<'_>, sample: &Bound<'_, PyAny>) -> PyResult<()> {
-        let index = self.blocks.next_index() + self.undecided.len();
-        let encoded = self.encoder.encode(sample, index)?;
-        let (bytes, elements, shape) = encoded.parts();
-        if self.encoder.is_undecided() {
-            self.undecided.push(shape.to_vec());
-            return Ok(());
+        let index = self.blocks.next_index();
+        match &mut self.fields {
+            Fields::Single(encoder) => {
+                let column = encoder.encode(sample, index)?;
+                self.push_columns(py, &[column])
+            }
+            Fields::Records(records) => {
+                let values = records.values(sample, index)?;
+                let columns = records.encode(&values, index)?;
+                self.push_columns(py, &columns)
+            }
         }
-        self.push_undecided(py)?;
-        self.push_parts(py, bytes, elements, shape)
     }
 
-    /// Pushes the samples that have waited for the dtype.
-    fn push_undecided(&mut self, py: Python<'_>) -> PyResult<()> {
-        std::mem::take(&mut self.undecided).iter().try_for_each(|shape| self.push_parts(py, &[], 0, shape))
-    }
-
-    fn push_parts(&mut self, py: Python<'_>, bytes: &[u8], elements: i64, shape: &[i64]) -> PyResult<()> {
-        if self.blocks.must_send_before(bytes.len()) {
+    /// Copies one sample: a column, or one for every field.
+    fn push_columns(&mut self, py: Python<'_>, columns: &[Encoded]) -> PyResult<()> {
+        let size = columns.iter().map(|column| column.parts().0.len()).sum();
+        self.is_decided = self.is_decided || !self.fields.is_undecided();
+        if self.blocks.must_send_before(size) && self.is_decided {
             self.send(py)?;
         }
         let blocks = &mut self.blocks;
-        let copied = if bytes.len() < LARGE {
-            blocks.push(bytes, elements, shape)
-        } else {
-            py.detach(|| blocks.push(bytes, elements, shape))
+        for (number, column) in columns.iter().enumerate() {
+            let (bytes, elements, shape) = column.parts();
+            let mut copy = || blocks.push(number, bytes, elements, shape);
+            let copied = if bytes.len() < LARGE { copy() } else { py.detach(copy) };
+            copied.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+        }
+        self.blocks.end_sample();
+        if self.is_decided {
+            return if self.blocks.is_full() { self.send(py) } else { Ok(()) };
+        }
+        self.check_undecided()
+    }
+
+    /// Refuses to keep ever more records in memory until a field decides its dtype.
+    fn check_undecided(&self) -> PyResult<()> {
+        let Some(name) = self.fields.undecided_name().filter(|_| self.blocks.size() > MAX_UNDECIDED) else {
+            return Ok(());
         };
-        copied.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
-        if self.blocks.is_full() { self.send(py) } else { Ok(()) }
+        let (dir, count) = (self.dir.display(), self.blocks.next_index());
+        let what = format!(
+            "{dir}: the first {count} samples of the field '{name}' are lists without elements, which have no dtype: declare it, as in fields={{'{name}': np.float32}}"
+        );
+        Err(PyValueError::new_err(what))
     }
 
     /// Sends the block to be written, and waits until there is room for more.
     fn send(&mut self, py: Python<'_>) -> PyResult<()> {
-        let encoder = &mut self.encoder;
-        self.blocks.send(|first| encoder.sink(py, first))?;
+        let Self { fields, target, blocks, .. } = self;
+        blocks.send(|first| {
+            let forms: Vec<Form> = fields.forms(py, first)?;
+            target.take().ok_or_else(ended)?.sink(fields.specs(), forms)
+        })?;
         while self.blocks.is_backlogged() {
             py.detach(|| self.blocks.wait(BETWEEN_SIGNALS))?;
             self.check_signals(py)?;

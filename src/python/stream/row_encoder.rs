@@ -8,29 +8,21 @@ use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use super::encoder::{Encoded, SampleEncoder};
-use crate::dense::Dense;
+use super::encoder::{DtypePair, Encoded, SampleEncoder};
 use crate::error::Error;
 use crate::format::MAX_AXES;
 use crate::format::dtype::Dtype;
-use crate::options::Options;
 use crate::python::build::ended;
-use crate::python::dtype::{from_numpy, has_dtype, to_numpy};
+use crate::python::dtype::{from_numpy, has_dtype};
 use crate::python::samples::{bytes, cast, place, to_contiguous};
-use crate::stream::resume::open_dense;
-use crate::stream::sinks::DenseSink;
-use crate::stream::{Block, Sink};
+use crate::stream::{BlockColumn, Form};
 
 /// Rows of one dense array. Their dtype is the common dtype of the first batch.
 pub struct RowEncoder {
     dir: PathBuf,
-    options: Options,
     /// The axes of a row.
     shape: Option<Vec<i64>>,
     dtype: RowDtype,
-    /// The array, where there is one already.
-    store: Option<Dense>,
-    stored: usize,
 }
 
 enum RowDtype {
@@ -50,15 +42,10 @@ struct Run {
 }
 
 impl RowEncoder {
-    pub fn open(py: Python<'_>, dir: PathBuf, options: Options) -> PyResult<Self> {
-        let Some(present) = open_dense(&dir)? else {
-            return Ok(Self { dir, options, shape: None, dtype: RowDtype::Open(Vec::new()), store: None, stored: 0 });
-        };
-        let axes = present.shape();
-        let shape = axes[1..].iter().map(|&axis| axis.cast_signed()).collect();
-        let dtype = RowDtype::Settled(to_numpy(py, present.dtype())?.unbind(), present.dtype().clone());
-        let stored = usize::try_from(axes[0])?;
-        Ok(Self { dir, options, shape: Some(shape), dtype, store: Some(present), stored })
+    /// Rows whose dtype and axes may be known already.
+    pub fn new(dir: PathBuf, dtype: Option<DtypePair>, shape: Option<Vec<i64>>) -> Self {
+        let dtype = dtype.map_or(RowDtype::Open(Vec::new()), |(descr, dtype)| RowDtype::Settled(descr, dtype));
+        Self { dir, shape, dtype }
     }
 
     fn check_shape(&mut self, array: &Bound<'_, PyUntypedArray>, index: usize) -> PyResult<()> {
@@ -79,14 +66,6 @@ impl RowEncoder {
 }
 
 impl SampleEncoder for RowEncoder {
-    fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    fn stored(&self) -> usize {
-        self.stored
-    }
-
     fn encode<'a, 'py>(&mut self, sample: &'a Bound<'py, PyAny>, index: usize) -> PyResult<Encoded<'a, 'py>> {
         let py = sample.py();
         let mut wanted = match &self.dtype {
@@ -112,16 +91,15 @@ impl SampleEncoder for RowEncoder {
         matches!(&self.dtype, RowDtype::Open(runs) if runs.is_empty())
     }
 
-    fn decide(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn decide(&mut self, py: Python<'_>) {
         self.dtype = RowDtype::Settled(numpy::dtype::<f64>(py).unbind(), Dtype::of::<f64>());
-        Ok(())
     }
 
     fn needs_whole_first_batch(&self) -> bool {
         matches!(self.dtype, RowDtype::Open(_))
     }
 
-    fn sink(&mut self, py: Python<'_>, first: &mut Block) -> PyResult<Box<dyn Sink>> {
+    fn form(&mut self, py: Python<'_>, first: &mut BlockColumn) -> PyResult<Form> {
         if let RowDtype::Open(runs) = &self.dtype {
             let descr = if let [only] = runs.as_slice() {
                 only.descr.bind(py).clone()
@@ -135,8 +113,7 @@ impl SampleEncoder for RowEncoder {
         }
         let (RowDtype::Settled(_, dtype), Some(shape)) = (&self.dtype, &self.shape) else { return Err(ended()) };
         let shape = shape.iter().map(|axis| axis.cast_unsigned()).collect();
-        let store = self.store.take();
-        Ok(Box::new(DenseSink::new(&self.dir, &self.options, dtype.clone(), shape, store)))
+        Ok(Form::Dense(dtype.clone(), shape))
     }
 }
 

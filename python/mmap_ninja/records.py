@@ -1,0 +1,502 @@
+"""`RecordsMmap`: samples of several fields, such as an image with its label and its file name."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from mmap_ninja import _build, _core, _fields, _handle, _paths, parallel
+from mmap_ninja import numpy as np_ninja
+from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
+from mmap_ninja.ragged import RaggedMmap
+from mmap_ninja.string import StringsMmap
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from mmap_ninja._typing import FieldDeclaration, Indices, MaybeNone, PadValues
+
+    Wrapper = Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]]
+
+
+class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
+    """Records: samples of several fields, appended whole, read as a dict.
+
+    Every field is a dataset of its own in a sub-directory: a `RaggedMmap`, a `StringsMmap` or one dense array, which other
+    programs open by itself. All fields grow together, so that no crash leaves them of different lengths.
+
+    `m[i]` is a dict: arrays of a ragged field are views of the mapped bytes, texts are str, rows of a dense field are NumPy
+    scalars or views. A slice, a mask or indices give a list of dicts, and `m["name"]` the map of a field. Annotate a map with
+    a TypedDict, `RecordsMmap[Sample]`, and type checkers know its records.
+
+    Args:
+        out_dir: the directory. If it does not exist, there are no records, and some can be appended. A directory of
+            `mmap_ninja_dataframe` opens as well.
+        fields: the names of the fields to read, in that order; all by default. No other file is opened then, and nothing can
+            be appended.
+        wrapper_fn: called with each record, or a dict of functions that are called with the value of a field.
+        mode: 'r' for read-only arrays, 'r+' for arrays whose changes reach the disk, 'c' for arrays whose changes stay in
+            this process.
+        copy_before_wrapper_fn: pass functions copies of arrays, which they may change or keep.
+        access, durability, timeout, locking: as in `RaggedMmap`.
+
+    Raises:
+        CorruptDatasetError: the files contradict each other, or fields have different lengths; the message names one.
+        ValueError: the directory holds another kind of dataset, there is no field of a name, or an option is unknown.
+
+    >>> train = RecordsMmap.from_columns(out_dir, {"tokens": [[1, 2, 3], [4]], "label": [0, 1], "name": ["a", "b"]})
+    >>> train[1]
+    {'tokens': array([4]), 'label': np.int64(1), 'name': 'b'}
+    >>> train["tokens"][0]
+    array([1, 2, 3])
+    """
+
+    _ITEM = "record"
+    _CREATE = "from_lists"
+
+    def __init__(
+        self,
+        out_dir: AnyPath,
+        fields: Iterable[str] | None = None,
+        wrapper_fn: "Wrapper | None" = None,
+        mode: Mode = "r",
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+    ):
+        out_dir = _paths.existing(out_dir)
+        options = _core.Options(
+            mode=mode, access=access, durability=durability, timeout=timeout, locking=locking
+        )
+        wanted = None if fields is None else _names(fields)
+        by_field = dict(wrapper_fn) if isinstance(wrapper_fn, Mapping) else None
+        whole = None if isinstance(wrapper_fn, Mapping) else wrapper_fn
+        self._open(out_dir, options, wanted, (whole, by_field, copy_before_wrapper_fn))
+        if by_field is not None and (unknown := by_field.keys() - set(self.fields)) and len(self):
+            raise ValueError(
+                f"{out_dir}: wrapper_fn has a function for {min(unknown)!r}, which is not a field"
+            )
+        vars(self).update(
+            _given=(wanted, wrapper_fn, copy_before_wrapper_fn),
+            _members={},
+        )
+        self._keep_attributes(out_dir, options)
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the fields, in the order in which they were named."""
+        return [name for name, _, _ in self._specs()]
+
+    def field(self, name: str) -> Any:
+        """The map of a field, of as many samples as there are records; `m[name]` is the same.
+
+        Returns:
+            A `RaggedMmap`, a `StringsMmap` or, of a dense field, an `np.memmap` of shape (n, ...).
+
+        Raises:
+            KeyError: there is no such field.
+
+        >>> RecordsMmap.from_columns(out_dir, {"label": [3, 5]}).field("label").tolist()
+        [3, 5]
+        """
+        kinds = {known: kind for known, kind, _ in self._specs()}
+        if name not in kinds:
+            raise KeyError(f"{self.out_dir}: there is no field {name!r}; the fields are {', '.join(kinds)}")
+        opened: dict[str, tuple[int, Any]] = vars(self)["_members"]
+        known = opened.get(name)
+        if known is None or known[0] != len(self):
+            known = opened[name] = len(self), self._open_field(name, kinds[name])
+        return known[1]
+
+    def _open_field(self, name: str, kind: str) -> Any:
+        place, options = self._place / name, {"timeout": self.timeout, "locking": self.locking}
+        if kind == "numpy":
+            return np_ninja.open_existing(place, mode=self.mode)[: len(self)]
+        with _paths.opening_new():
+            memmap: RaggedMmap[Any, Any] | StringsMmap
+            if kind == "ragged":
+                memmap = RaggedMmap(place, mode=self.mode, access=self.access, **options)
+            else:
+                mode: Mode = "r+" if self.mode.startswith("r+") or self.mode == "readwrite" else "rb"
+                memmap = StringsMmap(place, mode=mode, access=self.access, **options)
+        memmap._limit(len(self))
+        return memmap
+
+    def batch(self, indices: "Indices", pad: "PadValues | None" = None) -> dict[str, Any]:
+        """The records at `indices`, field by field.
+
+        Args:
+            indices: anything that `m[indices]` takes but a single integer; indices may repeat.
+            pad: for some or all ragged fields, the value to pad with: they come as one dense array.
+
+        Returns:
+            A dict with, for every field:
+
+            - of a ragged field, `(values, offsets)` as `RaggedMmap.gather` gives them, or `(batch, lengths)` as
+              `RaggedMmap.padded` does. The values of a field of shape (-1, ...) have the shape (total, ...), and the offsets
+              count rows;
+            - of texts, a list of str;
+            - of a dense field, an array of shape (len(indices), ...).
+
+        Raises:
+            IndexError: an index is out of range.
+            ValueError: `pad` names a field that is not ragged.
+
+        >>> train = RecordsMmap.from_columns(out_dir, {"tokens": [[1, 2, 3], [4]], "label": [0, 1]})
+        >>> train.batch([1, 0], pad={"tokens": -1})
+        {'tokens': (array([[ 4, -1, -1],
+               [ 1,  2,  3]]), array([1, 3])), 'label': array([1, 0])}
+        """
+        positions = np.array(self._positions(indices), dtype=np.int64)
+        pad = {} if pad is None else dict(pad)
+        batch: dict[str, Any] = {}
+        for name, kind, shape in self._specs():
+            memmap = self.field(name)
+            if name in pad and kind != "ragged":
+                raise ValueError(f"{self.out_dir}: only ragged fields are padded, and '{name}' is not one")
+            if kind == "numpy":
+                batch[name] = np.asarray(memmap[positions])
+            elif kind == "string":
+                batch[name] = memmap[positions]
+            elif name in pad:
+                batch[name] = memmap.padded(positions, pad.pop(name))
+            else:
+                batch[name] = _rows(*memmap.gather(positions), shape)
+        if pad:
+            raise ValueError(f"{self.out_dir}: there is no field {next(iter(pad))!r} to pad")
+        return batch
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Store one more record: all of its fields, or none.
+
+        Raises:
+            ValueError: a field is missing, or is not one of the records'; nothing was written.
+            TypeError, OverflowError: a value cannot be stored in its field; nothing was written.
+            TimeoutError: another writer held the records for `timeout` seconds.
+
+        >>> train = RecordsMmap.from_columns(out_dir, {"label": [3], "name": ["a"]})
+        >>> train.append({"label": 5, "name": "b"})
+        >>> train[1]["name"]
+        'b'
+        """
+        self.extend([record])
+
+    def extend(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Store more records, all of them or none. For the errors, see `append`."""
+        if isinstance(records, Mapping):
+            raise TypeError(f"{self.out_dir}: extend takes records; append takes one")
+        self._extend(records, {})
+
+    def add_field(
+        self,
+        name: str,
+        samples: Iterable[Any],
+        batch_size: int = 1024,
+        declaration: "FieldDeclaration | None" = None,
+        verbose: bool = False,
+        resume: bool = False,
+    ) -> None:
+        """Add a field to all records, from one sample for each of them. No other field is touched.
+
+        Args:
+            name: the name of the field, which can be that of a directory.
+            samples: a sample for every record.
+            batch_size: samples to hold in memory before they are written.
+            declaration: what the first sample does not tell about the field, as in `from_generator`.
+            verbose: show a progress bar.
+            resume: continue what an interrupted call has left; that many samples are skipped.
+
+        Raises:
+            ValueError: there is such a field, it cannot have this name, or the samples are not as many as the records.
+
+        >>> train = RecordsMmap.from_columns(out_dir, {"label": [3, 5]})
+        >>> train.add_field("name", ["a", "b"])
+        >>> train[1]
+        {'label': np.int64(5), 'name': 'b'}
+        """
+        from mmap_ninja._build import fields
+
+        options = _core.Options(durability=self.durability, timeout=self.timeout, locking=self.locking)
+        declared = _fields.declared({} if declaration is None else {name: declaration}).get(name)
+        fields.add(self._place, name, samples, batch_size, declared, options, verbose, resume, len(self))
+        self.refresh()
+
+    def remove_field(self, name: str) -> None:
+        """Remove a field and its files. Readers that have it open keep it.
+
+        Raises:
+            ValueError: there is no such field, or no other.
+
+        >>> train = RecordsMmap.from_columns(out_dir, {"label": [3], "name": ["a"]})
+        >>> train.remove_field("name")
+        >>> train[0]
+        {'label': np.int64(3)}
+        """
+        self._remove_field(name)
+
+    def _facts(self) -> list[str]:
+        from mmap_ninja._display.format import human_size
+
+        return [", ".join(self.fields), human_size(self.nbytes)]
+
+    @property
+    def wrapper_fn(self) -> "Wrapper | None":
+        """The function that each record passes through, or those for some fields."""
+        return cast("Wrapper | None", vars(self)["_given"][1])
+
+    @property
+    def copy_before_wrapper_fn(self) -> bool:
+        """Whether functions get copies of arrays."""
+        return bool(vars(self)["_given"][2])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        function, (cls, base, arguments, *others), added = super().__reduce__()
+        return function, (cls, base, arguments | {"fields": vars(self)["_given"][0]}, *others), added
+
+    @classmethod
+    def from_lists(
+        cls,
+        out_dir: AnyPath,
+        records: Iterable[Mapping[str, Any]],
+        fields: "Mapping[str, FieldDeclaration] | None" = None,
+        mode: Mode = "r+",
+        wrapper_fn: "Wrapper | None" = None,
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        overwrite: bool = True,
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+    ) -> "Self":
+        """Store records that are in memory, replacing any dataset in `out_dir`.
+
+        Args:
+            records: at least one dict; all have the same keys.
+
+        For the other arguments and the errors, see `from_generator`.
+
+        >>> RecordsMmap.from_lists(out_dir, [{"x": [1.0, 2.0]}, {"x": [3.0]}])[1]
+        {'x': array([3.])}
+        """
+        given = _handle.changed(RecordsMmap.from_lists, locals())
+        built = cls._from_generator(out_dir, records, 1024, False, None, False, overwrite, given)
+        if built is None:
+            raise ValueError(f"{out_dir}: at least one record is needed")
+        return cast("Self", built)
+
+    @classmethod
+    def from_columns(
+        cls,
+        out_dir: AnyPath,
+        columns: Mapping[str, Sequence[Any]],
+        fields: "Mapping[str, FieldDeclaration] | None" = None,
+        verbose: bool = False,
+        mode: Mode = "r+",
+        wrapper_fn: "Wrapper | None" = None,
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        overwrite: bool = True,
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+    ) -> "Self":
+        """Store fields that are in memory, each a sequence of its samples.
+
+        Args:
+            columns: sequences of one length by the names of the fields, for example lists, arrays or the columns of a table.
+
+        For the other arguments and the errors, see `from_generator`.
+
+        Raises:
+            ValueError: the sequences have different lengths, or there are no samples.
+
+        >>> RecordsMmap.from_columns(out_dir, {"label": np.array([3, 5]), "name": ["a", "b"]})[0]
+        {'label': np.int64(3), 'name': 'a'}
+        """
+        given = _handle.changed(RecordsMmap.from_columns, locals())
+        length = _common_length(out_dir, columns)
+        built = cls._from_generator(
+            out_dir, _zipped(columns, length), 1024, verbose, length, False, overwrite, given
+        )
+        if built is None:
+            raise ValueError(f"{out_dir}: at least one record is needed")
+        return cast("Self", built)
+
+    @classmethod
+    def from_generator(
+        cls,
+        out_dir: AnyPath,
+        sample_generator: Iterable[Mapping[str, Any]],
+        batch_size: int,
+        fields: "Mapping[str, FieldDeclaration] | None" = None,
+        verbose: bool = False,
+        n: int | None = None,
+        resume: bool = False,
+        overwrite: bool = True,
+        mode: Mode = "r+",
+        wrapper_fn: "Wrapper | None" = None,
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+        **kwargs: Any,
+    ) -> "Self | MaybeNone":
+        """Store records batch by batch, so that they need not fit in memory.
+
+        The first record names the fields, and the type of each value decides what its field is: a str makes texts, a number
+        one dense array, and an array, a list or bytes a ragged field.
+
+        Args:
+            out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
+            sample_generator: an iterable of dicts, all with the same keys.
+            batch_size: records to hold in memory before they are written.
+            fields: declarations of some or all fields, by name: `str` for texts; a dtype for the numbers, or the elements of
+                arrays; a subarray dtype such as `np.dtype(("f4", (768,)))` for the rows of a dense array; 'ragged', 'strings'
+                or 'dense'; or a dict of options: `kind`, `dtype`, `shape` (of a ragged field -1 and then fixed axes, such as
+                (-1, 4) for boxes), `zstd_level` and `zstd_train_dictionary_size` of texts.
+            verbose: show a progress bar.
+            n: the expected number of records, for the bar.
+            resume: continue what an interrupted build has left in `<out_dir>.partial`; that many items of the generator
+                are skipped. All options must be the same as before.
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+
+        For the other arguments, see the class.
+
+        Returns:
+            The records, writable by default, or None if there were none.
+
+        Raises:
+            ValueError: a record has a missing or a surplus key, or a shape that its field does not allow.
+            TypeError: a value is None, a mapping, or cannot be stored in its field.
+            OverflowError: a value is outside the range of the dtype.
+
+        >>> boxes = ({"boxes": [[0, 0, 9, 9]] * n, "label": n} for n in range(3))
+        >>> train = RecordsMmap.from_generator(out_dir, boxes, batch_size=2, fields={"boxes": {"shape": (-1, 4)}})
+        >>> train[0]["boxes"].shape, train[2]["boxes"].shape
+        ((0, 4), (2, 4))
+        """
+        options = _handle.changed(RecordsMmap.from_generator, locals())
+        return cls._from_generator(
+            out_dir, sample_generator, batch_size, verbose, n, resume, overwrite, options
+        )
+
+    @classmethod
+    def from_indexable(
+        cls,
+        out_dir: AnyPath,
+        indexable: Any,
+        batch_size: int,
+        n_jobs: int | None = None,
+        fields: "Mapping[str, FieldDeclaration] | None" = None,
+        verbose: bool = False,
+        resume: bool = False,
+        overwrite: bool = True,
+        mode: Mode = "r+",
+        wrapper_fn: "Wrapper | None" = None,
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+        **kwargs: Any,
+    ) -> "Self | MaybeNone":
+        """Store the records of anything that can be indexed, such as a PyTorch or Hugging Face dataset of dicts.
+
+        Args:
+            indexable: has `__getitem__`, or is called with the index; its items are dicts. It ends at its `len()` or, without
+                one, at the first IndexError; any other error reaches the caller.
+            n_jobs: number of processes that load and write records (needs joblib, the extra `parallel`); None uses this
+                process. The files are the same.
+
+        For the other arguments and the result, see `from_generator`.
+
+        >>> RecordsMmap.from_indexable(out_dir, [{"label": 3}, {"label": 5}], batch_size=2)[1]
+        {'label': np.int64(5)}
+        """
+        options = _handle.changed(RecordsMmap.from_indexable, locals())
+        out_dir = _paths.local(out_dir)
+        recipe, resolved = cls._checked("from_indexable", options), _build.resolve_later(out_dir)
+        is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite)
+        return recipe.open(resolved()) if is_built else None
+
+    @classmethod
+    def _recipe(
+        cls, fields: "Mapping[str, FieldDeclaration] | None" = None, mode: Mode = "r+", **given: Any
+    ) -> _build.Recipe:
+        options = {name: value for name, value in given.items() if name not in _WRAPPING}
+        return _build.Recipe(
+            _core.Options(mode=mode, **options),
+            partial(_core.Stream.records, fields=_fields.declared(fields)),
+            partial(cls, mode=mode, **given),
+            _write_shard,
+            cls._join_shard,
+        )
+
+    def _declared(self) -> dict[str, _fields.Declared]:
+        """Declarations of all fields as they are."""
+        declared: dict[str, _fields.Declared] = {}
+        for name, kind, shape in self._specs():
+            memmap = self.field(name)
+            dtype = None if kind == "string" else memmap.dtype
+            row = memmap.shape[1:] if kind == "numpy" else shape
+            declared[name] = kind, dtype, row and tuple(row), (None, None)
+        return declared
+
+
+RecordsMmap._BASE = RecordsMmap
+# Arguments of the constructor that are not options of the dataset.
+_WRAPPING = frozenset(("wrapper_fn", "copy_before_wrapper_fn"))
+
+
+def _write_shard(records: RecordsMmap[Any]) -> Callable[[Path, list[Any]], None]:
+    """What a worker process does with its records."""
+    return partial(_write_records, fields=records._declared())
+
+
+def _write_records(out_dir: Path, records: list[Any], fields: dict[str, _fields.Declared]) -> None:
+    _core.Stream.records(out_dir, _core.Options(), fields=fields).extend(records, len(records))
+
+
+def _names(fields: Iterable[str]) -> list[str]:
+    if isinstance(fields, str):
+        raise TypeError(f"fields must be a list of names, not the str {fields!r}")
+    return list(fields)
+
+
+def _rows(values: Any, offsets: Any, shape: list[int] | None) -> tuple[Any, Any]:
+    """Values and offsets in rows of the fixed axes, if there are any."""
+    if shape is None:
+        return values, offsets
+    size = int(np.prod(shape[1:], dtype=np.int64))
+    if size == 0:
+        return values, offsets
+    return values.reshape(-1, *shape[1:]), offsets // size
+
+
+def _common_length(out_dir: AnyPath, columns: Mapping[str, Sequence[Any]]) -> int:
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"columns must be a dict of sequences by name, not {type(columns).__name__}")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if not lengths:
+        raise ValueError(f"{out_dir}: a record has at least one field")
+    first = next(iter(lengths))
+    for name, length in lengths.items():
+        if length != lengths[first]:
+            raise ValueError(
+                f"{out_dir}: the field '{first}' has {lengths[first]} samples, but '{name}' has {length}"
+            )
+    return lengths[first]
+
+
+def _zipped(columns: Mapping[str, Sequence[Any]], length: int) -> Iterator[dict[str, Any]]:
+    """The records of columns. A Series of pandas is indexed by position."""
+    by_position = {
+        name: column.iloc if hasattr(type(column), "iloc") else column for name, column in columns.items()
+    }
+    for index in range(length):
+        yield {name: column[index] for name, column in by_position.items()}

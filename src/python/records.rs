@@ -1,0 +1,226 @@
+//! The class behind `RecordsMmap`. Reading a record is its own slot: one dictionary is made, and its values.
+
+use std::path::PathBuf;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+use super::fork_mutex::ForkMutex;
+use super::index::{self, Index};
+use super::iterator::{Items, NextItem};
+use super::options::PyOptions;
+use super::overrides::{self, Overrides};
+use super::records_state::{RecordWrapper, RecordsState};
+use super::snapshot_cell::SnapshotCell;
+use super::stream::{Fields, RecordEncoder};
+use crate::io::mapping::Mode;
+use crate::records::Records;
+use crate::stream::Block;
+use crate::stream::sinks::append_blocks;
+
+/// Records of several fields; `mmap_ninja.records.RecordsMmap` is the class for users.
+#[pyclass(subclass, frozen, generic, name = "Records", module = "mmap_ninja._core")]
+pub struct PyRecords {
+    state: SnapshotCell<RecordsState>,
+    store: ForkMutex<Records>,
+    overrides: Overrides,
+}
+
+impl PyRecords {
+    /// Runs `change` on the store while detached from the interpreter, and publishes the outcome to readers.
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut Records) -> crate::Result<T> + Send,
+    ) -> PyResult<T> {
+        let ((outcome, view, mode), generation) =
+            py.detach(|| self.store.with_lock(|store| (change(store), store.view.clone(), store.options.mode)))?;
+        let outcome = outcome?;
+        let wrapper = self.state.load(py).wrapper.clone_ref(py);
+        let state = RecordsState::new(py, view, mode)?.with_wrapper(wrapper);
+        self.state.store(py, generation, |_| state);
+        Ok(outcome)
+    }
+
+    #[inline]
+    fn read<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        let state = self.state.load(py);
+        match Index::parse(index, state.view.len, |at| state.view.out_of_range(at))? {
+            Index::One(index) => state.item(py, index),
+            Index::Many(indices) => {
+                state.view.check_open()?;
+                Ok(state.items(py, &indices)?.into_any())
+            }
+        }
+    }
+}
+
+impl NextItem for PyRecords {
+    fn next_item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let state = self.state.load(py);
+        if index < state.view.len {
+            return state.item(py, index).map(Some);
+        }
+        Ok(state.view.check_open().map(|()| None)?)
+    }
+
+    fn is_overridden(&self) -> bool {
+        self.overrides.reads
+    }
+}
+
+#[pymethods]
+impl PyRecords {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let store = Records::default();
+        let state = RecordsState::new(class.py(), store.view.clone(), Mode::ReadOnly)?;
+        let overrides = Overrides::of(class)?;
+        Ok(Self { state: SnapshotCell::new(state), store: ForkMutex::new(store), overrides })
+    }
+
+    /// Opens the records, or some of their fields. `whole` is called with each record, `by_field` has a function for the
+    /// values of a field.
+    fn _open(
+        &self,
+        py: Python<'_>,
+        out_dir: PathBuf,
+        options: &PyOptions,
+        fields: Option<Vec<String>>,
+        wrapper: (Option<Py<PyAny>>, Option<Py<PyDict>>, bool),
+    ) -> PyResult<()> {
+        let options = options.get().clone();
+        let mode = options.mode;
+        let store = py.detach(|| Records::open_wanted(&out_dir, options, fields))?;
+        let (whole, fields, copy) = wrapper;
+        let wrapper = RecordWrapper { whole, fields, copy };
+        let state = RecordsState::new(py, store.view.clone(), mode)?.with_wrapper(wrapper);
+        // Detached, since the thread that holds the store may need the interpreter to release it.
+        let ((), generation) = py.detach(|| self.store.with_lock(|current| *current = store))?;
+        self.state.store(py, generation, |_| state);
+        Ok(())
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok(state.view.len)
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let map = slf.get();
+        if index.is_instance_of::<PyString>() {
+            return slf.call_method1("field", (index,));
+        }
+        if map.overrides.reads { overrides::read(slf.as_any(), index) } else { map.read(index) }
+    }
+
+    /// What `__getitem__` gives where no method of a subclass is called.
+    fn _get<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.read(index)
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Items::over(slf)
+    }
+
+    /// The positions that `indices` selects, counted from the first record.
+    fn _positions(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        index::batch(indices, state.view.len, |at| state.view.out_of_range(at))
+    }
+
+    /// Appends records, all of them or none. Where there are none yet, `fields` declares what the first one does not tell.
+    fn _extend(&self, py: Python<'_>, records: &Bound<'_, PyAny>, fields: &Bound<'_, PyDict>) -> PyResult<()> {
+        let (mut encoder, mut block) = {
+            let state = self.state.load(py);
+            state.view.check_open()?;
+            (RecordEncoder::new(py, &state.view, fields)?, Block::default())
+        };
+        let first = self.__len__(py)?;
+        encoder.fill(records, first, &mut block)?;
+        if block.len() == 0 {
+            return Ok(());
+        }
+        let mut fields = Fields::Records(encoder);
+        fields.decide(py);
+        let forms = fields.forms(py, &mut block)?;
+        let fields: Vec<_> = fields.specs().into_iter().zip(forms).collect();
+        self.change(py, |store| append_blocks(store, &fields, &[block], None))
+    }
+
+    /// Appends all records in `source`.
+    fn _join(&self, py: Python<'_>, source: PathBuf) -> PyResult<()> {
+        self.change(py, |store| store.join(&Records::open(source, Mode::ReadOnly)?))
+    }
+
+    /// Removes a field and its files.
+    fn _remove_field(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        self.change(py, |store| store.remove_field(name))
+    }
+
+    /// The name and the kind of every field, and its shape if that is declared.
+    fn _specs(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, Option<Vec<i64>>)>> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        let spec =
+            |field: &crate::records::Field| (field.spec.name.clone(), field.spec.kind.name(), field.spec.shape.clone());
+        Ok(state.view.fields.iter().map(spec).collect())
+    }
+
+    /// The size of all fields, in bytes.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> PyResult<usize> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok(state.nbytes())
+    }
+
+    /// Nothing, and the number of visible records.
+    fn _shown(&self, py: Python<'_>) -> PyResult<(Option<usize>, usize)> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        Ok((None, state.view.len))
+    }
+
+    /// Read the files again, to see records that others have appended, and fields that they have added or removed. A dataset
+    /// that is gone is a `FileNotFoundError`.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, Records::refresh)
+    }
+
+    /// Unmap the files. From then on the map raises `ValueError`; arrays that were read stay valid.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, |store| {
+            store.close();
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn _is_closed(&self, py: Python<'_>) -> bool {
+        self.state.load(py).view.check_open().is_err()
+    }
+
+    /// Shows the garbage collector what the functions refer to, which may be this very map.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.state.peek(|state| {
+            state.wrapper.whole.as_ref().map_or(Ok(()), |function| visit.call(function))?;
+            state.wrapper.fields.as_ref().map_or(Ok(()), |functions| visit.call(functions))
+        })
+    }
+
+    /// Drops the functions, once the garbage collector has found that nothing else refers to this map.
+    fn __clear__(&self, py: Python<'_>) {
+        self.state.update(py, |last| last.without_wrapper(py));
+    }
+}

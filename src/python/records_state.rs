@@ -1,0 +1,212 @@
+//! The snapshot of records that readers use.
+
+use numpy::PyArrayDescr;
+use numpy::npyffi::{PY_ARRAY_API, PyArray_Descr};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use super::array::{Owner, view};
+use super::callback;
+use super::dtype::stored;
+use super::ragged_state::State;
+use super::strings;
+use crate::dense;
+use crate::error::{Error, Result};
+use crate::format::SHAPE;
+use crate::io::mapping::Mode;
+use crate::records::{Field, FieldView, View};
+use crate::sample::Sample;
+use crate::strings::View as StringsView;
+
+/// Replaced as a whole when the records grow, so that readers need no lock.
+pub struct RecordsState {
+    pub view: View,
+    pub mode: Mode,
+    pub wrapper: RecordWrapper,
+    fields: Vec<FieldState>,
+}
+
+/// What the values of a field are made of.
+struct FieldState {
+    name: Py<PyString>,
+    values: Values,
+}
+
+enum Values {
+    Ragged(State),
+    Strings(StringsView),
+    Rows(Rows),
+}
+
+/// The rows of a dense field.
+struct Rows {
+    view: dense::View,
+    descr: Py<PyArrayDescr>,
+    owner: Py<Owner>,
+    /// The axes of a row.
+    shape: Vec<i64>,
+}
+
+/// The functions that records pass through.
+#[derive(Default)]
+pub struct RecordWrapper {
+    /// Called with the record.
+    pub whole: Option<Py<PyAny>>,
+    /// Called with the value of a field.
+    pub fields: Option<Py<PyDict>>,
+    /// Whether functions get copies of arrays.
+    pub copy: bool,
+}
+
+impl RecordWrapper {
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        let whole = self.whole.as_ref().map(|function| function.clone_ref(py));
+        Self { whole, fields: self.fields.as_ref().map(|fields| fields.clone_ref(py)), copy: self.copy }
+    }
+
+    fn is_some(&self) -> bool {
+        self.whole.is_some() || self.fields.is_some()
+    }
+}
+
+impl RecordsState {
+    /// A state without a wrapper.
+    pub fn new(py: Python<'_>, view: View, mode: Mode) -> PyResult<Self> {
+        let fields =
+            view.fields.iter().map(|field| FieldState::new(py, &view, field, mode)).collect::<PyResult<_>>()?;
+        Ok(Self { view, mode, wrapper: RecordWrapper::default(), fields })
+    }
+
+    /// The same state with another wrapper.
+    pub fn with_wrapper(self, wrapper: RecordWrapper) -> Self {
+        Self { wrapper, ..self }
+    }
+
+    /// The same records, without a wrapper.
+    pub fn without_wrapper(&self, py: Python<'_>) -> Self {
+        let fields = self.fields.iter().map(|field| field.clone_ref(py)).collect();
+        Self { view: self.view.clone(), mode: self.mode, wrapper: RecordWrapper::default(), fields }
+    }
+
+    /// The record at `index`, passed through the wrapper.
+    #[inline]
+    pub fn item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        if index >= self.view.len {
+            return Err(self.view.out_of_range(index as i64).into());
+        }
+        let record = PyDict::new(py);
+        for field in &self.fields {
+            record.set_item(field.name.bind(py), field.values.get(py, index, self.mode.is_writable())?)?;
+        }
+        if self.wrapper.is_some() { self.wrapped(record) } else { Ok(record.into_any()) }
+    }
+
+    #[cold]
+    fn wrapped<'py>(&self, record: Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let py = record.py();
+        if self.wrapper.copy {
+            for (name, value) in &record {
+                if value.hasattr("copy")? {
+                    record.set_item(name, callback::call(&value.getattr("copy")?, (), None)?)?;
+                }
+            }
+        }
+        if let Some(functions) = &self.wrapper.fields {
+            for (name, function) in functions.bind(py) {
+                if let Some(value) = record.get_item(&name)? {
+                    record.set_item(name, callback::call(&function, (value,), None)?)?;
+                }
+            }
+        }
+        match &self.wrapper.whole {
+            Some(function) => callback::call(function.bind(py), (record,), None),
+            None => Ok(record.into_any()),
+        }
+    }
+
+    pub fn items<'py>(&self, py: Python<'py>, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
+        let items: Vec<_> = indices.iter().map(|&index| self.item(py, index)).collect::<PyResult<_>>()?;
+        PyList::new(py, items)
+    }
+
+    /// The bytes of all fields.
+    pub fn nbytes(&self) -> usize {
+        let bytes = |field: &FieldState| match &field.values {
+            Values::Ragged(state) => state.view.extents.data.bytes().len(),
+            Values::Strings(view) => view.extents.data.bytes().len(),
+            Values::Rows(rows) => rows.view.data.bytes().len(),
+        };
+        self.fields.iter().map(bytes).sum()
+    }
+}
+
+impl FieldState {
+    fn new(py: Python<'_>, view: &View, field: &Field, mode: Mode) -> PyResult<Self> {
+        let dir = view.dir.join(&field.spec.name);
+        let values = match &field.view {
+            FieldView::Ragged(view) => Values::Ragged(State::new(py, view.clone(), mode, None)?),
+            FieldView::Strings(view) => Values::Strings(view.clone()),
+            FieldView::Dense(view) => Values::Rows(Rows {
+                descr: stored(py, &dir, &view.header.dtype)?.unbind(),
+                owner: Py::new(py, Owner::new(view.data.clone()))?,
+                shape: view.header.shape[1..].iter().map(|axis| axis.cast_signed()).collect(),
+                view: checked(view, &dir)?.clone(),
+            }),
+        };
+        Ok(Self { name: PyString::intern(py, &field.spec.name).unbind(), values })
+    }
+}
+
+impl FieldState {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        let values = match &self.values {
+            Values::Ragged(state) => Values::Ragged(state.clone_ref(py)),
+            Values::Strings(view) => Values::Strings(view.clone()),
+            Values::Rows(rows) => Values::Rows(Rows {
+                view: rows.view.clone(),
+                descr: rows.descr.clone_ref(py),
+                owner: rows.owner.clone_ref(py),
+                shape: rows.shape.clone(),
+            }),
+        };
+        Self { name: self.name.clone_ref(py), values }
+    }
+}
+
+impl Values {
+    #[inline]
+    fn get<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Ragged(state) => state.array(py, index, writable),
+            Self::Strings(view) => strings::item(py, view, index),
+            Self::Rows(rows) => rows.get(py, index, writable),
+        }
+    }
+}
+
+impl Rows {
+    /// A NumPy scalar, or a view of a row that has axes.
+    #[inline]
+    fn get<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
+        let bytes = self.view.row(index).unwrap_or_default();
+        if !self.shape.is_empty() {
+            return view(py, &self.descr, &self.owner, Sample { bytes, shape: &self.shape }, writable);
+        }
+        let descr = self.descr.as_ptr().cast::<PyArray_Descr>();
+        // SAFETY: the row has the bytes of one element of this dtype, since the header was checked against the data; NumPy
+        // copies them, takes no reference to the dtype that it keeps without counting it, and returns a new reference.
+        unsafe {
+            let data = bytes.as_ptr().cast_mut().cast();
+            let scalar = PY_ARRAY_API.PyArray_Scalar(py, data, descr, std::ptr::null_mut());
+            Bound::from_owned_ptr_or_err(py, scalar)
+        }
+    }
+}
+
+/// Refuses an array whose rows do not lie one after another.
+fn checked<'a>(view: &'a dense::View, dir: &std::path::Path) -> Result<&'a dense::View> {
+    if view.rows() == 0 || view.row(0).is_some() {
+        return Ok(view);
+    }
+    Err(Error::corrupt(dir.join(SHAPE), "an array in F order cannot be a field"))
+}
