@@ -185,19 +185,15 @@ fn read_rows(path: &Path) -> Result<State> {
     Ok((0..rows).map(|index| (vec![WIDTH as i64], row(index))).collect())
 }
 
-/// Two ragged fields, one of texts in frames, and one of rows, in an order that is not that of their names.
+/// A ragged field, one of texts in frames, and one of rows, in an order that is not that of their names.
 fn with_fields<T>(seeds: &[u16], act: impl FnOnce(&[FieldBatch]) -> T) -> T {
     let (texts, rows) = (texts(seeds), row_bytes(seeds, Order::C));
-    let bytes: Vec<Vec<u8>> = seeds.iter().map(|&seed| vec![7; (seed % 100).into()]).collect();
-    let lengths: Vec<[i64; 1]> = bytes.iter().map(|bytes| [bytes.len() as i64]).collect();
-    let bytes: Vec<_> = bytes.iter().zip(&lengths).map(|(bytes, shape)| Sample::new(bytes.as_slice(), shape)).collect();
     let zstd = Compression { level: 3, dict_size: None };
     with_samples(seeds, |samples| {
         act(&[
             FieldBatch::ragged("tokens", &Dtype::of::<u16>(), samples),
             FieldBatch::strings("caption", &texts).compressed(zstd),
             FieldBatch::dense("vector", &Dtype::of::<u16>(), &[seeds.len() as u64, WIDTH as u64], rows.as_slice()),
-            FieldBatch::ragged("bytes", &Dtype::of::<u8>(), &bytes),
         ])
     })
 }
@@ -218,11 +214,11 @@ fn read_records(path: &Path) -> Result<State> {
         return Ok(vec![]);
     }
     let (tokens, captions) = (records.ragged("tokens")?, records.strings("caption")?);
-    let (vectors, bytes) = (records.dense("vector")?, records.ragged("bytes")?);
+    let vectors = records.dense("vector")?;
     let read = |index: usize| {
         let sample = tokens.get(index)?;
         let caption = captions.get(index)?;
-        let parts = [sample.bytes, caption.as_bytes(), vectors.row(index).unwrap_or_default(), bytes.get(index)?.bytes];
+        let parts = [sample.bytes, caption.as_bytes(), vectors.row(index).unwrap_or_default()];
         Ok((sample.shape.to_vec(), parts.concat()))
     };
     (0..records.len()).map(read).collect()

@@ -56,7 +56,7 @@ impl FieldPlace {
 
     /// Locks the records, so that their number stays what it is, and checks that the dataset in `built` has as many samples.
     pub fn lock(&self, built: &Path, options: &Options) -> Result<DirLock> {
-        let lock = lock_records(&self.records, options)?;
+        let lock = lock_recovered(&self.records, options)?;
         let Some(kind) = kind_of(built)? else { return Err(no_dataset(built)) };
         let (found, records) = (count_of_field(built, kind)?, number_of(&self.records)?);
         if found != records {
@@ -83,7 +83,7 @@ impl FieldPlace {
 
 /// Removes the field `name` of the records in `dir`.
 pub(crate) fn remove_field(dir: &Path, name: &str, options: &Options) -> Result<()> {
-    let _lock = lock_records(dir, options)?;
+    let _lock = lock_recovered(dir, options)?;
     let mut list = remove_pending(dir, list_of(dir)?)?;
     let place = list.fields.iter().position(|field| field.name == name);
     let place = place.ok_or_else(|| argument(dir, format!("there is no field '{name}'")))?;
@@ -96,7 +96,8 @@ pub(crate) fn remove_field(dir: &Path, name: &str, options: &Options) -> Result<
     remove_pending(dir, list).map(drop)
 }
 
-fn lock_records(dir: &Path, options: &Options) -> Result<DirLock> {
+/// Locks the dataset in `dir`, with no append unfinished.
+pub(crate) fn lock_recovered(dir: &Path, options: &Options) -> Result<DirLock> {
     let lock = DirLock::acquire(dir, options)?.ok_or_else(|| no_dataset(dir))?;
     recover(dir, &lock)?;
     Ok(lock)

@@ -35,7 +35,7 @@ mod tree;
 mod truncate;
 
 pub use build::BuildSession;
-pub(crate) use fields::remove_field;
+pub(crate) use fields::{lock_recovered, remove_field};
 pub(crate) use fs::{overwrite, replace_file};
 pub(crate) use journal::{Entry, has_journal};
 pub(crate) use lock::DirLock;

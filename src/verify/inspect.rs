@@ -9,8 +9,8 @@ use crate::format::dtype::Dtype;
 use crate::format::{self, Kind, Order, is_possible};
 use crate::io::untrusted::{FileId, check_directory, open_member, read_at, size_of_member};
 use crate::schema::{
-    Axes, MemberNames, Role, Rows, Schema, kind_of, no_dataset, placeholder, read_dtype, read_is_flat, read_order,
-    read_shape,
+    Axes, MemberNames, Role, Rows, Schema, bare_fields, kind_of, no_dataset, placeholder, read_dtype, read_is_flat,
+    read_order, read_shape, records_above,
 };
 use crate::txn::{Attempt, check_journal, has_journal, retry};
 
@@ -128,13 +128,15 @@ impl Inspector<'_> {
     fn inspect(&self) -> Inspection {
         let id = FileId::of(self.dir);
         let mut findings = Vec::new();
-        let had_journal = has_journal(self.dir);
+        let records = records_above(self.dir);
+        let is_journaled = || has_journal(self.dir) || records.as_deref().is_some_and(has_journal);
+        let had_journal = is_journaled();
         let is_flat = self.is_flat(&mut findings);
         let schema = Schema { kind: self.kind, is_flat, names: self.names };
         let roles = schema.roles().iter().rev();
         let mut members: Vec<MemberState> = roles.map(|&role| self.member(schema, role, &mut findings)).collect();
         let commit_point = self.dir.join(&members[0].path);
-        let is_unfinished = had_journal || has_journal(self.dir);
+        let is_unfinished = had_journal || is_journaled();
         let has_moved = read_shape(&commit_point).ok().as_ref() != members[0].shape.as_ref();
         let quiescent = !is_unfinished && !has_moved;
         let counted = members[0].counted().unwrap_or_else(|| u64::from(members[0].shape.is_some()));
@@ -325,6 +327,7 @@ fn read_value(path: &Path, row: u64) -> Result<i64> {
 pub(super) fn find_kind(dir: &Path) -> Result<std::result::Result<Kind, Finding>> {
     match kind_of(dir) {
         Ok(Some(kind)) => Ok(Ok(kind)),
+        Ok(None) if dir.is_dir() && bare_fields(dir).is_ok_and(|fields| !fields.is_empty()) => Ok(Ok(Kind::Records)),
         Ok(None) => Err(no_dataset(dir)),
         Err(error) if dir.is_dir() && !error.is_no_evidence() => Ok(Err(Finding::from_error(dir, error))),
         Err(error) => Err(error),

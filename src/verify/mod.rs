@@ -6,6 +6,7 @@ mod block_reader;
 mod check_blocks;
 mod checksums;
 mod inspect;
+mod records;
 mod repair;
 mod report;
 mod samples;
@@ -24,11 +25,12 @@ pub use report::{Finding, Report};
 use verification::{Meter, Verification, total_bytes};
 
 use crate::error::{Error, Result};
-use crate::format::CHECKSUMS;
+use crate::format::{CHECKSUMS, Kind};
 use crate::io::untrusted::FileId;
 use crate::options::Options;
 use crate::paths::absolute;
-use crate::txn::{Attempt, DirLock, replace_file, retry};
+use crate::schema::{MemberNames, kind_of, read_fields};
+use crate::txn::{Attempt, DirLock, lock_recovered, replace_file, retry};
 
 /// Attempts to verify a dataset that is being replaced.
 const MAX_ATTEMPTS: u32 = 3;
@@ -81,6 +83,10 @@ fn attempt(dir: &Path, options: &Options, progress: Progress) -> Result<(Report,
         Ok(kind) => kind,
         Err(finding) => return Ok((Report { findings: vec![finding], ..Report::default() }, FileId::of(dir))),
     };
+    if kind == Kind::Records {
+        let id = FileId::of(dir);
+        return Ok((records::verify(dir, progress)?, id));
+    }
     let inspection = inspect(dir, &options.names, kind)?;
     let report = Verification::new(dir, &options.names, &inspection, progress).run()?;
     Ok((report, inspection.id))
@@ -107,6 +113,9 @@ pub fn write_checksums(dir: impl AsRef<Path>) -> Result<()> {
 pub fn write_checksums_with(dir: impl AsRef<Path>, options: &Options, progress: Progress) -> Result<()> {
     options.names.check()?;
     let dir = absolute(dir.as_ref())?;
+    if kind_of(&dir).is_ok_and(|kind| kind == Some(Kind::Records)) {
+        return write_checksums_of_fields(&dir, options, progress);
+    }
     let damaged = |finding: &Finding| Error::corrupt(dir.join(&finding.file), finding.message.clone());
     loop {
         let inspection = inspect(&dir, &options.names, find_kind(&dir)?.map_err(|finding| damaged(&finding))?)?;
@@ -124,4 +133,11 @@ pub fn write_checksums_with(dir: impl AsRef<Path>, options: &Options, progress: 
             return replace_file(&dir.join(CHECKSUMS), &checksums.encode());
         }
     }
+}
+
+/// Writes the checksums of every field. The records stay locked meanwhile, so that all cover the same ones.
+fn write_checksums_of_fields(dir: &Path, options: &Options, progress: Progress) -> Result<()> {
+    let _lock = lock_recovered(dir, options)?;
+    let own = Options { names: MemberNames::default(), ..options.clone() };
+    read_fields(dir)?.fields.iter().try_for_each(|field| write_checksums_with(dir.join(&field.name), &own, progress))
 }

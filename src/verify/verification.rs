@@ -21,6 +21,7 @@ use crate::ragged::Ragged;
 use crate::records::Records;
 use crate::schema::{MemberNames, Role, Schema, is_own};
 use crate::strings::Strings;
+use crate::txn::has_journal;
 
 /// The sum of sizes that untrusted members claim, capped at the largest number.
 pub(super) fn total_bytes(mut bytes: impl Iterator<Item = u64>) -> u64 {
@@ -68,6 +69,11 @@ impl<'a> Verification<'a> {
         Self { dir, names, inspection, report, meter }
     }
 
+    /// Bytes to read.
+    pub fn total(&self) -> u64 {
+        self.meter.total
+    }
+
     pub fn run(mut self) -> Result<Report> {
         let schema = self.inspection.schema(self.names);
         self.note_foreign_entries(schema);
@@ -90,7 +96,7 @@ impl<'a> Verification<'a> {
     /// Notes foreign files, and what an unfinished append or build has left.
     fn note_foreign_entries(&mut self, schema: Schema) {
         let members = &self.inspection.members;
-        if self.inspection.is_unfinished {
+        if has_journal(self.dir) {
             let what =
                 "an append is under way or was interrupted; the next one, or a repair, finishes it or rolls it back";
             self.report.note(Finding::of(JOURNAL, what));

@@ -88,9 +88,9 @@ impl Trial {
     }
 }
 
-/// The step between the operations to try.
-fn step(usual: usize) -> usize {
-    if is_soak() { 1 } else { usual }
+/// The step between the operations to try: all of them, or about as many of an action with many as of one with few.
+fn step(usual: usize, operations: usize, most: usize) -> usize {
+    if is_soak() { 1 } else { usual.max(operations / most) }
 }
 
 #[test]
@@ -98,8 +98,10 @@ fn a_fault_at_any_operation_leaves_the_old_or_the_new_state() {
     let mut points: BTreeMap<Verb, usize> = BTreeMap::new();
     for scenario in [Durability::Process, Durability::Full].into_iter().flat_map(scenarios) {
         let trial = Trial::new(scenario);
+        let operations = trial.operations();
         for (first, fault) in FAULTS.into_iter().enumerate() {
-            let tried = (first..=trial.operations()).step_by(step(11)).filter(|&n| trial.survives(n, fault));
+            let tried = (first..=operations).step_by(step(11, operations, 12));
+            let tried = tried.filter(|&n| trial.survives(n, fault));
             *points.entry(scenario.verb).or_default() += tried.count();
         }
     }
@@ -113,8 +115,10 @@ fn a_crash_during_recovery_leaves_the_old_or_the_new_state() {
     let mut points = 0;
     for scenario in [Durability::Process, Durability::Full].into_iter().flat_map(scenarios) {
         let trial = Trial::new(scenario);
-        for n in (0..trial.operations()).step_by(step(97)) {
-            points += (0..MAX_OPERATIONS).take_while(|&m| trial.survives_two(n, m)).count();
+        let operations = trial.operations();
+        let often = step(1, operations, 60);
+        for n in (0..operations).step_by(step(97, operations, 2)) {
+            points += (0..MAX_OPERATIONS).step_by(often).take_while(|&m| trial.survives_two(n, m)).count();
         }
     }
     println!("crashes during recovery: {points} points");

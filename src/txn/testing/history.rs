@@ -11,6 +11,8 @@ pub struct Effort {
     pub exhaustive: usize,
     /// Otherwise, the number of subsets to try.
     pub subsets: usize,
+    /// The most moments to try, evenly spread.
+    pub moments: usize,
     /// The number of ways to tear the writes of each subset, in addition to complete writes.
     pub tears: usize,
 }
@@ -45,10 +47,11 @@ impl History {
     /// Between two syncs, the set of operations that may be lost only grows, so the moments before each sync and the
     /// end cover all others.
     pub fn states(&self, effort: Effort, random: &mut Random, mut visit: impl FnMut(&Disk, bool)) {
-        for done in 0..=self.ops.len() {
-            if matches!(self.ops.get(done), None | Some(Op::Sync { .. })) {
-                self.states_at(done, effort, random, |disk| visit(disk, done == self.ops.len()));
-            }
+        let is_moment = |done: &usize| matches!(self.ops.get(*done), None | Some(Op::Sync { .. }));
+        let moments: Vec<usize> = (0..=self.ops.len()).filter(is_moment).collect();
+        let last = moments.len().saturating_sub(1);
+        for done in moments.into_iter().rev().step_by(1 + last / effort.moments) {
+            self.states_at(done, effort, random, |disk| visit(disk, done == self.ops.len()));
         }
     }
 
