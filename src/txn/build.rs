@@ -87,6 +87,7 @@ impl BuildSession {
 
     fn begin_at(target: PathBuf, resume: bool, options: Options, field: Option<FieldPlace>) -> Result<Self> {
         let partial = partial_path(&target);
+        replaceable::check_layer(&partial)?;
         let parents = missing_parents(&target);
         loop {
             let found = FileId::of(&partial);

@@ -284,6 +284,18 @@ pub(super) fn rename_over(from: &Path, to: &Path) -> Result<()> {
     perform(&Change::Rename { from, to }, || fs::rename(from, to)).at(to)
 }
 
+/// Fails where overlayfs refuses to rename or exchange `dir`, and changes nothing: `occupied` is a directory beside it that is
+/// not empty, which no rename replaces, and overlayfs checks first whether it can rename `dir`.
+#[cfg(target_os = "linux")]
+pub(super) fn try_rename(dir: &Path, occupied: &Path) -> Result<()> {
+    // There, and back should somebody have emptied that directory.
+    let rename = || fs::rename(dir, occupied).and_then(|()| fs::rename(occupied, dir));
+    match perform(&Change::Rename { from: dir, to: occupied }, rename) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Err(explain_overlay(error)).at(dir),
+        _ => Ok(()),
+    }
+}
+
 /// `rename` of a directory succeeds onto nothing and onto an empty directory, and otherwise fails with one of these.
 fn is_occupied(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, PermissionDenied};

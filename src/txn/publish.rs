@@ -6,7 +6,6 @@ use std::path::Path;
 use super::cleanup::{finish_dead_build, sweep};
 use super::fs::{exchange, rename_new, rename_over};
 use super::lock::DirLock;
-use super::replaceable;
 use super::staging::StagingDir;
 use super::tree::{inherit_permissions, link_or_copy, sync_parents, sync_tree};
 use crate::error::{At, Result};
@@ -32,9 +31,8 @@ pub(super) fn onto_nothing(staged: &StagingDir, target: &Path, durability: Durab
     synced.map(|()| true)
 }
 
-/// Puts a staging directory in place of what is at `target`, or of nothing.
+/// Puts a staging directory in place of what is at `target` and can be replaced, or of nothing.
 pub(super) fn publish(staged: &StagingDir, target: &Path, options: &Options) -> Result<()> {
-    replaceable::check(target)?;
     sweep(target);
     loop {
         if onto_nothing(staged, target, options.durability)? {

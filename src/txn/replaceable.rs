@@ -4,6 +4,13 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::{FsWord, statfs};
+
+#[cfg(target_os = "linux")]
+use super::fs::{create_directory, try_rename};
+#[cfg(target_os = "linux")]
+use super::staging::StagingDir;
 use crate::error::{At, Error, Result};
 use crate::schema::MAX_DEPTH;
 
@@ -21,9 +28,30 @@ pub(super) fn check(target: &Path) -> Result<()> {
             let what = "only its owner can replace it, since the directory above is sticky; choose another place";
             return Err(io::Error::new(ErrorKind::PermissionDenied, what)).at(target);
         }
-        _ => return find_link(target, MAX_DEPTH).map_or(Ok(()), |path| Err(Error::Linked { path })),
+        _ => {
+            find_link(target, MAX_DEPTH).map_or(Ok(()), |path| Err(Error::Linked { path }))?;
+            return check_layer(target);
+        }
     };
     Err(io::Error::new(ErrorKind::ResourceBusy, what)).at(target)
+}
+
+/// Refuses a directory that an overlay file system has in a lower layer, if it does not rename such directories.
+#[cfg(target_os = "linux")]
+pub(super) fn check_layer(dir: &Path) -> Result<()> {
+    const OVERLAYFS_SUPER_MAGIC: FsWord = 0x794c_7630;
+    if !statfs(dir).is_ok_and(|found| found.f_type == OVERLAYFS_SUPER_MAGIC) {
+        return Ok(());
+    }
+    // Its mount options and layers may be those of another namespace, so that only an attempt tells.
+    let beside = StagingDir::next_to(dir, dir)?;
+    create_directory(&beside.path().join("occupied"), true)?;
+    try_rename(dir, beside.path())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn check_layer(_dir: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Whether what is at `target` may be renamed by nobody but its owner, the owner of the directory above, and root.

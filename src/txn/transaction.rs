@@ -8,10 +8,10 @@ use super::append::MemberFiles;
 use super::journal::has_journal;
 use super::lock::DirLock;
 use super::plan::{MemberAppend, NewMember, Plan};
-use super::publish;
 use super::recover::recover;
 use super::staging::StagingDir;
 use super::tree::check_mappable;
+use super::{publish, replaceable};
 use crate::error::{Error, Result};
 use crate::io::untrusted::FileId;
 use crate::options::Options;
@@ -154,8 +154,11 @@ fn stage(dir: &Path, options: &Options, members: &[NewMember]) -> Result<Staging
 
 /// Puts a new dataset in place of what is in `dir`, or of nothing.
 pub(crate) fn create(dir: &Path, options: &Options, members: &[NewMember]) -> Result<()> {
-    check_not_a_field(dir)?;
-    retry_without_kept_files(|| publish::publish(&stage(dir, options, members)?, dir, options))
+    retry_without_kept_files(|| {
+        replaceable::check(dir)?;
+        check_not_a_field(dir)?;
+        publish::publish(&stage(dir, options, members)?, dir, options)
+    })
 }
 
 /// One append under the lock of the directory.

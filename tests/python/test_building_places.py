@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from building_workers import STORES, plain
 from conftest import Untouched, names, notes, partial_of, small_disk, tree, unchanged
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import RaggedMmap, StringsMmap, concatenate, open_existing
 from mmap_ninja import numpy as np_ninja
 
 CREATORS = {
@@ -239,34 +239,72 @@ def test_a_build_of_nothing_leaves_no_directories(path, store, samples, has_pare
 
 
 @contextmanager
-def lower_layer(directory):
-    """Let a directory be in the lower layer of an overlay, as what a container's image holds."""
-    with small_disk(directory, 1 << 20):
+def overlay(directory, redirect="off"):
+    """Mount an overlay at `merged`, whose lower layer, as a container's image, holds what `lower` does."""
+    with small_disk(directory, 1 << 22):
         for name in "lower", "upper", "work", "merged":
             (directory / name).mkdir()
         options = ",".join(f"{name}dir={directory / name}" for name in ("lower", "upper", "work"))
         RaggedMmap.from_lists(directory / "lower" / "data", [np.arange(3)])
+        RaggedMmap.from_lists(directory / "lower" / "merging", [np.arange(3)])
+        (directory / "upper" / "merging").mkdir()
+        shutil.copytree(directory / "lower" / "data", directory / "lower" / "built.partial")
+        (directory / "lower" / "built.partial" / "building.ninja").touch()
+        options = f"{options},redirect_dir={redirect}"
         command = ["mount", "-t", "overlay", "-o", options, "overlay", directory / "merged"]
         if subprocess.run(command, check=False, capture_output=True).returncode != 0:
             # The kernel may lack them, and the case with them.
             pytest.skip("overlayfs cannot be mounted")
         try:
-            yield directory / "merged" / "data"
+            yield directory / "merged"
         finally:
             subprocess.run(["umount", "-l", directory / "merged"], check=True)
 
 
-def test_a_target_in_a_lower_layer_costs_no_samples(path):
-    with lower_layer(path) as target:
-        try:
-            built = RaggedMmap.from_generator(target, iter([np.arange(4)] * 5), 2)
-        except OSError as error:
-            assert error.errno == errno.EXDEV
-            assert "5 samples are safe" in notes(error)
-            assert len(RaggedMmap(target)) == 1
-            shutil.move(target, path / "merged" / "old")
-            built = RaggedMmap.from_generator(target, iter([np.arange(4)] * 5), 2, resume=True)
-        assert len(built) == 5
+SAMPLES, TEXTS = [np.arange(4)] * 5, ["one"] * 5
+REPLACEMENTS = {
+    "lists": lambda path, _: RaggedMmap.from_lists(path, SAMPLES),
+    "strings": lambda path, _: StringsMmap.from_strings(path, TEXTS),
+    "array": lambda path, _: np_ninja.from_ndarray(path, np.zeros(5)),
+    "generator": lambda path, samples: RaggedMmap.from_generator(path, samples, 2),
+    "indexable": lambda path, samples: RaggedMmap.from_indexable(path, samples, 2),
+    "parallel": lambda path, samples: RaggedMmap.from_indexable(path, samples, 2, 2),
+    "strings generator": lambda path, samples: StringsMmap.from_generator(
+        path, TEXTS if samples is SAMPLES else samples, 2
+    ),
+    "dense generator": lambda path, samples: np_ninja.from_generator(path, samples, 2),
+    "joined": lambda path, _: concatenate(path, [path] * 5),
+}
+
+
+def test_a_target_in_a_lower_layer_is_refused_before_any_sample_is_requested(path):
+    with overlay(path) as merged:
+        for target in merged / "data", merged / "merging":
+            for name, build in REPLACEMENTS.items():
+                with unchanged(merged), unchanged(path / "upper"), pytest.raises(OSError) as caught:
+                    build(target, Untouched())
+                assert caught.value.errno == errno.EXDEV, name
+                assert caught.value.filename == str(target), name
+                assert "overlayfs" in str(caught.value), name
+        shutil.move(target, merged / "old")
+        assert len(REPLACEMENTS["generator"](target, SAMPLES)) == 5
+
+
+def test_a_build_in_a_lower_layer_is_refused_before_it_is_continued(path):
+    with overlay(path) as merged, unchanged(merged), pytest.raises(OSError) as caught:
+        RaggedMmap.from_generator(merged / "built", Untouched(), 2, resume=True)
+    assert caught.value.filename == str(path / "merged" / "built.partial")
+
+
+@pytest.mark.parametrize("name", REPLACEMENTS)
+def test_an_overlay_replaces_the_directories_that_it_can_rename(path, name):
+    with overlay(path, redirect="on") as merged:
+        RaggedMmap.from_lists(merged / "above", [np.arange(3)])
+        before = names(merged)
+        for target in "data", "merging", "above":
+            REPLACEMENTS[name](merged / target, SAMPLES)
+            assert len(open_existing(merged / target)) == 5
+        assert names(merged) == before
 
 
 def test_a_target_that_is_a_mount_point_costs_no_samples(path):
