@@ -88,16 +88,13 @@ impl View {
     /// The bytes of the string at `index`.
     #[inline]
     pub fn bytes(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        // As `decoded` does, with some ten instructions less.
-        match &self.codec {
-            None => self.stored(index).map(Cow::Borrowed),
-            Some(codec) => self.decompressed(codec, index, self.stored(index)?),
-        }
+        self.decoded(index, self.stored(index)?)
     }
 
     #[inline]
     fn decoded<'a>(&self, index: usize, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-        self.codec.as_ref().map_or(Ok(Cow::Borrowed(stored)), |codec| self.decompressed(codec, index, stored))
+        let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
+        self.decompressed(codec, index, stored)
     }
 
     /// A function of its own, so that the strings which are stored as they are need no call.
