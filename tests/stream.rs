@@ -112,7 +112,7 @@ fn what_a_build_has_left_is_not_resumed_as_something_else() -> Result<()> {
     Strings::create(&texts, PACKED, &["one"])?;
     Dense::create(&rows, &int32(), &[1, 2], Order::C, &[0; 8])?;
     let others =
-        Options { names: MemberNames { ends: "other".to_owned(), ..MemberNames::default() }, ..Options::default() };
+        Options { names: MemberNames { ends: "other".into(), ..MemberNames::default() }, ..Options::default() };
     let refused = [
         Writer::ragged(&samples, &options, &Dtype::of::<i64>()).map(drop),
         Writer::ragged(&samples, &others, &int32()).map(drop),

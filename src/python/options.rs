@@ -54,10 +54,10 @@ impl PyOptions {
 fn set(options: &mut Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     match name {
         "mode" => options.mode = parse_mode(text(name, value)?)?,
-        "starts_key" => text(name, value)?.clone_into(&mut options.names.starts),
-        "ends_key" => text(name, value)?.clone_into(&mut options.names.ends),
-        "shapes_key" => text(name, value)?.clone_into(&mut options.names.shapes),
-        "flattened_shapes_key" => text(name, value)?.clone_into(&mut options.names.flattened_shapes),
+        "starts_key" => options.names.starts = text(name, value)?.to_owned().into(),
+        "ends_key" => options.names.ends = text(name, value)?.to_owned().into(),
+        "shapes_key" => options.names.shapes = text(name, value)?.to_owned().into(),
+        "flattened_shapes_key" => options.names.flattened_shapes = text(name, value)?.to_owned().into(),
         "access" => options.access = parse_access(text(name, value)?)?,
         "durability" => options.durability = parse_durability(text(name, value)?)?,
         "locking" => options.locking = value.extract::<bool>().map_err(|_| wrong_type(name, "bool", value))?,

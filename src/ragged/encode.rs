@@ -257,7 +257,7 @@ impl Planner for Append<'_> {
 fn promote_to_nd(names: &MemberNames, lengths: &[i64]) -> Vec<NewMember<'static>> {
     let schema = Schema::ragged(names, false);
     let shapes = ShapeList { elements: Vec::new(), axes: lengths.to_vec(), ranks: vec![1; lengths.len()] };
-    let is_nested = |role: &&Role| schema.path(**role).starts_with(&names.shapes);
+    let is_nested = |role: &&Role| schema.path(**role).starts_with(&*names.shapes);
     let nested = schema.roles().iter().filter(is_nested).map(|&role| shapes.new_column(schema, role).into_owned());
     let flag = NewMember {
         member: PathBuf::new(),

@@ -133,13 +133,13 @@ impl<'a> Schema<'a> {
 
     /// The directory of a member, relative to the dataset's.
     pub fn path(self, role: Role) -> PathBuf {
-        let nested = |inner: &str| Path::new(&self.names.shapes).join(inner);
+        let nested = |inner: &str| Path::new(&*self.names.shapes).join(inner);
         match role {
             Role::Data => PathBuf::new(),
-            Role::Starts => PathBuf::from(&self.names.starts),
-            Role::Ends => PathBuf::from(&self.names.ends),
-            Role::Elements => PathBuf::from(&self.names.flattened_shapes),
-            Role::Shapes | Role::Axes => PathBuf::from(&self.names.shapes),
+            Role::Starts => PathBuf::from(&*self.names.starts),
+            Role::Ends => PathBuf::from(&*self.names.ends),
+            Role::Elements => PathBuf::from(&*self.names.flattened_shapes),
+            Role::Shapes | Role::Axes => PathBuf::from(&*self.names.shapes),
             Role::AxesStarts => nested(MemberNames::STARTS),
             Role::AxesEnds => nested(MemberNames::ENDS),
             Role::Ranks => nested(MemberNames::FLATTENED_SHAPES),

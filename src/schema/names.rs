@@ -1,30 +1,31 @@
 //! The names of a dataset's sub-directories, which a caller may choose.
 
+use std::borrow::Cow;
 use std::path::{Component, Path};
 
 use crate::error::{Error, Result};
 use crate::format::{CHECKSUMS, NEW_CHECKSUMS};
 
-/// Names of a dataset's sub-directories.
+/// Names of a dataset's sub-directories. Strings turn into them with `into`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberNames {
     /// The first element of each sample, or the first byte of each string.
-    pub starts: String,
+    pub starts: Cow<'static, str>,
     /// One past the last.
-    pub ends: String,
+    pub ends: Cow<'static, str>,
     /// Shapes of the samples.
-    pub shapes: String,
+    pub shapes: Cow<'static, str>,
     /// Elements of each sample.
-    pub flattened_shapes: String,
+    pub flattened_shapes: Cow<'static, str>,
 }
 
 impl Default for MemberNames {
     fn default() -> Self {
         Self {
-            starts: Self::STARTS.to_owned(),
-            ends: Self::ENDS.to_owned(),
-            shapes: Self::SHAPES.to_owned(),
-            flattened_shapes: Self::FLATTENED_SHAPES.to_owned(),
+            starts: Self::STARTS.into(),
+            ends: Self::ENDS.into(),
+            shapes: Self::SHAPES.into(),
+            flattened_shapes: Self::FLATTENED_SHAPES.into(),
         }
     }
 }
@@ -36,7 +37,7 @@ impl MemberNames {
     pub(super) const FLATTENED_SHAPES: &str = "flattened_shapes";
 
     /// All names; the first two are those of strings, too.
-    pub(super) fn all(&self) -> [&str; 4] {
+    pub(crate) fn all(&self) -> [&str; 4] {
         [&self.starts, &self.ends, &self.shapes, &self.flattened_shapes]
     }
 

@@ -16,8 +16,7 @@ fn schemas(names: &MemberNames) -> [Schema<'_>; 4] {
 }
 
 fn custom_names() -> MemberNames {
-    let name = str::to_owned;
-    MemberNames { starts: name("a"), ends: name("b"), shapes: name("c"), flattened_shapes: name("d") }
+    MemberNames { starts: "a".into(), ends: "b".into(), shapes: "c".into(), flattened_shapes: "d".into() }
 }
 
 /// Any possible header of a member.

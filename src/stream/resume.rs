@@ -17,9 +17,7 @@ use crate::txn;
 
 /// Opens the samples in `dir` to add others, of `dtype` if it is given.
 pub(crate) fn open_ragged(dir: &Path, options: &Options, dtype: Option<&Dtype>) -> Result<Ragged> {
-    let names = &options.names;
-    let names = [&names.starts, &names.ends, &names.shapes, &names.flattened_shapes];
-    check_names(dir, Kind::Ragged, &names)?;
+    check_names(dir, Kind::Ragged, &options.names.all())?;
     let store = Ragged::open_with(dir, for_writing(options))?;
     if let (Some(asked), Some(stored)) = (dtype, store.dtype()) {
         check_dtype(dir, stored, asked)?;
@@ -29,7 +27,7 @@ pub(crate) fn open_ragged(dir: &Path, options: &Options, dtype: Option<&Dtype>) 
 
 /// Opens the texts in `dir` to add others, which must be compressed like them.
 pub(crate) fn open_strings(dir: &Path, options: &Options, compression: Option<Compression>) -> Result<Strings> {
-    check_names(dir, Kind::String, &[&options.names.starts, &options.names.ends])?;
+    check_names(dir, Kind::String, &options.names.all()[..2])?;
     let store = Strings::open_with(dir, for_writing(options))?;
     if kind_of(dir)?.is_some() {
         let has_dict = dir.join(ZSTD_DICT).exists();
@@ -95,7 +93,7 @@ pub(super) fn for_writing(options: &Options) -> Options {
     Options { mode: Mode::default(), access: Access::default(), ..options.clone() }
 }
 
-fn check_names(dir: &Path, kind: Kind, names: &[&String]) -> Result<()> {
+fn check_names(dir: &Path, kind: Kind, names: &[&str]) -> Result<()> {
     if kind_of(dir)? != Some(kind) {
         return Ok(());
     }
