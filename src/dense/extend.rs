@@ -47,9 +47,7 @@ impl Planner for Extend<'_> {
     }
 
     fn plan<'a>(&'a self, View { header: old, data: present }: &'a View) -> Result<Plan<'a>> {
-        if let Some(expected) = self.expected {
-            check_exclusive(self.dir, usize::try_from(old.rows()).unwrap_or(usize::MAX), expected)?;
-        }
+        check_exclusive(self.dir, usize::try_from(old.rows()).unwrap_or(usize::MAX), self.expected)?;
         check_same(self.dir, old, self.added)?;
         let too_large = || too_large(self.dir, &self.added.shape);
         let rows = old.rows().checked_add(self.added.rows()).ok_or_else(too_large)?;

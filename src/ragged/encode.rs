@@ -235,7 +235,7 @@ impl Planner for Append<'_> {
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
         let names = &self.options.names;
-        self.expected.map_or(Ok(()), |expected| check_exclusive(self.dir, view.len, expected))?;
+        check_exclusive(self.dir, view.len, self.expected)?;
         let Some(header) = &view.header else { return Ok(Plan::Create(self.batch.new_members(names, self.dtype))) };
         if header.dtype != *self.dtype {
             let (expected, found) = (header.dtype.text(), self.dtype.text());

@@ -59,7 +59,7 @@ impl Planner for Append<'_> {
     }
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
-        self.expected.map_or(Ok(()), |expected| check_exclusive(self.dir, view.len, expected))?;
+        check_exclusive(self.dir, view.len, self.expected)?;
         if view.is_outdated() {
             return Err(Error::Argument { what: format!("{}: its fields have changed", self.dir.display()) });
         }

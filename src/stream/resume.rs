@@ -85,7 +85,7 @@ pub fn check_exclusive(dir: &Path, options: &Options, stored: usize) -> Result<(
         Some(Kind::String) => Strings::open_with(dir, for_writing(options))?.len(),
         Some(Kind::Records) => Records::open_with(dir, for_writing(options))?.len(),
     };
-    txn::check_exclusive(dir, found, stored)
+    txn::check_exclusive(dir, found, Some(stored))
 }
 
 /// The mode and the access pattern are those of readers, not of a build.

@@ -134,7 +134,7 @@ impl Planner for Append<'_> {
 
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
         let names = &self.options.names;
-        self.expected.map_or(Ok(()), |expected| check_exclusive(self.dir, view.len, expected))?;
+        check_exclusive(self.dir, view.len, self.expected)?;
         if !view.exists {
             // Stored strings are appended to a dataset that was created before.
             let strings = self.payload.in_memory().ok_or_else(|| no_dataset(self.dir))?;

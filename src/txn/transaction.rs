@@ -129,11 +129,10 @@ impl Writer {
     }
 }
 
-/// Refuses to add to a build that others have added to, or replaced, since its builder stored `expected` samples.
-pub(crate) fn check_exclusive(dir: &Path, found: usize, expected: usize) -> Result<()> {
-    if found == expected {
-        return Ok(());
-    }
+/// Refuses to add to a build that others have added to, or replaced, since its builder stored `expected` samples. `None`
+/// expects nothing: it is not a build.
+pub(crate) fn check_exclusive(dir: &Path, found: usize, expected: Option<usize>) -> Result<()> {
+    let Some(expected) = expected.filter(|&expected| expected != found) else { return Ok(()) };
     let dir = dir.display();
     let what =
         format!("{dir}: others have written to this build: it holds {found} samples, not {expected}; start it again");
