@@ -1,11 +1,13 @@
 //! One dense array. Its files are also what the members of the other stores consist of.
 
 mod extend;
+mod rows;
 mod view;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use extend::Extend;
+pub(crate) use rows::Rows;
 pub(crate) use view::View;
 
 use crate::error::{Error, Result};
@@ -15,7 +17,8 @@ use crate::io::mapping::Mode;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::schema::{Header, MemberNames, Role, Schema};
-use crate::txn::{self, NewData, NewMember, Source, Writer};
+use crate::selection::{MappedFile, check_indices, for_each_block};
+use crate::txn::{self, Chunk, NewData, NewMember, Writer};
 
 /// One dense array in a directory.
 ///
@@ -127,14 +130,14 @@ impl Dense {
     /// [`Error::Corrupt`]; [`Error::Io`]. Then nothing has changed.
     pub fn extend(&mut self, dtype: &Dtype, shape: &[u64], bytes: &[u8]) -> Result<()> {
         let added = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
-        self.append(&added, vec![bytes], None, None)
+        self.append(&added, vec![bytes.into()], None)
     }
 
     /// As [`Dense::extend`], for rows of a build, whose bytes lie in pieces one after another, if no others are there than
     /// this handle shows.
     pub(crate) fn extend_chunks(&mut self, dtype: &Dtype, shape: &[u64], chunks: Vec<&[u8]>) -> Result<()> {
         let added = Header { dtype: dtype.clone(), shape: shape.to_vec(), order: self.order() };
-        self.append(&added, chunks, None, Some(self.rows()))
+        self.append(&added, chunks.into_iter().map(Chunk::from).collect(), Some(self.rows()))
     }
 
     /// Appends the rows of `other`, which are copied within the kernel.
@@ -142,19 +145,56 @@ impl Dense {
     /// # Errors
     /// As [`Dense::extend`]; [`Error::Shape`] where one of the two is in F order and the other in C order.
     pub fn join(&mut self, other: &Self) -> Result<()> {
-        let file = other.view.data.reopen(&other.dir.join(format::DATA));
-        let source = file.as_ref().map(|file| Source { file, offset: 0 });
-        self.append(&other.view.header, vec![other.bytes()], source, None)
+        self.append(&other.view.header, other.mapped_file().runs(std::iter::once(other.bytes())), None)
     }
 
-    fn append(
+    /// Appends the rows of `other` at `indices`, which may repeat, in that order. Rows that are long, or lie one after
+    /// another, are copied within the kernel. This array must be in C order, or have one axis.
+    ///
+    /// ```
+    /// use mmap_ninja::{Dense, Dtype, Element, Mode, Order};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let (path, int32) = (dir.path().join("chosen"), Dtype::of::<i32>());
+    /// Dense::create(dir.path().join("all"), &int32, &[3], Order::C, Element::bytes(&[5_i32, 6, 7]))?;
+    /// Dense::create_zeros(&path, &int32, &[0], Order::C)?;
+    /// let mut chosen = Dense::open(&path, Mode::ReadOnly)?;
+    /// chosen.extend_from(&Dense::open(dir.path().join("all"), Mode::ReadOnly)?, [2, 0])?;
+    /// assert_eq!(chosen.values::<i32>()?, [7, 5]);
+    /// # Ok::<(), mmap_ninja::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]; [`Error::Shape`] where `other` has no axes. Then nothing has changed. As [`Dense::extend`],
+    /// after which rows that were appended before the error stay.
+    pub fn extend_from(
         &mut self,
-        added: &Header,
-        chunks: Vec<&[u8]>,
-        source: Option<Source>,
-        expected: Option<usize>,
+        other: &Self,
+        indices: impl IntoIterator<Item = usize, IntoIter: Clone>,
     ) -> Result<()> {
-        let extend = Extend::new(&self.dir, &self.options, added, chunks, source, expected)?;
+        if other.shape().is_empty() {
+            return Err(Error::Shape { what: format!("{}: an array without axes has no rows", other.dir.display()) });
+        }
+        let (len, indices, data) = (other.rows(), indices.into_iter(), other.mapped_file());
+        let absent = |index| Error::OutOfRange { path: other.dir.clone(), index, len };
+        check_indices(indices.clone(), len, absent)?;
+        let rows = Rows::new(&other.dir, &other.view.header, other.bytes())?;
+        for_each_block(
+            indices,
+            |_| (),
+            |_| Ok(rows.size() as u64),
+            |block| {
+                let added = Header { order: Order::C, ..other.view.header.with_rows(block.len() as u64) };
+                self.append(&added, rows.chunks(block, &data)?, None)
+            },
+        )
+    }
+
+    fn mapped_file(&self) -> MappedFile {
+        MappedFile::open(&self.view.data, &self.dir.join(format::DATA), self.options.mode)
+    }
+
+    fn append(&mut self, added: &Header, chunks: Vec<Chunk>, expected: Option<usize>) -> Result<()> {
+        let extend = Extend::new(&self.dir, &self.options, added, chunks, expected)?;
         self.view = self.writer.append(&extend, &self.view, &self.dir, &self.options)?;
         Ok(())
     }

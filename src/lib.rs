@@ -76,6 +76,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("mmap_ninja maps little-endian files without converting them: it needs a little-endian machine");
 
+mod attrs;
 mod batch;
 mod cancel;
 mod column;
@@ -95,6 +96,7 @@ mod ragged;
 mod records;
 mod sample;
 mod schema;
+mod selection;
 pub mod stream;
 mod strings;
 #[cfg(test)]
@@ -105,6 +107,7 @@ mod verify;
 
 use std::path::Path;
 
+pub use attrs::{read_attrs, write_attrs, write_attrs_with};
 pub use batch::gather::PaddingSide;
 pub use batch::{Gathered, Padded};
 pub use cancel::Cancellation;

@@ -17,10 +17,8 @@ use crate::options::Options;
 use crate::paths::absolute;
 use crate::sample::Sample;
 use crate::schema::no_dataset;
+use crate::selection::{MappedFile, check_indices, for_each_block};
 use crate::txn::{self, Writer};
-
-/// Samples whose offsets are in memory at once while datasets are joined.
-const JOINED_AT_ONCE: usize = 1 << 20;
 
 /// Samples of any shape and one dtype in a directory.
 ///
@@ -111,17 +109,48 @@ impl Ragged {
     /// # Errors
     /// As [`Ragged::append`]. Samples that were appended before the error stay.
     pub fn join(&mut self, other: &Self) -> Result<()> {
+        self.extend_from(other, 0..other.len())
+    }
+
+    /// Appends the samples of `other` at `indices`, which may repeat, in that order. Elements that are long, or lie one
+    /// after another, are copied within the kernel. Without a dataset in this directory, one of the dtype of `other` is
+    /// created, even if there are no indices.
+    ///
+    /// ```
+    /// use mmap_ninja::{Dtype, Mode, Ragged, Sample};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let samples = [Sample::new(&[1_i32, 2, 3], &[3]), Sample::new(&[4_i32], &[1])];
+    /// Ragged::create(dir.path().join("all"), &Dtype::of::<i32>(), &samples)?;
+    /// let mut chosen = Ragged::open(dir.path().join("chosen"), Mode::ReadOnly)?;
+    /// chosen.extend_from(&Ragged::open(dir.path().join("all"), Mode::ReadOnly)?, [1, 0, 1])?;
+    /// assert_eq!(chosen.len(), 3);
+    /// assert_eq!(chosen.values::<i32>(0)?, [4]);
+    /// # Ok::<(), mmap_ninja::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]. Then nothing has changed. As [`Ragged::append`], after which samples that were appended before
+    /// the error stay.
+    pub fn extend_from(
+        &mut self,
+        other: &Self,
+        indices: impl IntoIterator<Item = usize, IntoIter: Clone>,
+    ) -> Result<()> {
+        self.view.check_open()?;
+        let (view, indices) = (&other.view, indices.into_iter());
+        check_indices(indices.clone(), view.len, |index| view.out_of_range(index))?;
         let Some(dtype) = other.dtype() else { return Ok(()) };
         if self.view.header.is_none() {
             Self::create_with(&self.view.dir, &self.options, dtype, &[])?;
             self.refresh()?;
         }
-        let data = other.view.extents.data.reopen(&other.view.dir.join(DATA));
-        for start in (0..other.len()).step_by(JOINED_AT_ONCE) {
-            let end = other.len().min(start + JOINED_AT_ONCE);
-            self.append_batch(dtype, &EncodedBatch::of_view(&other.view, start..end, data.as_ref())?, None)?;
-        }
-        Ok(())
+        let data = MappedFile::open(&view.extents.data, &view.dir.join(DATA), other.options.mode);
+        for_each_block(
+            indices,
+            |chosen| view.extents.prefetch_rows(chosen, &view.columns()),
+            |index| Ok(view.get(index)?.bytes.len() as u64),
+            |block| self.append_batch(dtype, &EncodedBatch::of_view(view, block, &data)?, None),
+        )
     }
 
     /// Appends a batch, if `expected` samples are there, where that is given.

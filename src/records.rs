@@ -110,6 +110,12 @@ impl Records {
         Ok(Self { view, options, wanted, writer: Writer::default() })
     }
 
+    /// A handle that shows `view`.
+    #[cfg(feature = "python")]
+    pub(crate) fn of_view(view: View, options: Options) -> Self {
+        Self { view, options, wanted: None, writer: Writer::default() }
+    }
+
     /// Writes new records in place of whatever dataset is in `dir`: the samples of each field, as many of every field.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ mod view;
 use std::borrow::Cow;
 use std::path::Path;
 
-pub(crate) use encode::{Append, Packed, Payload, end_of_part, new_members};
+pub(crate) use encode::{Append, Packed, Payload, new_members};
 pub(crate) use view::View;
 
 use crate::batch::Gathered;
@@ -20,6 +20,7 @@ use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::schema::no_dataset;
+use crate::selection::{MappedFile, check_indices, for_each_block};
 use crate::txn::{self, Writer};
 
 /// UTF-8 strings in a directory.
@@ -150,22 +151,49 @@ impl Strings {
     /// # Errors
     /// As [`Strings::append`]. Strings that were appended before the error stay.
     pub fn join(&mut self, other: &Self) -> Result<()> {
-        let dir = self.view.dir.clone();
-        if !self.view.exists && other.view.exists {
-            let codec = other.view.codec.as_deref();
+        self.extend_from(other, 0..other.len())
+    }
+
+    /// Appends the strings of `other` at `indices`, which may repeat, in that order. Where both are stored alike, bytes that
+    /// are long, or lie one after another, are copied within the kernel. Without a dataset in this directory, one with the
+    /// compression of `other` is created, even if there are no indices.
+    ///
+    /// ```
+    /// use mmap_ninja::{Mode, Strings};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// Strings::create(dir.path().join("all"), None, &["one", "two", "three"])?;
+    /// let mut chosen = Strings::open(dir.path().join("chosen"), Mode::ReadOnly)?;
+    /// chosen.extend_from(&Strings::open(dir.path().join("all"), Mode::ReadOnly)?, 1..3)?;
+    /// assert_eq!(chosen.get(0)?, "two");
+    /// # Ok::<(), mmap_ninja::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]. Then nothing has changed. As [`Strings::append`], after which strings that were appended
+    /// before the error stay.
+    pub fn extend_from(
+        &mut self,
+        other: &Self,
+        indices: impl IntoIterator<Item = usize, IntoIter: Clone>,
+    ) -> Result<()> {
+        self.view.check_open()?;
+        let (view, indices) = (&other.view, indices.into_iter());
+        check_indices(indices.clone(), view.len, |index| view.out_of_range(index))?;
+        if !self.view.exists && view.exists {
+            let (dir, codec) = (self.view.dir.clone(), view.codec.as_deref());
             txn::create(&dir, &self.options, &new_members(&dir, &self.options.names, codec, &[])?)?;
             self.refresh()?;
         }
-        let data = other.view.extents.data.reopen(&other.view.dir.join(DATA));
-        let mut start = 0;
-        while start < other.len() {
-            let end = end_of_part(&self.view, &other.view, start)?;
-            let indices = (start..end).collect::<Vec<_>>();
-            let payload = Payload::Stored { view: &other.view, indices: &indices, file: data.as_ref() };
-            self.append_payload(None, &payload, None)?;
-            start = end;
-        }
-        Ok(())
+        let data = MappedFile::open(&view.extents.data, &view.dir.join(DATA), other.options.mode);
+        let is_copied = view.is_stored_like(&self.view);
+        for_each_block(
+            indices,
+            |chosen| view.extents.prefetch_rows(chosen, &view.columns()),
+            |index| {
+                if is_copied { Ok(view.stored(index)?.len() as u64) } else { Ok(view.length(index)?.cast_unsigned()) }
+            },
+            |block| self.append_payload(None, &Payload::Stored { view, indices: block, data: &data }, None),
+        )
     }
 
     /// Tells the kernel how the files will be read from now on, those that hold offsets and shapes included.

@@ -6,10 +6,12 @@
 - `RecordsMmap`: samples of several fields, such as an image with its label.
 """
 
+from mmap_ninja._attrs import read_attrs, write_attrs
 from mmap_ninja._core import CorruptDatasetError, __version__
+from mmap_ninja._split import split
 from mmap_ninja._verify import repair, verify, write_checksums
 from mmap_ninja.base import Wrapped
-from mmap_ninja.generic import concatenate, open_existing
+from mmap_ninja.generic import concatenate, open_existing, subset
 from mmap_ninja.numpy import append as np_append
 from mmap_ninja.numpy import extend as np_extend
 from mmap_ninja.numpy import extend_dir as np_extend_dir
@@ -35,7 +37,11 @@ __all__ = [
     "np_from_ndarray",
     "np_open_existing",
     "open_existing",
+    "read_attrs",
     "repair",
+    "split",
+    "subset",
     "verify",
+    "write_attrs",
     "write_checksums",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from mmap_ninja import _build, _core, _paths, parallel
+from mmap_ninja._attrs import WithAttrs, check_unreplaced
 from mmap_ninja._build.workers import MIN_SHARE
 from mmap_ninja._fixed import check_assignable
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mmap_ninja._typing import Batch, Indices, Items, MaybeNone, T
 
 
-class Handle:
+class Handle(WithAttrs):
     """The half of a map that does not depend on the kind of its samples.
 
     A subclass sets `_ITEM`, what users call a sample, `_CREATE`, the name of the method that stores samples in memory, and
@@ -139,6 +140,12 @@ class Handle:
     def range(self) -> "NDArray[np.int64]":
         """The indices of all samples, int64 of shape (n,)."""
         return np.arange(len(self))
+
+    def _names(self) -> dict[str, str]:
+        """The names of the sub-directories, by the arguments that set them."""
+        return {
+            name: getattr(self, name) for name in _parameters(self._BASE.__init__) if name.endswith("_key")
+        }
 
     def __getitems__(self: "Items[T]", indices: "Batch") -> "list[T]":
         """The samples at `indices`: what PyTorch's DataLoader calls. A subclass that reads items otherwise is respected."""
@@ -352,10 +359,7 @@ def unreplaced(memmap: Any, mapping: _core.Owner) -> "Iterator[None]":
     try:
         yield
     finally:
-        if not mapping.is_at(memmap._place / "data.ninja"):
-            raise ValueError(
-                f"{memmap.out_dir}: the dataset was replaced since this map was opened; open it again"
-            )
+        check_unreplaced(memmap, mapping)
 
 
 def reopen(cls: Any, base: Any, options: dict[str, Any], may_be_missing: bool) -> Any:

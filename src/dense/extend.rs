@@ -9,15 +9,14 @@ use crate::error::{Error, Result};
 use crate::format::{DATA, Order};
 use crate::options::Options;
 use crate::schema::Header;
-use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, Plan, Planner, Source, check_exclusive};
+use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, Plan, Planner, check_exclusive};
 
 /// Rows to append.
 pub(crate) struct Extend<'a> {
     dir: &'a Path,
     options: &'a Options,
     added: &'a Header,
-    chunks: Vec<&'a [u8]>,
-    source: Option<Source<'a>>,
+    chunks: Vec<Chunk<'a>>,
     /// The rows that must be there, and no others: those of a build.
     expected: Option<usize>,
     /// The rows in one piece, where columns are to be cut out of them.
@@ -30,12 +29,11 @@ impl<'a> Extend<'a> {
         dir: &'a Path,
         options: &'a Options,
         added: &'a Header,
-        chunks: Vec<&'a [u8]>,
-        source: Option<Source<'a>>,
+        chunks: Vec<Chunk<'a>>,
         expected: Option<usize>,
     ) -> Result<Self> {
         check_fit(dir, added, chunks.iter().map(|chunk| chunk.len()).sum())?;
-        Ok(Self { dir, options, added, chunks, source, expected, whole: OnceCell::new() })
+        Ok(Self { dir, options, added, chunks, expected, whole: OnceCell::new() })
     }
 }
 
@@ -54,18 +52,15 @@ impl Planner for Extend<'_> {
         let new = old.with_rows(rows);
         let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large()) };
         if old.order == Order::F && old.shape.len() > 1 {
-            let added = self.whole.get_or_init(|| self.chunks.concat());
+            let added =
+                self.whole.get_or_init(|| self.chunks.iter().map(|chunk| &**chunk).collect::<Vec<_>>().concat());
             let columns = NewData::Chunks(interleave(old, present.bytes(), &new, added));
             return Ok(Plan::Create(vec![new_member(&new, columns)]));
         }
         Ok(Plan::Append(vec![MemberAppend {
             member: "".into(),
             rows: Some([old.rows(), rows]),
-            data: Some(DataAppend {
-                offset,
-                chunks: self.chunks.iter().map(|&chunk| chunk.into()).collect(),
-                source: self.source,
-            }),
+            data: Some(DataAppend { offset, chunks: self.chunks.iter().map(Chunk::reborrow).collect() }),
         }]))
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::kind::Kind;
-use super::{ATTRS, CHECKSUMS, MAX_AXES, NEW_CHECKSUMS};
+use super::{ATTRS, CHECKSUMS, MAX_AXES, NEW_ATTRS, NEW_CHECKSUMS};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -150,7 +150,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
         "not every system allows it as the name of a directory".to_owned()
     } else if is_device(folded.split('.').next().unwrap_or_default()) {
         "Windows has a device of this name".to_owned()
-    } else if folded.ends_with(".ninja") || [super::FIELDS, ATTRS, CHECKSUMS, NEW_CHECKSUMS].contains(&folded.as_str())
+    } else if folded.ends_with(".ninja")
+        || [super::FIELDS, ATTRS, NEW_ATTRS, CHECKSUMS, NEW_CHECKSUMS].contains(&folded.as_str())
     {
         "mmap_ninja has a file of this name".to_owned()
     } else {

@@ -33,6 +33,8 @@ pub const ATTRS: &str = "attrs.json";
 pub const CHECKSUMS: &str = "checksums.json";
 /// The checksums while they are written.
 pub const NEW_CHECKSUMS: &str = "checksums.json.new";
+/// The attributes while they are written.
+pub const NEW_ATTRS: &str = "attrs.json.new";
 /// Locked by the builder of the dataset in a partial directory.
 pub const BUILDING: &str = "building.ninja";
 /// The journal of an append. It exists only while the append is under way, or after it was interrupted.

@@ -1,6 +1,6 @@
 //! Long builds and joins. `_build` drives them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyValueError;
@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::options::PyOptions;
 use crate::dense::Dense;
 use crate::fork::OwnerPid;
+use crate::format::Order;
 use crate::io::mapping::Mode;
 use crate::options::Options;
 use crate::schema;
@@ -105,14 +106,19 @@ pub fn ended() -> PyErr {
 /// Appends the rows of the array in `source` to the one in `out_dir`, which is created if it does not exist.
 #[pyfunction]
 pub fn join_dense(py: Python<'_>, out_dir: PathBuf, source: PathBuf, options: &PyOptions) -> PyResult<()> {
-    let options = Options { mode: Mode::ReadOnly, ..options.get().clone() };
     Ok(py.detach(|| {
         let source = Dense::open(&source, Mode::ReadOnly)?;
-        if schema::kind_of(&out_dir)?.is_none() {
-            let mut shape = source.shape().to_vec();
-            shape.first_mut().into_iter().for_each(|rows| *rows = 0);
-            Dense::create_zeros_with(&out_dir, &options, source.dtype(), &shape, source.order())?;
-        }
-        Dense::open_with(&out_dir, options)?.join(&source)
+        open_for_rows(&out_dir, options.get(), &source, source.order())?.join(&source)
     })?)
+}
+
+/// The array in `out_dir`, which is created if it does not exist, for rows like those of `source`.
+pub fn open_for_rows(out_dir: &Path, options: &Options, source: &Dense, order: Order) -> crate::Result<Dense> {
+    let options = Options { mode: Mode::ReadOnly, ..options.clone() };
+    if schema::kind_of(out_dir)?.is_none() {
+        let mut shape = source.shape().to_vec();
+        shape.first_mut().into_iter().for_each(|rows| *rows = 0);
+        Dense::create_zeros_with(out_dir, &options, source.dtype(), &shape, order)?;
+    }
+    Dense::open_with(out_dir, options)
 }

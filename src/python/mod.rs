@@ -3,6 +3,7 @@
 
 mod array;
 mod assignment;
+mod attrs;
 mod batches;
 mod build;
 mod callback;
@@ -20,6 +21,7 @@ mod ragged_state;
 mod records;
 mod records_state;
 mod samples;
+mod selection;
 mod snapshot_cell;
 mod stream;
 mod strings;
@@ -62,6 +64,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(verify::repair, m)?)?;
     m.add_function(wrap_pyfunction!(verify::write_checksums, m)?)?;
     m.add_function(wrap_pyfunction!(build::join_dense, m)?)?;
+    m.add_function(wrap_pyfunction!(attrs::read_attrs, m)?)?;
+    m.add_function(wrap_pyfunction!(attrs::write_attrs, m)?)?;
+    m.add_class::<selection::PyRows>()?;
+    m.add_function(wrap_pyfunction!(selection::positions, m)?)?;
     Ok(())
 }
 

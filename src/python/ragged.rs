@@ -197,6 +197,17 @@ impl PyRagged {
         })
     }
 
+    /// Appends the samples of the map `source` at `indices`, as it shows them.
+    fn _extend_from(&self, py: Python<'_>, source: &Bound<'_, Self>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
+        let source = {
+            let state = source.get().state.load(py);
+            Ragged::of_view(state.view.clone(), state.mode.into())
+        };
+        source.view.check_open()?;
+        let indices = index::batch(indices, source.len(), |at| source.view.out_of_range(at))?;
+        self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
+    }
+
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let state = &*self.state.load(py);
         state.view.check_open()?;

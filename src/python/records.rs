@@ -163,6 +163,17 @@ impl PyRecords {
         self.change(py, |store| store.join(&Records::open(source, Mode::ReadOnly)?))
     }
 
+    /// Appends the records of `source` at `indices`, as it shows them.
+    fn _extend_from(&self, py: Python<'_>, source: &Bound<'_, Self>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
+        let source = {
+            let state = source.get().state.load(py);
+            Records::of_view(state.view.clone(), state.mode.into())
+        };
+        source.view.check_open()?;
+        let indices = index::batch(indices, source.len(), |at| source.view.out_of_range(at))?;
+        self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
+    }
+
     /// Removes a field and its files.
     fn _remove_field(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         self.change(py, |store| store.remove_field(name))

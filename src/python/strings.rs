@@ -172,6 +172,14 @@ impl PyStrings {
         })
     }
 
+    /// Appends the texts of the map `source` at `indices`, as it shows them.
+    fn _extend_from(&self, py: Python<'_>, source: &Bound<'_, Self>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
+        let source = Strings::of_view(source.get().view.load(py).clone(), Options::default());
+        source.view.check_open()?;
+        let indices = index::batch(indices, source.len(), |at| source.view.out_of_range(at))?;
+        self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
+    }
+
     fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let view = &*self.view.load(py);
         view.check_open()?;

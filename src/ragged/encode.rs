@@ -1,8 +1,6 @@
 //! Samples on their way into the files: checked, and laid out as the members of the schema.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::view::View;
@@ -10,16 +8,17 @@ use crate::error::{Error, Result};
 use crate::extents::{ends_of, starts_of};
 use crate::format::dtype::Dtype;
 use crate::format::{MAX_AXES, Order, element_count};
+use crate::io::advice::PrefetchPolicy;
 use crate::memory;
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::schema::{Header, MemberNames, Role, Rows, Schema};
-use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
+use crate::selection::MappedFile;
+use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Planner, check_exclusive};
 
 /// Encoded samples.
 pub(crate) struct EncodedBatch<'a> {
-    data: Vec<&'a [u8]>,
-    source: Option<Source<'a>>,
+    data: Vec<Chunk<'a>>,
     shapes: Cow<'a, ShapeList>,
 }
 
@@ -121,37 +120,32 @@ impl<'a> EncodedBatch<'a> {
         let mut data = memory::with_room(dir, samples.len())?;
         for (i, sample) in samples.iter().enumerate() {
             let elements = count_elements(sample, dtype).ok_or_else(|| misfit(dir, first + i, sample))?;
-            data.push(sample.bytes);
+            data.push(sample.bytes.into());
             shapes.push(elements, sample.shape);
         }
-        Ok(Self { data, source: None, shapes: Cow::Owned(shapes) })
+        Ok(Self { data, shapes: Cow::Owned(shapes) })
     }
 
     /// Samples that lie one after another in blocks, with the shapes of those in each.
     pub fn of_blocks(blocks: impl Iterator<Item = (&'a [u8], &'a ShapeList)>) -> Self {
-        let (data, mut lists): (Vec<_>, Vec<_>) = blocks.unzip();
+        let (data, mut lists): (Vec<_>, Vec<_>) = blocks.map(|(bytes, shapes)| (Chunk::from(bytes), shapes)).unzip();
         if let [shapes] = lists[..] {
-            return Self { data, source: None, shapes: Cow::Borrowed(shapes) };
+            return Self { data, shapes: Cow::Borrowed(shapes) };
         }
         let mut shapes = ShapeList::default();
         lists.drain(..).for_each(|list| shapes.extend(list));
-        Self { data, source: None, shapes: Cow::Owned(shapes) }
+        Self { data, shapes: Cow::Owned(shapes) }
     }
 
-    /// Samples of another dataset, whose `data.ninja` may be open in `file`.
-    pub fn of_view(view: &'a View, range: Range<usize>, file: Option<&'a File>) -> Result<Self> {
-        let (mut data, mut source, mut shapes) = (Vec::with_capacity(range.len()), None, ShapeList::default());
-        let size = view.item_size as i64;
-        for index in range.clone() {
-            let sample = view.get(index)?;
-            data.push(sample.bytes);
-            shapes.push(sample.bytes.len() as i64 / size, sample.shape);
+    /// Samples of another dataset, whose elements are mapped by `data`.
+    pub fn of_view(view: &'a View, indices: &[usize], data: &'a MappedFile) -> Result<Self> {
+        let samples = view.samples(indices, PrefetchPolicy::IfCold)?;
+        let ranks = samples.iter().map(|sample| sample.shape.len());
+        let mut shapes = ShapeList::with_room(&view.dir, samples.len(), ranks)?;
+        for sample in &samples {
+            shapes.push((sample.bytes.len() / view.item_size) as i64, sample.shape);
         }
-        if let Some(bytes) = view.extents.contiguous(range, view.item_size) {
-            source = file.map(|file| Source { file, offset: bytes.start as u64 });
-            data = vec![&view.extents.data.bytes()[bytes]];
-        }
-        Ok(Self { data, source, shapes: Cow::Owned(shapes) })
+        Ok(Self { data: data.runs(samples.iter().map(|sample| sample.bytes)), shapes: Cow::Owned(shapes) })
     }
 
     /// The number of samples.
@@ -170,7 +164,7 @@ impl<'a> EncodedBatch<'a> {
     }
 
     fn data_chunks(&self) -> Vec<Chunk<'_>> {
-        self.data.iter().map(|&bytes| bytes.into()).collect()
+        self.data.iter().map(Chunk::reborrow).collect()
     }
 
     /// The members of a dataset that holds these samples alone.
@@ -204,12 +198,12 @@ impl<'a> EncodedBatch<'a> {
             if role == Role::Data {
                 let rows = Some([before, before + self.elements().cast_unsigned()]);
                 let offset = before * view.item_size as u64;
-                let data = DataAppend { offset, chunks: self.data_chunks(), source: self.source };
+                let data = DataAppend { offset, chunks: self.data_chunks() };
                 return MemberAppend { member, rows, data: Some(data) };
             }
             let values = self.shapes.column(role, elements, axes);
             let rows = Some([before, before + values.len() as u64]);
-            let data = DataAppend { offset: before * 8, chunks: vec![Chunk::Values(values)], source: None };
+            let data = DataAppend { offset: before * 8, chunks: vec![Chunk::Values(values)] };
             MemberAppend { member, rows, data: Some(data) }
         };
         schema.roles().iter().map(append).collect()

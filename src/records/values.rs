@@ -13,7 +13,7 @@ use crate::ragged::encode::{self as ragged, EncodedBatch};
 use crate::sample::Sample;
 use crate::schema::{Header, MemberNames};
 use crate::strings::{self, Payload};
-use crate::txn::{NewData, NewMember, Source};
+use crate::txn::{Chunk, NewData, NewMember};
 
 /// The samples of one field that are stored with those of the other fields.
 ///
@@ -104,7 +104,7 @@ impl<'a> FieldBatch<'a> {
             }
             Given::Dense(header, bytes) => {
                 check_fit(&dir.join(&self.spec.name), header, bytes.len())?;
-                Values::Dense { header: header.clone(), chunks: vec![bytes], source: None }
+                Values::Dense { header: header.clone(), chunks: vec![Chunk::from(*bytes)] }
             }
         };
         Ok(Column { spec: self.spec.clone(), values, len: self.len() })
@@ -123,7 +123,7 @@ pub(crate) struct Column<'a> {
 pub(crate) enum Values<'a> {
     Ragged { dtype: Dtype, batch: EncodedBatch<'a> },
     Strings { payload: Payload<'a>, compression: Option<Compression> },
-    Dense { header: Header, chunks: Vec<&'a [u8]>, source: Option<Source<'a>> },
+    Dense { header: Header, chunks: Vec<Chunk<'a>> },
 }
 
 impl<'a> Column<'a> {
@@ -137,8 +137,8 @@ impl<'a> Column<'a> {
                 let codec = compression.map(|wanted| Codec::train(dir, wanted, &strings)).transpose()?;
                 strings::new_members(dir, &names, codec.as_ref(), &strings)
             }
-            Values::Dense { header, chunks, .. } => {
-                let data = NewData::Chunks(chunks.iter().map(|&chunk| chunk.into()).collect());
+            Values::Dense { header, chunks } => {
+                let data = NewData::Chunks(chunks.iter().map(Chunk::reborrow).collect());
                 Ok(vec![new_member(header, data)])
             }
         }
@@ -154,8 +154,9 @@ impl<'a> Column<'a> {
                 let compression = *compression;
                 FieldPlanner::Strings(strings::Append { dir, options, compression, payload, expected: None })
             }
-            Values::Dense { header, chunks, source } => {
-                FieldPlanner::Dense(Extend::new(dir, options, header, chunks.clone(), *source, None)?)
+            Values::Dense { header, chunks } => {
+                let chunks = chunks.iter().map(Chunk::reborrow).collect();
+                FieldPlanner::Dense(Extend::new(dir, options, header, chunks, None)?)
             }
         })
     }

@@ -11,7 +11,8 @@ use crate::format::{self, Kind};
 use crate::io::untrusted::read_text;
 
 /// Files of the dataset as a whole, beside those of its members.
-const DATASET_FILES: [&str; 4] = [format::CHECKSUMS, format::NEW_CHECKSUMS, format::JOURNAL, format::BUILDING];
+const DATASET_FILES: [&str; 6] =
+    [format::CHECKSUMS, format::NEW_CHECKSUMS, format::ATTRS, format::NEW_ATTRS, format::JOURNAL, format::BUILDING];
 
 /// Whether `name`, in the directory of a member, is one of its files or a file of the dataset.
 pub(crate) fn is_own(schema: Schema, role: Role, name: &OsStr) -> bool {
@@ -27,7 +28,12 @@ pub(crate) fn foreign_entries(dir: &Path) -> Result<Vec<OsString>> {
     let kinds = [Kind::Numpy, Kind::Ragged, Kind::String, Kind::Records];
     let schemas = kinds.map(|kind| Schema { kind, is_flat: true, names: &names });
     let fields = read_fields(dir).map_or(Vec::new(), |list| list.directories().map(str::to_owned).collect());
+    // Without a dataset, a file of that name is somebody else's.
+    let has_no_attrs = !matches!(kind_of(dir), Ok(Some(_)));
     let is_known = |name: &OsStr| {
+        if has_no_attrs && name == format::ATTRS {
+            return false;
+        }
         fields.iter().any(|field| name == field.as_str())
             || schemas.iter().any(|schema| is_own(*schema, Role::Data, name))
             || names.all().iter().any(|own| name == *own)

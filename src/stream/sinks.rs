@@ -198,7 +198,7 @@ pub(crate) fn append_blocks(
             Form::Dense(dtype, row) => {
                 let shape = std::iter::once(len as u64).chain(row.iter().copied()).collect();
                 let header = Header { dtype: dtype.clone(), shape, order: Order::C };
-                Values::Dense { header, chunks: columns(number).map(BlockColumn::bytes).collect(), source: None }
+                Values::Dense { header, chunks: columns(number).map(|column| column.bytes().into()).collect() }
             }
         };
         Column { spec: spec.clone(), values, len }

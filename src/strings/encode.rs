@@ -1,7 +1,6 @@
 //! Strings on their way into the files.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::path::Path;
 
 use super::View;
@@ -11,26 +10,21 @@ use crate::extents::{ends_of, starts_of};
 use crate::io::advice::PrefetchPolicy;
 use crate::options::Options;
 use crate::schema::{MemberNames, Role, Schema, no_dataset};
-use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Planner, Source, check_exclusive};
-
-/// Strings whose offsets are in memory at once while data sets are joined.
-const JOINED_AT_ONCE: usize = 1 << 20;
-/// Bytes of strings that are decompressed or compressed at once while datasets are joined. A longer string is alone.
-const RECODED_AT_ONCE: i64 = 16 << 20;
+use crate::selection::MappedFile;
+use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Planner, check_exclusive};
 
 /// What is stored of strings.
 struct Frames<'a> {
     /// One after another, in pieces of any size.
-    bytes: Vec<Cow<'a, [u8]>>,
+    chunks: Vec<Chunk<'a>>,
     lengths: Vec<i64>,
-    /// Where all of them lie already, if they do.
-    source: Option<Source<'a>>,
 }
 
 impl<'a> From<Vec<Cow<'a, [u8]>>> for Frames<'a> {
     /// One piece a string.
     fn from(bytes: Vec<Cow<'a, [u8]>>) -> Self {
-        Self { lengths: bytes.iter().map(|frame| frame.len() as i64).collect(), bytes, source: None }
+        let lengths = bytes.iter().map(|frame| frame.len() as i64).collect();
+        Self { chunks: bytes.into_iter().map(Chunk::Bytes).collect(), lengths }
     }
 }
 
@@ -39,7 +33,7 @@ impl Frames<'_> {
         let strings: Vec<&[u8]> = strings.iter().map(AsRef::as_ref).collect();
         let parts = codec.compress(dir, &strings)?;
         let lengths = parts.iter().flat_map(|part| &part.lengths).copied().collect();
-        Ok(Self { bytes: parts.into_iter().map(|part| Cow::Owned(part.bytes)).collect(), lengths, source: None })
+        Ok(Self { chunks: parts.into_iter().map(|part| Chunk::Bytes(Cow::Owned(part.bytes))).collect(), lengths })
     }
 }
 
@@ -65,11 +59,11 @@ impl<'a> Packed<'a> {
 pub enum Payload<'a> {
     Strings(&'a [&'a [u8]]),
     Packed(&'a [Packed<'a>]),
-    /// Those of another dataset, whose `data.ninja` may be open in `file`.
+    /// Those of another dataset, whose bytes are mapped by `data`.
     Stored {
         view: &'a View,
         indices: &'a [usize],
-        file: Option<&'a File>,
+        data: &'a MappedFile,
     },
 }
 
@@ -93,21 +87,18 @@ impl Payload<'_> {
 
     /// What is stored of the strings in the dataset that `target` shows.
     fn frames(&self, target: &View) -> Result<Frames<'_>> {
-        if let Self::Stored { view, indices, file } = self
+        if let Self::Stored { view, indices, data } = self
             && view.is_stored_like(target)
         {
             let stored = view.stored_batch(indices, PrefetchPolicy::IfCold)?;
-            let range = indices.first().zip(indices.last()).map(|(&first, &last)| first..last + 1);
-            let bytes = range.and_then(|range| view.extents.contiguous(range, 1));
-            let source = file.zip(bytes).map(|(file, bytes)| Source { file, offset: bytes.start as u64 });
-            return Ok(Frames { source, ..Frames::from(stored.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()) });
+            let lengths = stored.iter().map(|bytes| bytes.len() as i64).collect();
+            return Ok(Frames { chunks: data.runs(stored.into_iter()), lengths });
         }
         match (target.codec.as_deref(), self) {
             (Some(codec), _) => Frames::compressed(codec, &target.dir, &self.strings()?),
             (None, Self::Packed(parts)) => Ok(Frames {
-                bytes: parts.iter().map(|part| Cow::Borrowed(part.bytes)).collect(),
+                chunks: parts.iter().map(|part| part.bytes.into()).collect(),
                 lengths: parts.iter().flat_map(|part| part.lengths).copied().collect(),
-                source: None,
             }),
             (None, _) => Ok(self.strings()?.into()),
         }
@@ -141,18 +132,17 @@ impl Planner for Append<'_> {
             let codec = self.compression.map(|wanted| Codec::train(self.dir, wanted, &strings)).transpose()?;
             return Ok(Plan::Create(new_members(self.dir, names, codec.as_ref(), &strings)?));
         }
-        let (Frames { bytes, lengths, mut source }, schema) = (self.payload.frames(view)?, Schema::strings(names));
-        let mut chunks: Vec<_> = bytes.into_iter().map(Chunk::Bytes).collect();
+        let (Frames { mut chunks, lengths }, schema) = (self.payload.frames(view)?, Schema::strings(names));
         let append = |&role: &Role| {
             let member = schema.path(role);
             let (rows, offset) = (view.len as u64, view.end().cast_unsigned());
             if role == Role::Data {
-                let (chunks, source) = (std::mem::take(&mut chunks), source.take());
-                return MemberAppend { member, rows: None, data: Some(DataAppend { offset, chunks, source }) };
+                let data = DataAppend { offset, chunks: std::mem::take(&mut chunks) };
+                return MemberAppend { member, rows: None, data: Some(data) };
             }
             let chunks = vec![Chunk::Values(column(role, view.end(), &lengths).into())];
             let rows = [rows, rows + lengths.len() as u64];
-            let data = DataAppend { offset: rows[0] * 8, chunks, source: None };
+            let data = DataAppend { offset: rows[0] * 8, chunks };
             MemberAppend { member, rows: Some(rows), data: Some(data) }
         };
         Ok(Plan::Append(schema.roles().iter().map(append).collect()))
@@ -173,12 +163,11 @@ pub(crate) fn new_members<'a>(
     codec: Option<&Codec>,
     strings: &[&'a [u8]],
 ) -> Result<Vec<NewMember<'a>>> {
-    let Frames { bytes, lengths, .. } = match codec {
+    let Frames { mut chunks, lengths } = match codec {
         None => strings.iter().map(|&string| Cow::Borrowed(string)).collect::<Vec<_>>().into(),
         Some(codec) => Frames::compressed(codec, dir, strings)?,
     };
     let schema = Schema::strings(names);
-    let mut chunks: Vec<_> = bytes.into_iter().map(Chunk::Bytes).collect();
     let member = |&role: &Role| {
         let (member, rows) = (schema.path(role), lengths.len() as u64);
         if role == Role::Data {
@@ -196,49 +185,4 @@ pub(crate) fn new_members<'a>(
 /// The values that a column gains, after strings that end at `end`.
 fn column(role: Role, end: i64, lengths: &[i64]) -> Vec<i64> {
     if role == Role::Starts { starts_of(end, lengths) } else { ends_of(end, lengths) }
-}
-
-/// The end of the part of `other`, from `start` on, that is appended at once to the strings that `view` shows.
-pub fn end_of_part(view: &View, other: &View, start: usize) -> Result<usize> {
-    let most = other.len.min(start + JOINED_AT_ONCE);
-    if other.is_stored_like(view) {
-        return Ok(most);
-    }
-    let mut bytes = 0;
-    for index in start..most {
-        bytes += other.length(index)?;
-        if bytes > RECODED_AT_ONCE && index > start {
-            return Ok(index);
-        }
-    }
-    Ok(most)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::compression::Compression;
-    use crate::io::mapping::Mode;
-    use crate::strings::Strings;
-
-    fn strings(dir: &Path, level: Option<i32>, lengths: &[usize]) -> Strings {
-        let strings: Vec<String> = lengths.iter().map(|&len| "x".repeat(len)).collect();
-        let compression = level.map(|level| Compression { level, dict_size: None });
-        Strings::create(dir, compression, &strings).unwrap();
-        Strings::open(dir, Mode::ReadOnly).unwrap()
-    }
-
-    #[test]
-    fn strings_that_are_decompressed_to_be_joined_are_few_at_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut plain = strings(&dir.path().join("plain"), None, &[1]);
-        let mut lengths = vec![1 << 20; 20];
-        lengths.extend([40 << 20, 1]);
-        let packed = strings(&dir.path().join("packed"), Some(1), &lengths);
-        let end = |start| end_of_part(&plain.view, &packed.view, start).unwrap();
-        assert_eq!([end(0), end(16), end(20), end(21)], [16, 20, 21, 22]);
-        assert_eq!(end_of_part(&packed.view, &packed.view, 0).unwrap(), 22);
-        plain.join(&packed).unwrap();
-        assert_eq!(plain.lengths().unwrap()[1..], lengths.iter().map(|&len| len as i64).collect::<Vec<_>>());
-    }
 }

@@ -3,12 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::fs::{
-    copy_range, create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks,
-};
+use super::fs::{create_new, read_rows, remove_file, sync, sync_directory, truncate, write_at, write_chunks};
 use super::journal::{Entry, Journal, has_journal};
 use super::lock::DirLock;
-use super::plan::{DataAppend, MemberAppend};
+use super::plan::MemberAppend;
 use crate::error::{At, Result};
 use crate::format::{DATA, JOURNAL, SHAPE};
 use crate::io::untrusted::open_member;
@@ -97,7 +95,7 @@ impl MemberFiles {
     fn write_data(&self, appends: &[MemberAppend], durability: Durability) -> Result<()> {
         for (member, append) in self.members.iter().zip(appends) {
             let (Some(file), Some(data)) = (&member.data, &append.data) else { continue };
-            write(file, &member.path.join(DATA), data)?;
+            write_chunks(file, &member.path.join(DATA), data.offset, &data.chunks)?;
             if durability == Durability::Full {
                 sync(file, &member.path)?;
             }
@@ -120,17 +118,6 @@ impl OpenMember {
         let pair = self.data.as_ref().zip(append.data.as_ref());
         pair.is_none_or(|(file, data)| file.metadata().is_ok_and(|found| is_exact(found.len(), data.offset)))
     }
-}
-
-/// Writes the new bytes at the committed end.
-fn write(file: &File, path: &Path, data: &DataAppend) -> Result<()> {
-    let [start, end] = data.bytes();
-    if let Some(source) = data.source
-        && copy_range(source, file, start, end - start)
-    {
-        return Ok(());
-    }
-    write_chunks(file, path, start, &data.chunks)
 }
 
 /// Restores what an append has changed, and removes its journal.

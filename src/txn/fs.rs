@@ -11,8 +11,12 @@ use super::plan::{Chunk, Source};
 use crate::error::{At, Error, Result};
 use crate::io::untrusted::{open_member, read_at};
 
-/// Pieces below this size are gathered into one write.
+/// Small pieces are gathered into writes of at most this size.
 const BUFFER: usize = 1 << 20;
+/// Pieces of this size are written by themselves.
+const LARGE: usize = BUFFER / 4;
+/// Mapped pieces of this size are copied in the kernel. Below it, gathering them is faster. Tests let it copy all.
+const COPIED: usize = if cfg!(test) { 1 } else { 64 << 10 };
 
 /// A change to the file system.
 #[cfg_attr(not(test), expect(dead_code, reason = "tests of faults and power failures look at what is changed"))]
@@ -76,25 +80,27 @@ use super::testing::seam::perform;
 pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[Chunk]) -> Result<()> {
     let mut buffer = Vec::new();
     for chunk in chunks {
-        if buffer.len() + chunk.len() > BUFFER {
-            write_next(file, path, &mut offset, &buffer)?;
+        let is_alone = chunk.len() >= LARGE || (matches!(chunk, Chunk::Mapped { .. }) && chunk.len() >= COPIED);
+        if is_alone || buffer.len() + chunk.len() > BUFFER {
+            write_at(file, path, offset, &buffer)?;
+            offset += buffer.len() as u64;
             buffer.clear();
         }
-        if chunk.len() >= BUFFER / 4 {
-            write_next(file, path, &mut offset, &buffer)?;
-            buffer.clear();
-            write_next(file, path, &mut offset, chunk)?;
+        if is_alone {
+            write_alone(file, path, offset, chunk)?;
+            offset += chunk.len() as u64;
         } else {
             buffer.extend_from_slice(chunk);
         }
     }
-    write_next(file, path, &mut offset, &buffer)
+    write_at(file, path, offset, &buffer)
 }
 
-fn write_next(file: &File, path: &Path, offset: &mut u64, bytes: &[u8]) -> Result<()> {
-    write_at(file, path, *offset, bytes)?;
-    *offset += bytes.len() as u64;
-    Ok(())
+fn write_alone(file: &File, path: &Path, offset: u64, chunk: &Chunk) -> Result<()> {
+    match chunk {
+        Chunk::Mapped { source, .. } if copy_range(*source, file, offset, chunk.len() as u64) => Ok(()),
+        _ => write_at(file, path, offset, chunk),
+    }
 }
 
 /// Writes all of `bytes` at `offset`.
@@ -117,7 +123,7 @@ pub(super) fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result
 /// Copies bytes from file to file inside the kernel, which shares them where the file system can. Returns false where it
 /// cannot, and some or all of them are still to be written.
 #[cfg(target_os = "linux")]
-pub(super) fn copy_range(source: Source, target: &File, offset: u64, len: u64) -> bool {
+fn copy_range(source: Source, target: &File, offset: u64, len: u64) -> bool {
     let (mut from, mut to) = (source.offset, offset);
     let copied = perform(&Change::Copy { file: target, offset, len }, || {
         while to < offset + len {
@@ -132,7 +138,7 @@ pub(super) fn copy_range(source: Source, target: &File, offset: u64, len: u64) -
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn copy_range(_source: Source, _target: &File, _offset: u64, _len: u64) -> bool {
+fn copy_range(_source: Source, _target: &File, _offset: u64, _len: u64) -> bool {
     false
 }
 

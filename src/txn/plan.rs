@@ -31,8 +31,6 @@ pub(crate) struct DataAppend<'a> {
     pub offset: u64,
     /// The new bytes, in pieces one after another.
     pub chunks: Vec<Chunk<'a>>,
-    /// A file in which the bytes of all chunks lie already one after another, if they do.
-    pub source: Option<Source<'a>>,
 }
 
 /// One directory of a new dataset.
@@ -72,13 +70,28 @@ pub(crate) enum NewData<'a> {
 pub(crate) enum Chunk<'a> {
     Bytes(Cow<'a, [u8]>),
     Values(Cow<'a, [i64]>),
+    /// Mapped bytes, which the kernel can copy from their file.
+    Mapped {
+        bytes: &'a [u8],
+        source: Source<'a>,
+    },
 }
 
 impl Chunk<'_> {
+    /// The same bytes, for as long as this chunk holds them.
+    pub fn reborrow(&self) -> Chunk<'_> {
+        match self {
+            Self::Bytes(bytes) => Chunk::Bytes(Cow::Borrowed(bytes)),
+            Self::Values(values) => Chunk::Values(Cow::Borrowed(values)),
+            Self::Mapped { bytes, source } => Chunk::Mapped { bytes, source: *source },
+        }
+    }
+
     fn into_owned(self) -> Chunk<'static> {
         match self {
             Self::Bytes(bytes) => Chunk::Bytes(Cow::Owned(bytes.into_owned())),
             Self::Values(values) => Chunk::Values(Cow::Owned(values.into_owned())),
+            Self::Mapped { bytes, .. } => Chunk::Bytes(Cow::Owned(bytes.to_vec())),
         }
     }
 }
@@ -90,6 +103,7 @@ impl Deref for Chunk<'_> {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Values(values) => bytemuck::cast_slice(values),
+            Self::Mapped { bytes, .. } => bytes,
         }
     }
 }
@@ -100,7 +114,7 @@ impl<'a> From<&'a [u8]> for Chunk<'a> {
     }
 }
 
-/// Bytes of a file that can be copied without passing through this process.
+/// Where bytes lie in a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
     pub file: &'a File,

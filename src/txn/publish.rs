@@ -9,7 +9,7 @@ use super::lock::DirLock;
 use super::staging::StagingDir;
 use super::tree::{inherit_permissions, link_or_copy, sync_parents, sync_tree};
 use crate::error::{At, Result};
-use crate::format::{BUILDING, CHECKSUMS, DATA, JOURNAL, NEW_CHECKSUMS};
+use crate::format::{ATTRS, BUILDING, CHECKSUMS, DATA, JOURNAL, NEW_ATTRS, NEW_CHECKSUMS};
 use crate::options::{Durability, Options};
 use crate::schema::foreign_entries;
 
@@ -88,12 +88,18 @@ pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
     inherit_permissions(old, new)
 }
 
+/// Hard-links the attributes of `old`, whose samples `new` holds too.
+pub(super) fn link_attrs(old: &Path, new: &Path) -> Result<()> {
+    let attrs = old.join(ATTRS);
+    if attrs.symlink_metadata().is_ok() { link_or_copy(&attrs, &new.join(ATTRS)) } else { Ok(()) }
+}
+
 /// Hard-links all members of `old` that `new` does not have. A directory of `new` without data is a field of which only some
 /// members are new.
 pub(super) fn link_members(old: &Path, new: &Path) -> Result<()> {
     for entry in fs::read_dir(old).at(old)? {
         let name = entry.at(old)?.file_name();
-        if [CHECKSUMS, NEW_CHECKSUMS, JOURNAL, BUILDING].iter().any(|known| name == *known) {
+        if [CHECKSUMS, NEW_CHECKSUMS, NEW_ATTRS, JOURNAL, BUILDING].iter().any(|known| name == *known) {
             continue;
         }
         let (from, to) = (old.join(&name), new.join(&name));

@@ -184,6 +184,7 @@ impl Transaction<'_> {
             }
             Plan::Create(members) => {
                 let staged = stage(self.dir, self.options, &members)?;
+                publish::link_attrs(self.dir, staged.path())?;
                 publish::replace(&staged, self.dir, self.lock, self.options.durability)?;
                 Ok(retry_without_kept_files(|| planner.read()))
             }

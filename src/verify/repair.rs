@@ -11,7 +11,7 @@ use super::report::{Finding, Report, pluralize};
 use super::samples::SampleReader;
 use super::{Progress, verify_with};
 use crate::error::Result;
-use crate::format::{CHECKSUMS, DATA, JOURNAL, Kind, Order, SHAPE};
+use crate::format::{ATTRS, CHECKSUMS, DATA, JOURNAL, Kind, Order, SHAPE};
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::schema::{MemberNames, Role, placeholder, portable_name};
@@ -225,7 +225,7 @@ impl Target {
 /// Whether a finding is about a text file, without which the other files cannot be understood.
 fn is_text(finding: &Finding) -> bool {
     let name = finding.file.file_name();
-    ![DATA, SHAPE, JOURNAL, CHECKSUMS].iter().any(|known| name == Some(known.as_ref()))
+    ![DATA, SHAPE, JOURNAL, CHECKSUMS, ATTRS].iter().any(|known| name == Some(known.as_ref()))
 }
 
 fn is_unchanged(entry: &Entry) -> bool {

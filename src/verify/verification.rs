@@ -11,6 +11,7 @@ use super::inspect::{Inspection, MemberState};
 use super::report::{Finding, Report, Runs};
 use super::samples::{GapCheck, SampleReader};
 use super::strings::StringChecker;
+use crate::attrs;
 use crate::compression::Codec;
 use crate::dense::Dense;
 use crate::error::{At, Error, Result};
@@ -77,6 +78,7 @@ impl<'a> Verification<'a> {
     pub fn run(mut self) -> Result<Report> {
         let schema = self.inspection.schema(self.names);
         self.note_foreign_entries(schema);
+        self.keep(attrs::read_text(self.dir))?;
         let checksums = self.keep(Checksums::read(self.dir))?.flatten();
         let mut damaged =
             check_blocks(self.dir, schema, self.inspection, checksums.as_ref(), &mut self.report, &mut |bytes| {

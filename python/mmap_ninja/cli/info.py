@@ -15,10 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, StringsMmap, read_attrs
 from mmap_ninja._display.format import escape, human_size, pluralize
 from mmap_ninja.cli import _terminal
-from mmap_ninja.cli._common import Dataset, add_dirs, examine_each, num_samples, open_dataset
+from mmap_ninja.cli._common import (
+    Dataset,
+    add_dirs,
+    examine_each,
+    mentioning_partial,
+    num_samples,
+    open_dataset,
+)
 from mmap_ninja.cli._stats import histogram, shape_ranges, statistics
 
 # Datasets of more samples than the first are examined in a subset of the second: each sample reads a page or more.
@@ -40,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     separator, failed = "", False
-    for directory, facts in examine_each(arguments.dirs, lambda path: _facts(open_dataset(path))):
+    for directory, facts in examine_each(arguments.dirs, _facts_of):
         if facts is None:
             failed = True
             continue
@@ -48,6 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts) if arguments.json else separator + "\n".join(_lines(facts)))
         separator = "\n"
     return 1 if failed else 0
+
+
+def _facts_of(directory: str) -> dict[str, Any]:
+    attrs = _attrs(directory)
+    return _facts(open_dataset(directory)) | ({"attrs": attrs} if attrs else {})
+
+
+def _attrs(directory: str) -> dict[str, Any]:
+    with mentioning_partial(directory):
+        return read_attrs(directory)
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
@@ -118,6 +135,8 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "size", _size(facts["bytes"])
     if facts.get("zstd_level") is not None:
         yield "zstd", _zstd(facts)
+    if "attrs" in facts:
+        yield "attrs", json.dumps(facts["attrs"], ensure_ascii=False)
     for group in facts.get("shapes", []):
         yield "shapes", f"{_axes(group)}, {pluralize(group['samples'], 'sample')}"
     if lengths := facts.get("lengths"):
