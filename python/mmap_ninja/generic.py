@@ -259,6 +259,9 @@ class _Source:
         """The positions that `indices` selects, which are checked."""
         if isinstance(indices, slice):
             return range(*indices.indices(self._len))
+        if isinstance(indices, range):
+            _core.positions(self.place, self._len, [*indices[:1], *indices[-1:]])
+            return indices
         positions: Any = _core.positions(self.place, self._len, indices)
         return positions  # type: ignore[no-any-return]  # an array is a sequence here
 

@@ -58,14 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with mentioning_partial(arguments.dir):
-        subset(
-            arguments.out,
-            arguments.dir,
-            _indices(arguments),
-            verbose=_terminal.shows_progress(),
-            overwrite=arguments.overwrite,
-        )
+    out, source, overwrite = arguments.out, arguments.dir, arguments.overwrite
+    with mentioning_partial(source):
+        indices = _indices(arguments)
+        try:
+            subset(out, source, indices, verbose=_terminal.shows_progress(), overwrite=overwrite)
+        except (IndexError, TypeError) as error:
+            raise ValueError(
+                str(error)
+            ) from error  # The indices come from a file, which `main` expects errors about.
     print_created(arguments.out)
     return 0
 
