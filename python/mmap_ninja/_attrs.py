@@ -26,8 +26,7 @@ def read_attrs(out_dir: AnyPath) -> dict[str, Any]:
         FileNotFoundError: there is no dataset.
         CorruptDatasetError: `attrs.json` is damaged, or somebody else's.
 
-    >>> np_from_ndarray(out_dir, np.zeros((2, 3)))[0]
-    memmap([0., 0., 0.])
+    >>> _ = StringsMmap.from_strings(out_dir, ["miaow", "woof"])
     >>> write_attrs(out_dir, {"classes": ["cat", "dog"]})
     >>> read_attrs(out_dir)
     {'classes': ['cat', 'dog']}

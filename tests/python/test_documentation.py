@@ -16,8 +16,10 @@ from mmap_ninja import numpy as np_ninja
 
 MODULES = [
     "",
+    "._attrs",
     "._handle",
     "._display.format",
+    "._split",
     "._verify",
     ".base",
     ".cli._stats",

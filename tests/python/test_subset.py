@@ -8,7 +8,7 @@ from building_workers import DICTIONARY, SHAPES, STORES, plain
 from conftest import assert_identical, names, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import CorruptDatasetError, RaggedMmap, StringsMmap, open_existing, subset
+from mmap_ninja import CorruptDatasetError, RaggedMmap, RecordsMmap, StringsMmap, open_existing, subset
 from mmap_ninja import numpy as np_ninja
 
 COUNT = 14
@@ -272,3 +272,27 @@ def test_a_progress_bar_counts_samples(path, capsys):
     source = StringsMmap.from_strings(path.parent / "source", ["a"] * 40)
     subset(path, source, range(30), verbose=True)
     assert "30/30" in capsys.readouterr().err
+
+
+# Records
+
+
+def test_a_subset_of_records_has_the_chosen_samples_of_every_field(path):
+    columns = {
+        "image": [np.arange(n) for n in range(9)],
+        "row": np.asfortranarray(np.arange(18).reshape(9, 2)),
+        "text": [f"text {n}" for n in range(9)],
+    }
+    source = RecordsMmap.from_columns(path.parent / "source", columns)
+    source.attrs = {"classes": ["a"]}
+    for indices in [8, 0, 0, -2], slice(2, 7), []:
+        copied = subset(path, source, indices)
+        expected = source[indices]
+        assert len(copied) == len(expected)
+        for found, record in zip(copied, expected, strict=True):
+            assert list(found) == list(columns)
+            assert all(plain(found[name]) == plain(record[name]) for name in columns)
+        assert copied.attrs == {"classes": ["a"]}
+
+    some = RecordsMmap(path.parent / "source", fields=["text"])
+    assert subset(path, some, [3])[:] == [{"text": "text 3"}]
