@@ -30,7 +30,7 @@ EXAMPLES = """\
   mmap-ninja subset images small --range :1000
   mmap-ninja subset images probe --sample 100 --seed 7
   mmap-ninja subset images train --indices train.npy
-  awk '/cat/ {print NR - 1}' labels.txt | mmap-ninja subset images cats --indices -
+  awk '/cat/ {print NR-1}' labels | mmap-ninja subset images cats --indices -
 """
 
 
