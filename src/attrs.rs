@@ -185,8 +185,7 @@ mod tests {
             write_attrs(&path, &written).unwrap();
             (store.append)(&path, Durability::Process, store.new).unwrap();
             assert_eq!(read_attrs(&path).unwrap(), written, "{}", store.name);
-            // Records are not verified yet.
-            assert!(store.name == "records" || verify(&path).unwrap().is_ok(), "{}", store.name);
+            assert!(verify(&path).unwrap().is_ok(), "{}", store.name);
             (store.create)(&path, Durability::Process, store.new).unwrap();
             assert_eq!(read_attrs(&path).unwrap(), Map::new(), "{}", store.name);
         }
