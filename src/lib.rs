@@ -122,7 +122,7 @@ pub use ragged::Ragged;
 pub use records::{Batch, FieldBatch, Records};
 pub use sample::Sample;
 pub use schema::MemberNames;
-pub use strings::Strings;
+pub use strings::{Strings, write_index, write_index_with};
 pub use txn::BuildSession;
 pub use verify::{
     Finding, Progress, Repair, Report, repair, repair_with, verify, verify_with, write_checksums, write_checksums_with,

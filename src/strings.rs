@@ -1,12 +1,15 @@
 //! UTF-8 strings, optionally compressed.
 
 mod encode;
+mod index;
 mod view;
 
 use std::borrow::Cow;
+use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 
 pub(crate) use encode::{Append, Packed, Payload, new_members};
+pub use index::{write_index, write_index_with};
 pub(crate) use view::View;
 
 use crate::batch::Gathered;
@@ -207,10 +210,11 @@ impl Strings {
         self.writer = Writer::default();
     }
 
-    /// Overwrites strings with others of as many bytes, after a check of all of them.
+    /// Overwrites strings with others of as many bytes, after a check of all of them. An index of the strings is not used
+    /// from then on.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`]; [`Error::Argument`] where the strings are compressed; [`Error::Shape`] where a string
+    /// [`Error::Busy`]; [`Error::Interrupted`]; [`Error::ReadOnly`]; [`Error::Argument`] where the strings are compressed; [`Error::Shape`] where a string
     /// has another size; [`Error::OutOfRange`]; [`Error::Io`].
     pub fn set<S: AsRef<str>>(&mut self, changes: &[(usize, S)]) -> Result<()> {
         let dir = self.view.dir.clone();
@@ -224,6 +228,7 @@ impl Strings {
         for (index, string) in changes {
             check_size(&dir, *index, self.view.stored(*index)?.len(), string.as_ref().len())?;
         }
+        let _lock = if changes.is_empty() { None } else { txn::revoke_stamp(&dir, &self.options)? };
         for (index, string) in changes {
             let offset = self.view.extents.starts.values()[*index].cast_unsigned();
             txn::overwrite(&dir.join(DATA), offset, string.as_ref().as_bytes())?;
@@ -257,6 +262,44 @@ impl Strings {
     /// [`Error::Corrupt`] where a compressed string does not state its size.
     pub fn lengths(&self) -> Result<Vec<i64>> {
         self.view.lengths()
+    }
+
+    /// The first position of `text` in `range`; `None` where it is not there. After [`write_index`], only texts that were
+    /// appended since are compared one by one. Before, all texts in `range` are.
+    ///
+    /// An index lists every text that it covers. It is used as long as nobody else writes to the texts. Where that is
+    /// not certain, as in a copy of the dataset, the first call reads the covered bytes to compare their checksums.
+    ///
+    /// ```
+    /// use mmap_ninja::{Mode, Strings};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("names");
+    /// Strings::create(&path, None, &["a.jpg", "b.jpg", "a.jpg"])?;
+    /// let names = Strings::open(&path, Mode::ReadOnly)?;
+    /// assert_eq!(names.index_of("a.jpg", ..)?, Some(0));
+    /// assert_eq!(names.index_of("a.jpg", 1..)?, Some(2));
+    /// # Ok::<(), mmap_ninja::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::Interrupted`] if the cancellation of the options asks for it; [`Error::Corrupt`] where a
+    /// text that is compared is damaged.
+    pub fn index_of(&self, text: &str, range: impl RangeBounds<usize>) -> Result<Option<usize>> {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => usize::MAX,
+        };
+        let (view, text, mut range) = (&self.view, text.as_bytes(), start..end);
+        match view.find_at_once(text, &mut range)? {
+            None if !range.is_empty() => view.find_in_rest(text, range, &self.options.cancel),
+            found => Ok(found),
+        }
     }
 
     /// Reads again what is there, with what others have appended since.

@@ -9,6 +9,7 @@
 from mmap_ninja._attrs import read_attrs, write_attrs
 from mmap_ninja._core import CorruptDatasetError, __version__
 from mmap_ninja._split import split
+from mmap_ninja._index import write_index
 from mmap_ninja._verify import repair, verify, write_checksums
 from mmap_ninja.base import Wrapped
 from mmap_ninja.generic import concatenate, open_existing, subset
@@ -44,4 +45,5 @@ __all__ = [
     "verify",
     "write_attrs",
     "write_checksums",
+    "write_index",
 ]

@@ -114,6 +114,32 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
         """
         return self._gather(indices)
 
+    def __contains__(self, value: object) -> bool:
+        if self._overrides_reads:
+            return super().__contains__(value)
+        return self._find(value, 0, len(self)) is not None
+
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The first index of a text that equals `value`, from `start` on and before `stop`, as of a list.
+
+        All texts are compared, unless `mmap_ninja.write_index` has written an index. Then only the texts that were
+        appended since are. If the files were copied since, or written by other programs, the first call reads the texts
+        to see that they are still those of the index.
+
+        Raises:
+            ValueError: no text equals it.
+
+        >>> StringsMmap.from_strings(out_dir, ["one", "two", "one"]).index("one", 1)
+        2
+        """
+        if self._overrides_reads:
+            return super().index(value, start, stop)
+        first, end, _ = slice(start, stop).indices(len(self))
+        found = self._find(value, first, end)
+        if found is None:
+            raise ValueError(f"{self.out_dir}: no {self._ITEM} equals the value")
+        return found
+
     def set_single(self, idx: int, new_value: str) -> None:
         """Overwrite the text at `idx` with one of the same number of bytes.
 

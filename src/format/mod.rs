@@ -3,6 +3,7 @@
 pub mod dtype;
 pub mod fields;
 pub mod framed;
+pub mod index;
 pub mod kind;
 
 pub use kind::Kind;
@@ -35,6 +36,10 @@ pub const CHECKSUMS: &str = "checksums.json";
 pub const NEW_CHECKSUMS: &str = "checksums.json.new";
 /// The attributes while they are written.
 pub const NEW_ATTRS: &str = "attrs.json.new";
+/// Where the texts of a string dataset are by their hashes, if a user has asked for it.
+pub const INDEX: &str = "index.ninja";
+/// The index while it is written.
+pub const NEW_INDEX: &str = "index.ninja.new";
 /// Locked by the builder of the dataset in a partial directory.
 pub const BUILDING: &str = "building.ninja";
 /// The journal of an append. It exists only while the append is under way, or after it was interrupted.

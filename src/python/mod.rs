@@ -47,6 +47,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(ragged::create_ragged, m)?)?;
     m.add_function(wrap_pyfunction!(strings::create_strings, m)?)?;
     m.add_function(wrap_pyfunction!(strings::create_strings_like, m)?)?;
+    m.add_function(wrap_pyfunction!(strings::write_index, m)?)?;
     m.add_function(wrap_pyfunction!(dense::create_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::create_zeros, m)?)?;
     m.add_function(wrap_pyfunction!(dense::extend_dense, m)?)?;

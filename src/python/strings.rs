@@ -13,12 +13,14 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 use super::array::Owner;
 use super::assignment::pairs;
 use super::batches::{self, Pair};
+use super::error::is_signalled;
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::{PyOptions, Zstd, compression};
 use super::overrides::{self, Overrides};
 use super::snapshot_cell::SnapshotCell;
+use crate::cancel::Cancellation;
 use crate::error::Error;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
@@ -26,7 +28,7 @@ use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::schema::kind_of;
-use crate::strings::{Strings, View};
+use crate::strings::{Strings, View, write_index_with};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
 #[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
@@ -189,6 +191,25 @@ impl PyStrings {
         batches::gather(&view.dir, &numpy::dtype::<u8>(py), &pieces)
     }
 
+    /// The first position of a text from `start` on and before `stop`, or None. What is not a `str`, or has no UTF-8, is
+    /// nowhere.
+    fn _find(&self, py: Python<'_>, value: &Bound<'_, PyAny>, start: usize, stop: usize) -> PyResult<Option<usize>> {
+        let view = &*self.view.load(py);
+        let (mut range, text) = (start..stop, value.cast::<PyString>().ok().map(|text| text.to_str()));
+        let text = match text {
+            Some(Ok(text)) => text.as_bytes(),
+            Some(Err(error)) if !error.is_instance_of::<PyUnicodeEncodeError>(py) => return Err(error),
+            _ => return Ok(view.check_open().map(|()| None)?),
+        };
+        match view.find_at_once(text, &mut range)? {
+            None if !range.is_empty() => {
+                let cancel = Cancellation::when(is_signalled);
+                Ok(py.detach(|| view.find_in_rest(text, range, &cancel))?)
+            }
+            found => Ok(found),
+        }
+    }
+
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
         let view = &*self.view.load(py);
         view.check_open()?;
@@ -347,4 +368,10 @@ pub fn create_strings_like(
     let texts = texts(&strings, &out_dir, 0)?;
     let options = Options { mode: Mode::ReadOnly, ..options.get().clone() };
     Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open_with(&like, options)?, &texts))?)
+}
+
+/// Writes the index of the texts in `out_dir`.
+#[pyfunction]
+pub fn write_index(py: Python<'_>, out_dir: PathBuf, options: &PyOptions) -> PyResult<()> {
+    Ok(py.detach(|| write_index_with(&out_dir, options.get()))?)
 }

@@ -11,8 +11,16 @@ use crate::format::{self, Kind};
 use crate::io::untrusted::read_text;
 
 /// Files of the dataset as a whole, beside those of its members.
-const DATASET_FILES: [&str; 6] =
-    [format::CHECKSUMS, format::NEW_CHECKSUMS, format::ATTRS, format::NEW_ATTRS, format::JOURNAL, format::BUILDING];
+const DATASET_FILES: [&str; 8] = [
+    format::CHECKSUMS,
+    format::NEW_CHECKSUMS,
+    format::ATTRS,
+    format::NEW_ATTRS,
+    format::INDEX,
+    format::NEW_INDEX,
+    format::JOURNAL,
+    format::BUILDING,
+];
 
 /// Whether `name`, in the directory of a member, is one of its files or a file of the dataset.
 pub(crate) fn is_own(schema: Schema, role: Role, name: &OsStr) -> bool {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::index::IndexCell;
 use crate::column::Column;
 use crate::compression::Codec;
 use crate::error::{At, Error, Result};
@@ -28,12 +29,14 @@ pub(crate) struct View {
     pub exists: bool,
     pub extents: Extents,
     pub codec: Option<Arc<Codec>>,
+    pub(super) index: Arc<IndexCell>,
 }
 
 impl View {
     /// Strings of a directory that holds no dataset.
     pub fn empty(dir: &Path) -> Self {
-        Self { dir: dir.into(), len: 0, is_closed: false, exists: false, extents: Extents::empty(), codec: None }
+        let (extents, index) = (Extents::empty(), Arc::default());
+        Self { dir: dir.into(), len: 0, is_closed: false, exists: false, extents, codec: None, index }
     }
 
     /// What a closed handle shows.
@@ -66,7 +69,7 @@ impl View {
         let data = read_data(dir, ends.last(), quiescent)?;
         let codec = Codec::open(dir)?.map(Arc::new);
         let extents = Extents { starts, ends, data };
-        Ok(Self { dir: dir.into(), len, is_closed: false, exists: true, extents, codec })
+        Ok(Self { dir: dir.into(), len, is_closed: false, exists: true, extents, codec, index: Arc::default() })
     }
 
     /// The stored bytes of the string at `index`, checked against the mapped ones: whatever the files hold,
@@ -102,6 +105,17 @@ impl View {
     fn decompressed<'a>(&self, codec: &Codec, index: usize, stored: &[u8]) -> Result<Cow<'a, [u8]>> {
         let decompressed = codec.decompress(stored).at(&self.dir)?;
         decompressed.map(Cow::Owned).ok_or_else(|| self.damaged(index, NO_FRAME))
+    }
+
+    /// Whether the string at `index` is `text`. What is stored of another size is not decompressed.
+    #[inline]
+    pub fn is_at(&self, index: usize, text: &[u8]) -> Result<bool> {
+        let stored = self.stored(index)?;
+        match &self.codec {
+            None => Ok(stored == text),
+            Some(_) if Codec::size_of(stored).is_some_and(|size| size != text.len()) => Ok(false),
+            Some(codec) => Ok(*self.decompressed(codec, index, stored)? == *text),
+        }
     }
 
     /// The stored bytes at `indices`, whose pages are prefetched.

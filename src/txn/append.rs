@@ -7,6 +7,7 @@ use super::fs::{create_new, read_rows, remove_file, sync, sync_directory, trunca
 use super::journal::{Entry, Journal, has_journal};
 use super::lock::DirLock;
 use super::plan::MemberAppend;
+use super::stamp::StampedIndex;
 use crate::error::{At, Result};
 use crate::format::{DATA, JOURNAL, SHAPE};
 use crate::io::untrusted::open_member;
@@ -70,17 +71,27 @@ impl MemberFiles {
         let path = self.dir.join(JOURNAL);
         // Before the journal is there, nothing has changed that could be rolled back.
         let file = create_new(&path)?;
+        let indexes = self.stamped_indexes(appends);
         let done = self
             .write_journal(&file, &path, &journal, durability)
             .and_then(|()| self.write_data(appends, durability))
             .and_then(|()| ready())
             .and_then(|made| self.publish_counts(appends, durability).map(|()| made));
+        if done.is_ok() {
+            indexes.into_iter().for_each(StampedIndex::renew);
+        }
         // Where one of these fails too, the journal stays, and the next writer finishes the append or rolls it back.
         let _ = match done {
             Ok(_) => remove_journal(&self.dir, durability),
             Err(_) => roll_back(&self.dir, &journal, durability),
         };
         done
+    }
+
+    /// The indexes of strings, which alone have a member without rows.
+    fn stamped_indexes(&self, appends: &[MemberAppend]) -> Vec<StampedIndex<'_>> {
+        let strings = self.members.iter().zip(appends).filter(|(_, append)| append.rows.is_none());
+        strings.filter_map(|(member, _)| StampedIndex::find(&member.path, member.data.as_ref()?)).collect()
     }
 
     fn write_journal(&self, file: &File, path: &Path, journal: &Journal, durability: Durability) -> Result<()> {

@@ -160,15 +160,36 @@ pub(super) fn create_new(path: &Path) -> Result<File> {
     perform(&Change::Create { path }, create).at(path)
 }
 
+/// A new file that will take the place of another.
+pub(crate) struct StagedFile {
+    file: File,
+    path: PathBuf,
+    end: u64,
+}
+
+impl StagedFile {
+    /// Writes `bytes` behind those that were appended before.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        write_next(&self.file, &self.path, &mut self.end, bytes)
+    }
+}
+
 /// Puts a file of `bytes` in the place of `path`, in one step that survives a power failure.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_file_with(path, |staged| staged.append(bytes))
+}
+
+/// Puts the file that `write` writes in the place of `path`, in one step that survives a power failure.
+pub(crate) fn replace_file_with(path: &Path, write: impl FnOnce(&mut StagedFile) -> Result<()>) -> Result<()> {
     let mut staged = path.to_owned().into_os_string();
     staged.push(".new");
     let staged = PathBuf::from(staged);
     let _ = fs::remove_file(&staged);
     let written = create_new(&staged).and_then(|file| {
-        write_at(&file, &staged, 0, bytes)?;
-        sync(&file, &staged)?;
+        let mut new = StagedFile { file, path: staged.clone(), end: 0 };
+        write(&mut new)?;
+        sync(&new.file, &staged)?;
+        drop(new);
         rename_over(&staged, path)
     });
     if written.is_err() {

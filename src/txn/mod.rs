@@ -28,6 +28,7 @@ mod recover;
 mod replaceable;
 mod snapshot;
 mod staging;
+mod stamp;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transaction;
@@ -36,11 +37,12 @@ mod truncate;
 
 pub use build::BuildSession;
 pub(crate) use fields::{lock_recovered, remove_field};
-pub(crate) use fs::{overwrite, replace_file};
+pub(crate) use fs::{StagedFile, overwrite, replace_file, replace_file_with};
 pub(crate) use journal::{Entry, has_journal};
 pub(crate) use lock::DirLock;
 pub(crate) use plan::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Source};
 pub(crate) use recover::check_journal;
 pub(crate) use snapshot::{Attempt, count_of, read_consistent, read_stable, retry};
+pub(crate) use stamp::{await_next_tick, is_tick_over, revoke_stamp, time_of};
 pub(crate) use transaction::{Planner, Writer, check_exclusive, create, retry_without_kept_files};
 pub(crate) use truncate::{TruncationPlan, plan_recovery, truncate_dataset};

@@ -5,6 +5,7 @@
 mod block_reader;
 mod check_blocks;
 mod checksums;
+mod index;
 mod inspect;
 mod records;
 mod repair;
@@ -41,7 +42,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
 /// Reads the whole dataset in `dir`, and reports missing files, files whose size disagrees with their row count,
 /// samples whose offsets and shapes contradict each other or the data, texts that are not UTF-8, frames that do not
-/// decompress, and blocks that differ from their checksums, if there are any.
+/// decompress, blocks that differ from their checksums, and a damaged index, if there are any.
 ///
 /// Damage is reported, never returned as an error. Verification takes no lock and changes nothing. An append that is
 /// under way is not damage.

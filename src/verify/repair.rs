@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::checksums::Checksums;
+use super::index::outgrows;
 use super::inspect::{Inspection, MemberState, inspect};
 use super::report::{Finding, Report, pluralize};
 use super::samples::SampleReader;
 use super::{Progress, verify_with};
 use crate::error::Result;
-use crate::format::{ATTRS, CHECKSUMS, DATA, JOURNAL, Kind, Order, SHAPE};
+use crate::format::{ATTRS, CHECKSUMS, DATA, INDEX, JOURNAL, Kind, Order, SHAPE};
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::schema::{MemberNames, Role, placeholder, portable_name};
@@ -57,7 +58,7 @@ impl fmt::Display for Repair {
 /// An interrupted append is finished or rolled back. Otherwise the repair keeps the committed samples or, if some are
 /// missing, the longest intact prefix: it cuts off surplus bytes and corrects counts. It never removes an intact
 /// sample, and does not check the contents of samples. Bytes that it cuts off or overwrites are backed up in
-/// `<dir>.repair-backup-1`.
+/// `<dir>.repair-backup-1`. An index of strings that is damaged, or covers strings that are cut off, is removed.
 ///
 /// Close the dataset in all other processes first, since bytes that they have mapped may be cut off.
 ///
@@ -137,7 +138,8 @@ impl RepairPlan {
             Err(reason) => return Ok(refused(report.findings.iter().cloned().chain([reason]).collect())),
         };
         let mut truncation = TruncationPlan { entries: target.entries(), files: Vec::new() };
-        if truncation.entries.iter().all(is_unchanged) && !target.has_journal {
+        let is_index_unfit = target.is_index_unfit(dir, report);
+        if truncation.entries.iter().all(is_unchanged) && !target.has_journal && !is_index_unfit {
             return Ok(refused(report.findings.clone()));
         }
         if target.has_journal {
@@ -145,6 +147,9 @@ impl RepairPlan {
         }
         if target.outgrows_checksums(dir) {
             truncation.files.push(CHECKSUMS);
+        }
+        if is_index_unfit {
+            truncation.files.push(INDEX);
         }
         let remains = |finding: &&Finding| is_in_a_sample(finding, target.samples);
         let problems = report.findings.iter().filter(remains).cloned().collect();
@@ -211,6 +216,12 @@ impl Target {
         self.inspection.members.iter().map(entry).collect()
     }
 
+    /// Whether the index of strings is damaged, or covers texts that will be cut off.
+    fn is_index_unfit(&self, dir: &Path, report: &Report) -> bool {
+        let is_damaged = report.findings.iter().any(|finding| finding.file == Path::new(INDEX));
+        self.inspection.kind == Kind::String && (is_damaged || outgrows(dir, self.samples))
+    }
+
     /// Whether the checksums cover bytes that will be cut off.
     fn outgrows_checksums(&self, dir: &Path) -> bool {
         let Ok(Some(checksums)) = Checksums::read(dir) else { return false };
@@ -225,7 +236,7 @@ impl Target {
 /// Whether a finding is about a text file, without which the other files cannot be understood.
 fn is_text(finding: &Finding) -> bool {
     let name = finding.file.file_name();
-    ![DATA, SHAPE, JOURNAL, CHECKSUMS, ATTRS].iter().any(|known| name == Some(known.as_ref()))
+    ![DATA, SHAPE, JOURNAL, CHECKSUMS, ATTRS, INDEX].iter().any(|known| name == Some(known.as_ref()))
 }
 
 fn is_unchanged(entry: &Entry) -> bool {

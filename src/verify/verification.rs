@@ -7,6 +7,7 @@ use super::Progress;
 use super::block_reader::BLOCK;
 use super::check_blocks::{DamagedBlocks, check_blocks};
 use super::checksums::Checksums;
+use super::index::{bytes_to_read, check_index};
 use super::inspect::{Inspection, MemberState};
 use super::report::{Finding, Report, Runs};
 use super::samples::{GapCheck, SampleReader};
@@ -66,7 +67,9 @@ impl<'a> Verification<'a> {
         // Both passes read the offsets and the bytes of strings.
         let is_read_twice = |member: &&MemberState| member.role != Role::Data || inspection.kind == Kind::String;
         let again = total_bytes(inspection.members.iter().filter(is_read_twice).map(MemberState::needed));
-        let meter = Meter { dir, done: 0, total: report.bytes.saturating_add(again), progress };
+        let index = if inspection.kind == Kind::String { bytes_to_read(dir, inspection) } else { 0 };
+        let total = total_bytes([report.bytes, again, index].into_iter());
+        let meter = Meter { dir, done: 0, total, progress };
         Self { dir, names, inspection, report, meter }
     }
 
@@ -88,6 +91,10 @@ impl<'a> Verification<'a> {
             self.check_samples(&mut damaged)?;
         }
         damaged.finish(self.inspection, &mut self.report);
+        if self.inspection.kind == Kind::String {
+            let advance = &mut |bytes| self.meter.advance(bytes);
+            check_index(self.dir, schema, self.inspection, &mut self.report, advance)?;
+        }
         if self.report.is_ok() {
             self.check_opens()?;
         }
