@@ -27,8 +27,20 @@ const MAX_ATTEMPTS: u32 = 8;
 
 /// When a file was last written, in nanoseconds since 1970; `None` before then, and where the system does not tell.
 pub(crate) fn time_of(file: &File) -> Option<u64> {
-    let since = file.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let since = modified(file)?;
     u64::try_from(since.as_nanos()).ok().filter(|&time| time > 0)
+}
+
+/// `fstat` takes half as long as what `File::metadata` calls.
+#[cfg(unix)]
+fn modified(file: &File) -> Option<Duration> {
+    let found = rustix::fs::fstat(file).ok()?;
+    Some(Duration::new(u64::try_from(found.st_mtime).ok()?, u32::try_from(found.st_mtime_nsec).ok()?))
+}
+
+#[cfg(not(unix))]
+fn modified(file: &File) -> Option<Duration> {
+    file.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()
 }
 
 /// Whether every later write gives a file another time than this.

@@ -13,9 +13,16 @@ use super::{Answer, Index};
 use crate::cancel::Cancellation;
 use crate::format::index::{Header, PAGE, PER_PAGE, STAMP};
 use crate::format::{DATA, INDEX};
-use crate::testing::folder;
+use crate::testing::{folder, is_soak};
 use crate::txn::testing::fault::{Fault, count_operations, inject};
 use crate::{Compression, Error, Mode, Options, Strings, repair, verify, write_index};
+
+const FAULTS: [Fault; 4] = [Fault::Kill, Fault::Torn, Fault::Error(5), Fault::Short];
+
+/// The step between the operations to try.
+fn step() -> usize {
+    if is_soak() { 1 } else { 3 }
+}
 
 /// A folder, and strings in it.
 fn strings<S: AsRef<str>>(texts: &[S], compression: Option<Compression>) -> (TempDir, PathBuf) {
@@ -96,7 +103,7 @@ fn an_index_of_several_passes_is_the_same() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_indexed_map_behaves_like_a_list(
@@ -236,7 +243,7 @@ fn a_damaged_index_is_never_believed() {
     write_index(&path).unwrap();
     let (file, whole) = (path.join(INDEX), fs::read(path.join(INDEX)).unwrap());
     assert_eq!(whole.len(), 3 * PAGE);
-    let step = if crate::testing::is_soak() { 1 } else { 7 };
+    let step = if is_soak() { 1 } else { 11 };
     for at in (0..whole.len()).step_by(step) {
         for change in [0xFF, 1] {
             let mut bytes = whole.clone();
@@ -299,8 +306,8 @@ fn a_forged_index_neither_crashes_nor_delays_a_lookup() {
 #[test]
 fn a_fault_at_any_step_leaves_no_index_the_old_one_or_the_new_one() {
     let texts = numbered(0..100);
-    for fault in [Fault::Kill, Fault::Torn, Fault::Error(5), Fault::Short] {
-        for n in 0.. {
+    for (start, fault) in FAULTS.into_iter().enumerate() {
+        for n in (start..).step_by(step()) {
             let (_folder, path) = strings(&texts, None);
             write_index(&path).unwrap();
             open(&path).append(&["new"]).unwrap();
@@ -322,8 +329,8 @@ fn a_fault_at_any_step_leaves_no_index_the_old_one_or_the_new_one() {
 #[test]
 fn a_fault_in_an_append_or_an_assignment_never_hides_a_text() {
     let texts = numbered(0..100);
-    for fault in [Fault::Kill, Fault::Torn, Fault::Error(5), Fault::Short] {
-        for n in 0.. {
+    for (start, fault) in FAULTS.into_iter().enumerate() {
+        for n in (start..).step_by(step()) {
             let (_folder, path) = strings(&texts, None);
             write_index(&path).unwrap();
             let (_, was_struck) = inject(n, fault, || {
