@@ -64,7 +64,7 @@ pub(super) fn write(dir: &Path, options: &Options, at_once: usize) -> Result<()>
     options.names.check()?;
     let (dir, begun) = (absolute(dir)?, Instant::now());
     let _lock = DirLock::acquire(&dir, options)?.ok_or_else(|| no_dataset(&dir))?;
-    let view = View::open(&dir, options)?;
+    let view = View::open(&dir, options, None)?;
     if !view.exists {
         return Err(no_dataset(&dir));
     }
