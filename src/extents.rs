@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::io::advice::{PrefetchPolicy, advise_will_need};
 use crate::io::mapping::Region;
 use crate::memory;
+use crate::plans::Piece;
 use crate::schema::{Role, Schema};
 
 /// The mapped data of samples, and where each starts and ends in it.
@@ -15,6 +16,24 @@ pub(crate) struct Extents {
     pub starts: Column,
     pub ends: Column,
     pub data: Region,
+}
+
+/// What is read of a dataset: a sample, by its index, or a piece of one.
+pub(crate) trait Selected: Copy {
+    /// The index of the sample.
+    fn sample(self) -> usize;
+}
+
+impl Selected for usize {
+    fn sample(self) -> usize {
+        self
+    }
+}
+
+impl Selected for Piece {
+    fn sample(self) -> usize {
+        self.sample
+    }
 }
 
 impl Extents {
@@ -46,23 +65,23 @@ impl Extents {
         }
     }
 
-    /// What `locate` finds at each index. Cold pages are prefetched: first the rows of `columns`, then the `bytes` of
+    /// What `locate` finds for everything that is `selected`. Cold pages are prefetched: first the rows of `columns`, then the `bytes` of
     /// what was found.
-    pub fn fetch<'a, T>(
+    pub fn fetch<'a, S: Selected, T>(
         &'a self,
         dir: &Path,
-        indices: &[usize],
+        selected: &[S],
         policy: PrefetchPolicy,
         columns: impl FnOnce() -> Vec<&'a Region>,
-        locate: impl Fn(usize) -> Result<T>,
+        locate: impl Fn(S) -> Result<T>,
         bytes: impl Fn(&T) -> &'a [u8],
     ) -> Result<Vec<T>> {
-        let last = || indices.last().and_then(|&last| locate(last).ok());
+        let last = || selected.last().and_then(|&last| locate(last).ok());
         let is_cold = policy.is_due(&self.data, || last().map(|found| self.data.range_of(bytes(&found))));
         if is_cold {
-            advise_will_need(&columns(), indices.iter().map(|&index| bytes_of_row(index)));
+            advise_will_need(&columns(), selected.iter().map(|each| bytes_of_row(each.sample())));
         }
-        let found: Vec<T> = memory::try_collect(dir, indices.iter().map(|&index| locate(index)))?;
+        let found: Vec<T> = memory::try_collect(dir, selected.iter().map(|&each| locate(each)))?;
         if is_cold {
             advise_will_need(&[&self.data], found.iter().map(|found| self.data.range_of(bytes(found))));
         }

@@ -90,6 +90,7 @@ mod io;
 mod memory;
 mod options;
 mod paths;
+pub mod plans;
 #[cfg(feature = "python")]
 mod python;
 mod ragged;

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmap_ninja import _build, _core, _handle, _paths
+from mmap_ninja._pieces import Packed, Pieces, Slices
 from mmap_ninja._typing import Access, AnyPath, Durability, ItemT, Mode, ScalarT, Side
 
 if TYPE_CHECKING:
@@ -193,6 +194,64 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         ([[1, 2, 3], [4, -1, -1]], [3, 1])
         """
         return self._padded(indices, padding_value, padding_side, max_length, out)
+
+    def packed(self, pieces: "Pieces | Slices | Indices") -> Packed:
+        """Pieces of samples one after another, as attention of variable length takes them.
+
+        Args:
+            pieces: an item of a plan of `mmap_ninja.plans`, or anything that selects whole samples: `gather` takes the same.
+
+        Returns:
+            Three arrays.
+
+            - `values`, of the map's dtype and shape (elements,): piece k is `values[offsets[k] : offsets[k + 1]]`, its
+              elements in C order.
+            - `offsets`, int32 of shape (pieces + 1,), since FlashAttention takes its `cu_seqlens` so.
+            - `positions`, int64 of shape (elements,): that of each element in its piece, counted from 0.
+
+        Raises:
+            IndexError: a sample does not exist.
+            ValueError: a piece reaches behind the end of its sample, or the batch has 2**31 elements or more.
+
+        >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
+        >>> values, offsets, positions = tokens.packed([2, 0])
+        >>> values.tolist(), offsets.tolist(), positions.tolist()
+        ([5, 6, 1, 2, 3], [0, 2, 5], [0, 1, 0, 1, 2])
+        """
+        if isinstance(pieces, Slices):
+            return Packed(*self._packed(*pieces))
+        if isinstance(pieces, Pieces):
+            return Packed(*self._packed(*pieces, False))
+        return Packed(*self._packed(pieces, None, None, False))
+
+    def slices(
+        self, samples: "Indices", starts: ArrayLike, length: int, across: bool = False
+    ) -> NDArray[ScalarT]:
+        """Slices of one length in a dense array.
+
+        Args:
+            samples: the sample in which each slice starts: anything that `m[samples]` takes but a single integer.
+            starts: the first element of each slice, counted from the beginning of its sample, integers of shape
+                (len(samples),).
+            length: the number of elements of every slice.
+            across: a slice that reaches the end of its sample runs on into the samples that follow. Otherwise it is an
+                error.
+
+        Returns:
+            An array of the map's dtype and shape (len(samples), length).
+
+        Raises:
+            IndexError: a sample does not exist.
+            ValueError: a slice reaches behind the end of its sample, or with `across` behind that of the last one;
+                `starts` does not fit `samples`, or a number is negative.
+
+        >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
+        >>> tokens.slices([0, 2], [1, 0], 2).tolist()
+        [[2, 3], [5, 6]]
+        >>> tokens.slices([0], [1], 4, across=True).tolist()
+        [[2, 3, 4, 5]]
+        """
+        return self._slices(samples, starts, length, across)
 
     def set_single(self, idx: int, value: ArrayLike) -> None:
         """Overwrite the sample at `idx`. `self[idx] = value` calls it if a subclass overrides it."""

@@ -16,6 +16,8 @@ mod iterator;
 mod masks;
 mod options;
 mod overrides;
+mod pieces;
+mod plans;
 mod ragged;
 mod ragged_state;
 mod records;
@@ -69,6 +71,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(attrs::write_attrs, m)?)?;
     m.add_class::<selection::PyRows>()?;
     m.add_function(wrap_pyfunction!(selection::positions, m)?)?;
+    m.add_class::<plans::PyPlan>()?;
+    m.add_function(wrap_pyfunction!(plans::plan_budget, m)?)?;
+    m.add_function(wrap_pyfunction!(plans::plan_pack, m)?)?;
+    m.add_function(wrap_pyfunction!(plans::plan_windows, m)?)?;
     Ok(())
 }
 

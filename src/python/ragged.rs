@@ -18,6 +18,7 @@ use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
 use super::overrides::{self, Overrides};
+use super::pieces::{self, Packed};
 use super::ragged_state::{State, Wrapper};
 use super::samples::Arrays;
 use super::snapshot_cell::SnapshotCell;
@@ -231,6 +232,46 @@ impl PyRagged {
         let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
         let options = batches::PadOptions { value, side, max_length, out };
         batches::padded(&state.view, state.descr()?.bind(py), &indices, &options)
+    }
+
+    fn _packed<'py>(
+        &self,
+        py: Python<'py>,
+        samples: &Bound<'py, PyAny>,
+        starts: Option<&Bound<'py, PyAny>>,
+        lengths: Option<&Bound<'py, PyAny>>,
+        across: bool,
+    ) -> PyResult<Packed<'py>> {
+        let state = &*self.state.load(py);
+        state.view.check_open()?;
+        let samples = index::batch(samples, state.view.len, |at| state.view.out_of_range(at))?;
+        let dir = &state.view.dir;
+        let (Some(starts), Some(lengths)) = (starts, lengths) else {
+            let samples = py.detach(|| state.view.samples(&samples, PrefetchPolicy::IfCold))?;
+            let bytes = memory::collect(dir, samples.iter().map(|sample| sample.bytes))?;
+            return pieces::packed(dir, state.descr()?.bind(py), &bytes);
+        };
+        let lengths = pieces::Lengths::parse(lengths, samples.len())?;
+        let found = pieces::pieces(dir, &samples, starts, &lengths)?;
+        let bytes = py.detach(|| state.view.pieces(&found, across, PrefetchPolicy::IfCold))?;
+        pieces::packed(dir, state.descr()?.bind(py), &bytes)
+    }
+
+    fn _slices<'py>(
+        &self,
+        py: Python<'py>,
+        samples: &Bound<'py, PyAny>,
+        starts: &Bound<'py, PyAny>,
+        length: isize,
+        across: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let state = &*self.state.load(py);
+        state.view.check_open()?;
+        let samples = index::batch(samples, state.view.len, |at| state.view.out_of_range(at))?;
+        let (dir, length) = (&state.view.dir, pieces::length(length)?);
+        let found = pieces::pieces(dir, &samples, starts, &pieces::Lengths::All(length))?;
+        let bytes = py.detach(|| state.view.pieces(&found, across, PrefetchPolicy::IfCold))?;
+        pieces::rows(dir, state.descr()?.bind(py), &bytes, length)
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -6,6 +6,7 @@ use crate::batch::{Gathered, Padded};
 use crate::error::{Error, Result};
 use crate::io::advice::PrefetchPolicy;
 use crate::memory;
+use crate::plans::Piece;
 
 impl Ragged {
     /// The elements of the samples at `indices`, one after another.
@@ -14,10 +15,22 @@ impl Ragged {
     /// As [`Ragged::get`]; [`Error::Io`] where the batch exceeds the memory.
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
         let samples = self.view.samples(indices, PrefetchPolicy::IfCold)?;
-        let pieces = memory::collect(&self.view.dir, samples.iter().map(|sample| sample.bytes))?;
+        self.joined(&memory::collect(&self.view.dir, samples.iter().map(|sample| sample.bytes))?)
+    }
+
+    /// The elements of `pieces`, such as those of an item of a plan, one after another. If `is_across`, a piece that reaches
+    /// the end of its sample runs on into the samples that follow.
+    ///
+    /// # Errors
+    /// As [`Ragged::gather`]; [`Error::Argument`] where a piece reaches behind the end.
+    pub fn gather_pieces(&self, pieces: &[Piece], is_across: bool) -> Result<Gathered> {
+        self.joined(&self.view.pieces(pieces, is_across, PrefetchPolicy::IfCold)?)
+    }
+
+    fn joined(&self, pieces: &[&[u8]]) -> Result<Gathered> {
         let size = self.view.item_size;
         let total = total_len(pieces.iter().map(|piece| piece.len()));
-        let bytes = init_vec(&self.view.dir, total, |out| concatenate(&pieces, out))?;
+        let bytes = init_vec(&self.view.dir, total, |out| concatenate(pieces, out))?;
         let offsets = arrow_offsets(&self.view.dir, pieces.iter().map(|piece| piece.len() / size))?;
         Ok(Gathered { bytes, offsets })
     }

@@ -12,6 +12,7 @@ use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode, Region};
 use crate::memory;
 use crate::options::Options;
+use crate::plans::Piece;
 use crate::sample::{Sample, checked_shape};
 use crate::schema::{Header, Role, Schema, check_size, kind_of, read_is_flat};
 use crate::txn::read_consistent;
@@ -132,6 +133,31 @@ impl View {
         )
     }
 
+    /// The bytes of `pieces`, whose pages are prefetched. A piece ends within its sample; if `is_across`, within the samples
+    /// that follow.
+    pub fn pieces(&self, pieces: &[Piece], is_across: bool, policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
+        let locate = |piece| self.locate_piece(piece, is_across);
+        self.extents.fetch(&self.dir, pieces, policy, || self.columns(), locate, |bytes| bytes)
+    }
+
+    fn locate_piece(&self, piece: Piece, is_across: bool) -> Result<&[u8]> {
+        let sample = self.get(piece.sample)?;
+        let len = sample.bytes.len() / self.item_size;
+        let (first, end) = if is_across {
+            // `get` has checked where the sample starts.
+            let first = self.extents.get(piece.sample).and_then(|(start, _)| usize::try_from(start).ok()).unwrap_or(0);
+            (first, usize::try_from(self.elements()).unwrap_or(0))
+        } else {
+            (0, len)
+        };
+        let bytes = if is_across { self.extents.data.bytes() } else { sample.bytes };
+        let range = first.checked_add(piece.start).and_then(|start| Some(start..start.checked_add(piece.len)?));
+        let range = range.filter(|range| piece.start <= len && range.end <= end);
+        let byte = |element: usize| element.checked_mul(self.item_size);
+        let found = range.and_then(|range| bytes.get(byte(range.start)?..byte(range.end)?));
+        found.ok_or_else(|| self.too_short(piece, len, is_across))
+    }
+
     /// The columns that are read to find a sample.
     pub fn columns(&self) -> Vec<&Region> {
         let mut columns = vec![&self.extents.starts, &self.extents.ends];
@@ -232,6 +258,19 @@ impl View {
             axes(other)
         );
         Error::Shape { what }
+    }
+
+    /// The error for a piece that ends behind its sample, or behind the last one.
+    #[cold]
+    fn too_short(&self, piece: Piece, len: usize, is_across: bool) -> Error {
+        let Piece { sample, start, len: wanted } = piece;
+        let dir = self.dir.display();
+        let reason = if is_across && start <= len { "fewer follow it" } else { "the sample is shorter" };
+        Error::Argument {
+            what: format!(
+                "{dir}: sample {sample} has {len} elements, and {wanted} from element {start} on were asked for: {reason}"
+            ),
+        }
     }
 
     /// The error for a sample whose offsets or shape are damaged.

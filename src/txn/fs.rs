@@ -170,7 +170,9 @@ pub(crate) struct StagedFile {
 impl StagedFile {
     /// Writes `bytes` behind those that were appended before.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        write_next(&self.file, &self.path, &mut self.end, bytes)
+        write_at(&self.file, &self.path, self.end, bytes)?;
+        self.end += bytes.len() as u64;
+        Ok(())
     }
 }
 

@@ -1,0 +1,122 @@
+//! Batches of pieces of samples: one after another, or as the rows of one array.
+
+use std::path::Path;
+
+use numpy::prelude::*;
+use numpy::{PyArray1, PyArrayDescr, PyReadonlyArray1, PyUntypedArray};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::array::{empty, out};
+use super::index::integer;
+use crate::batch::gather::{concatenate, total_len};
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::plans::Piece;
+
+/// Values, offsets and positions.
+pub type Packed<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<i64>>);
+
+/// How long pieces are.
+pub enum Lengths {
+    All(usize),
+    Each(Vec<usize>),
+}
+
+impl Lengths {
+    /// The lengths of `count` pieces: an integer or an array of integers.
+    pub fn parse(value: &Bound<'_, PyAny>, count: usize) -> PyResult<Self> {
+        match integer(value)? {
+            Some(length) => self::length(length).map(Self::All),
+            None => column(value, "lengths", count).map(Self::Each),
+        }
+    }
+}
+
+/// The length of all slices.
+pub fn length(length: isize) -> PyResult<usize> {
+    usize::try_from(length).map_err(|_| PyValueError::new_err(format!("length must be at least 0, not {length}")))
+}
+
+/// The pieces of `samples` that have these starts and lengths.
+pub fn pieces(dir: &Path, samples: &[usize], starts: &Bound<'_, PyAny>, lengths: &Lengths) -> PyResult<Vec<Piece>> {
+    let starts = column(starts, "starts", samples.len())?;
+    let piece = |place: usize| {
+        let len = match lengths {
+            Lengths::All(length) => *length,
+            Lengths::Each(lengths) => lengths[place],
+        };
+        Piece { sample: samples[place], start: starts[place], len }
+    };
+    Ok(memory::collect(dir, (0..samples.len()).map(piece))?)
+}
+
+/// The values of an array of `count` integers, none of which is negative.
+fn column(value: &Bound<'_, PyAny>, name: &str, count: usize) -> PyResult<Vec<usize>> {
+    let numpy = value.py().import(intern!(value.py(), "numpy"))?;
+    let array = numpy.call_method1(intern!(value.py(), "asarray"), (value,))?;
+    let untyped = array.cast::<PyUntypedArray>()?;
+    if untyped.shape() != [count] {
+        let found = untyped.shape();
+        return Err(PyValueError::new_err(format!("{name} has the shape {found:?}, {count} samples need [{count}]")));
+    }
+    if !matches!(untyped.dtype().kind(), b'i' | b'u') && count > 0 {
+        return Err(PyTypeError::new_err(format!("{name} must be integers, not {}", untyped.dtype())));
+    }
+    let array = numpy.call_method1(intern!(value.py(), "asarray"), (array, numpy::dtype::<i64>(value.py())))?;
+    let values = array.extract::<PyReadonlyArray1<'_, i64>>()?;
+    let unsigned = values.as_array().iter().map(|&value| usize::try_from(value)).collect::<std::result::Result<_, _>>();
+    unsigned.map_err(|_| PyValueError::new_err(format!("{name} must not be negative, nor exceed 2**63 - 1")))
+}
+
+/// The pieces one after another, where each begins and ends, and the position of every element in its piece.
+pub fn packed<'py>(dir: &Path, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Packed<'py>> {
+    let (py, size) = (descr.py(), descr.itemsize());
+    let total = total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| memory::refused(dir))? / size;
+    let offsets = offsets(dir, pieces, size, total)?;
+    let values = empty(py, descr, &[total])?;
+    // SAFETY: the array is new, so that nothing else refers to it.
+    let target = unsafe { out(&values) };
+    let positions = py.detach(|| {
+        concatenate(pieces, target);
+        positions(dir, pieces, size, total)
+    })?;
+    Ok((values.into_any(), PyArray1::from_vec(py, offsets), PyArray1::from_vec(py, positions)))
+}
+
+/// Where each piece begins and ends, as kernels for attention of variable length take it.
+fn offsets(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<Vec<i32>> {
+    let mut end = i32::try_from(total).map(|_| 0).map_err(|_| Error::Argument {
+        what: format!("a packed batch of {total} elements exceeds its int32 offsets; take fewer rows at a time"),
+    })?;
+    let mut offsets = memory::with_room(dir, pieces.len() + 1)?;
+    offsets.push(0);
+    offsets.extend(pieces.iter().map(|piece| {
+        end += i32::try_from(piece.len() / size).unwrap_or(0);
+        end
+    }));
+    Ok(offsets)
+}
+
+fn positions(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<Vec<i64>> {
+    let mut positions = memory::with_room(dir, total)?;
+    pieces.iter().for_each(|piece| positions.extend(0..(piece.len() / size) as i64));
+    Ok(positions)
+}
+
+/// Pieces of `length` elements as the rows of one array.
+pub fn rows<'py>(
+    dir: &Path,
+    descr: &Bound<'py, PyArrayDescr>,
+    pieces: &[&[u8]],
+    length: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = descr.py();
+    total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| memory::refused(dir))?;
+    let values = empty(py, descr, &[pieces.len(), length])?;
+    // SAFETY: the array is new, so that nothing else refers to it.
+    let target = unsafe { out(&values) };
+    py.detach(|| concatenate(pieces, target));
+    Ok(values.into_any())
+}
