@@ -3,10 +3,12 @@
 - `RaggedMmap`: samples of any shape and one dtype, such as images or token sequences;
 - `StringsMmap`: texts, optionally compressed;
 - `mmap_ninja.numpy`: one dense array, as an `np.memmap`;
-- `RecordsMmap`: samples of several fields, such as an image with its label.
+- `RecordsMmap`: samples of several fields, such as an image with its label;
+- `mmap_ninja.plans`: batches, packed rows and windows, planned from the lengths of samples.
 """
 
 from mmap_ninja._attrs import read_attrs, write_attrs
+from mmap_ninja import plans
 from mmap_ninja._core import CorruptDatasetError, __version__
 from mmap_ninja._split import split
 from mmap_ninja._index import write_index
@@ -39,6 +41,7 @@ __all__ = [
     "np_open_existing",
     "open_existing",
     "read_attrs",
+    "plans",
     "repair",
     "split",
     "subset",

@@ -19,6 +19,7 @@ __all__ = [
     "Finding",
     "Options",
     "Owner",
+    "Plan",
     "Ragged",
     "Records",
     "Repair",
@@ -39,6 +40,9 @@ __all__ = [
     "numpy_mode",
     "positions",
     "read_attrs",
+    "plan_budget",
+    "plan_pack",
+    "plan_windows",
     "read_dense",
     "repair",
     "verify",
@@ -111,9 +115,7 @@ class Ragged(Generic[ScalarT, ItemT]):
     def _packed(
         self, samples: Any, starts: ArrayLike | None, lengths: ArrayLike | None, across: bool
     ) -> tuple[NDArray[ScalarT], NDArray[np.int32], NDArray[np.int64]]: ...
-    def _slices(
-        self, samples: Any, starts: ArrayLike, length: int, across: bool
-    ) -> NDArray[ScalarT]: ...
+    def _slices(self, samples: Any, starts: ArrayLike, length: int, across: bool) -> NDArray[ScalarT]: ...
     def _prefetch(self, indices: Any) -> None: ...
     def _stored(self, index: int) -> Any: ...
     def _expect_few_reads(self) -> None: ...
@@ -364,6 +366,7 @@ def read_dense(
 def has_fields(out_dir: str | PathLike[str]) -> bool: ...
 def kind(out_dir: str | PathLike[str]) -> Literal["numpy", "ragged", "string"] | None: ...
 def numpy_mode(mode: str) -> Literal["r", "r+", "c"]: ...
+
 @final
 class Plan:
     """Batches, rows or windows."""

@@ -8,10 +8,7 @@ A plan is a sequence, which its `read` reads from any map with these lengths. It
 arguments always give the same plan.
 """
 
-import hashlib
-import json
 import operator
-import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
@@ -25,9 +22,22 @@ from mmap_ninja._pieces import Packed, Pieces, Slices
 if TYPE_CHECKING:
     from mmap_ninja._typing import Index, Indices
 
-__all__ = ["Budget", "Count", "Pack", "Packed", "Pieces", "Plan", "Report", "Slices", "Windows", "budget", "pack", "windows"]
+__all__ = [
+    "Budget",
+    "Count",
+    "Pack",
+    "Packed",
+    "Pieces",
+    "Plan",
+    "Report",
+    "Slices",
+    "Windows",
+    "budget",
+    "pack",
+    "windows",
+]
 
-_ItemT = TypeVar("_ItemT", covariant=True)
+_ItemT_co = TypeVar("_ItemT_co", covariant=True)
 
 # More elements than this are in no file.
 _MOST = 2**62
@@ -83,7 +93,7 @@ class Report(NamedTuple):
         return "; ".join(facts)
 
 
-class Plan(Sequence[_ItemT]):
+class Plan(Sequence[_ItemT_co]):
     """A sequence of batches, rows or windows.
 
     Attributes:
@@ -103,7 +113,7 @@ class Plan(Sequence[_ItemT]):
         self._core = core
 
     @abstractmethod
-    def take(self, indices: "Index | Indices") -> _ItemT:
+    def take(self, indices: "Index | Indices") -> _ItemT_co:
         """The items at `indices` joined into one, of the same type as a single item.
 
         Args:
@@ -136,15 +146,15 @@ class Plan(Sequence[_ItemT]):
         return self.report.batches
 
     @overload
-    def __getitem__(self, index: int, /) -> _ItemT: ...
+    def __getitem__(self, index: int, /) -> _ItemT_co: ...
     @overload
-    def __getitem__(self, index: slice, /) -> list[_ItemT]: ...
-    def __getitem__(self, index: int | slice, /) -> _ItemT | list[_ItemT]:
+    def __getitem__(self, index: slice, /) -> list[_ItemT_co]: ...
+    def __getitem__(self, index: int | slice, /) -> _ItemT_co | list[_ItemT_co]:
         if isinstance(index, slice):
             return [self.take(position) for position in range(*index.indices(len(self)))]
         return self.take(operator.index(index))
 
-    def __iter__(self) -> Iterator[_ItemT]:
+    def __iter__(self) -> Iterator[_ItemT_co]:
         return map(self.take, range(len(self)))
 
     def __repr__(self) -> str:
@@ -321,8 +331,10 @@ def _positive(name: str, value: int) -> int:
 
 def _fingerprint(kind: str, given: dict[str, Any], lengths: NDArray[np.int64]) -> str:
     """The SHA-256 of all that a plan follows from: JSON of the arguments, and the lengths as little-endian int64."""
+    import hashlib
+    import json
+
     digest = hashlib.sha256(json.dumps({"plan": kind, **given}, sort_keys=True).encode())
     for start in range(0, len(lengths), _HASHED):
-        part = lengths[start : start + _HASHED]
-        digest.update(part if sys.byteorder == "little" else part.astype("<i8"))
+        digest.update(lengths[start : start + _HASHED].astype("<i8", copy=False).data)
     return digest.hexdigest()

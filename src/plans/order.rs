@@ -16,10 +16,18 @@ pub(super) struct Order {
     pub runs: Vec<(u64, usize)>,
 }
 
+/// Samples in order, and runs of keys.
+type Sorted<T> = (Vec<T>, Vec<(u64, usize)>);
+
 /// An unsigned integer, of 32 bits if that is enough.
 trait Word: Copy + Default + PartialEq {
     fn new(value: u64) -> Self;
     fn get(self) -> u64;
+    /// The digit from bit `shift` on, so that large ones come first.
+    #[expect(clippy::cast_possible_truncation, reason = "a digit has few bits")]
+    fn digit(self, shift: u32) -> usize {
+        BUCKETS - 1 - ((self.get() >> shift) as usize & (BUCKETS - 1))
+    }
 }
 
 impl Word for u32 {
@@ -59,16 +67,11 @@ pub(super) fn descending(
     }
 }
 
-fn sorted<T: Word>(
-    lengths: &Lengths,
-    max: u64,
-    key: impl Fn(u64) -> u64,
-    cancel: &Cancellation,
-) -> Result<(Vec<T>, Vec<(u64, usize)>)> {
+fn sorted<T: Word>(lengths: &Lengths, max: u64, key: impl Fn(u64) -> u64, cancel: &Cancellation) -> Result<Sorted<T>> {
     let mut pairs = pairs::<T>(lengths, key, cancel)?;
     let mut others = zeros(pairs.len())?;
     for shift in (0..u64::BITS - max.leading_zeros()).step_by(DIGIT_BITS as usize) {
-        scatter(&pairs, &mut others, |key| BUCKETS - 1 - ((key >> shift) as usize & (BUCKETS - 1)), cancel)?;
+        scatter(&pairs, &mut others, shift, cancel)?;
         std::mem::swap(&mut pairs, &mut others);
     }
     drop(others);
@@ -97,16 +100,13 @@ fn pairs<T: Word>(lengths: &Lengths, key: impl Fn(u64) -> u64, cancel: &Cancella
 }
 
 /// One pass: copies the pairs into the order of the digits of their keys.
-fn scatter<T: Word>(
-    pairs: &[(T, T)],
-    target: &mut [(T, T)],
-    digit: impl Fn(u64) -> usize,
-    cancel: &Cancellation,
-) -> Result<()> {
+fn scatter<T: Word>(pairs: &[(T, T)], target: &mut [(T, T)], shift: u32, cancel: &Cancellation) -> Result<()> {
     let mut next = [0_usize; BUCKETS];
     for part in pairs.chunks(CHECK_EVERY) {
         check(cancel)?;
-        part.iter().for_each(|pair| next[digit(pair.0.get())] += 1);
+        for pair in part {
+            next[pair.0.digit(shift)] += 1;
+        }
     }
     let mut total = 0;
     for count in &mut next {
@@ -115,7 +115,7 @@ fn scatter<T: Word>(
     for part in pairs.chunks(CHECK_EVERY) {
         check(cancel)?;
         for pair in part {
-            let next = &mut next[digit(pair.0.get())];
+            let next = &mut next[pair.0.digit(shift)];
             target[*next] = *pair;
             *next += 1;
         }

@@ -102,7 +102,9 @@ fn too_long(sample: usize, length: u64, row: u64) -> Error {
 fn laid_out(order: &Integers, rows: usize, steps: &[Step], cancel: &Cancellation) -> Result<(Integers, Integers)> {
     let mut next = offsets(rows, steps)?;
     let mut offsets = Integers::with_room(rows + 1, order.len() as i64)?;
-    next.iter().for_each(|&offset| offsets.push(offset as u64));
+    for &offset in &next {
+        offsets.push(offset as u64);
+    }
     let samples = match order {
         Integers::Narrow(order) => Integers::Narrow(placed(order, &mut next, steps, cancel)?),
         Integers::Wide(order) => Integers::Wide(placed(order, &mut next, steps, cancel)?),

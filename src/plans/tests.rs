@@ -80,7 +80,9 @@ proptest! {
             prop_assert!(size <= max_elements);
             prop_assert!(longest <= last);
             (all, last) = (all + size, pieces.iter().map(|piece| piece.len).min().unwrap());
-            pieces.iter().for_each(|piece| seen[piece.sample] += 1);
+            for piece in &pieces {
+                seen[piece.sample] += 1;
+            }
         }
         prop_assert!(seen.iter().all(|&count| count == 1));
         prop_assert_eq!(plan.report().room, all as u64);

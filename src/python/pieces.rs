@@ -101,7 +101,9 @@ fn offsets(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<Ve
 
 fn positions(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<Vec<i64>> {
     let mut positions = memory::with_room(dir, total)?;
-    pieces.iter().for_each(|piece| positions.extend(0..(piece.len() / size) as i64));
+    for piece in pieces {
+        positions.extend(0..(piece.len() / size) as i64);
+    }
     Ok(positions)
 }
 

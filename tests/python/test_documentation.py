@@ -26,6 +26,7 @@ MODULES = [
     ".generic",
     ".numpy",
     ".parallel",
+    ".plans",
     ".ragged",
     ".string",
 ]
