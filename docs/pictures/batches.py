@@ -21,14 +21,20 @@ def panels(lengths: np.ndarray) -> list[tuple[str, str, Rows]]:
     in_order = [range(start, start + BATCH) for start in range(0, SAMPLES, BATCH)]
     return [
         (f"{BATCH} samples at a time", "padded", padded(lengths, in_order)),
-        ("like lengths together", "plans.budget", padded(lengths, plans.budget(lengths, 4 * ROW))),
+        (
+            "like lengths together",
+            "plans.budget",
+            padded(lengths, plans.budget(lengths, 4 * ROW)),
+        ),
         (f"rows of {ROW}", "plans.pack", packed(lengths)),
     ]
 
 
 def padded(lengths: np.ndarray, batches: "plans.Budget | list[range]") -> Rows:
     return [
-        ([int(lengths[sample])], int(lengths[batch].max())) for batch in batches for sample in batch
+        ([int(lengths[sample])], int(lengths[batch].max()))
+        for batch in batches
+        for sample in batch
     ]
 
 
@@ -59,15 +65,17 @@ def bar(left: float, top: float, length: int, colour: str) -> str:
 
 
 def label(left: float, top: float, text: str, weight: str = "normal") -> str:
-    return f'<text x="{left}" y="{top}" font-weight="{weight}" fill="{TEXT}">{text}</text>'
+    return f'<text x="{left}" y="{top}" style="font-weight: {weight}" fill="{TEXT}">{text}</text>'
 
 
 def picture() -> str:
-    lengths = np.random.default_rng(7).lognormal(4.3, 0.9, SAMPLES).astype(int).clip(8, ROW)
+    lengths = (
+        np.random.default_rng(7).lognormal(4.3, 0.9, SAMPLES).astype(int).clip(8, ROW)
+    )
     width, height = 3 * WIDTH + 4 * GAP, round(48 + SAMPLES * STEP + 12)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
+        "<style>text { font: 12px sans-serif }</style>",
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
     for number, each in enumerate(panels(lengths)):

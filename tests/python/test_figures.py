@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from statistics import median
 
 import pages
@@ -88,3 +89,8 @@ def test_every_figure_in_the_pages_was_measured(names, words, value, limits):
         page = next(page for page in pages.PAGES if page.stem == name)
         assert words in re.sub(r"\s+", " ", page.read_text("utf-8")), name
     assert limits[0] <= value <= limits[1]
+
+
+def test_the_picture_of_plans_is_what_its_program_draws():
+    folder = pages.ROOT / "docs" / "pictures"
+    assert runpy.run_path(folder / "batches.py")["picture"]() == (folder / "batches.svg").read_text("utf-8")

@@ -15,6 +15,7 @@ from mmap_ninja import (
     np_from_generator,
     np_from_ndarray,
     open_existing,
+    plans,
 )
 from numpy.typing import NDArray
 
@@ -118,3 +119,21 @@ def functions(out_dir: Path) -> None:
     if isinstance(opened, RaggedMmap):
         assert_type(opened[0], NDArray[Any])
     assert_type(Wrapped(["a"], str.upper)[0], Any)
+
+
+def plans_of_a_map(out_dir: Path) -> None:
+    tokens: RaggedMmap[np.uint16] = RaggedMmap(out_dir)
+    assert_type(plans.budget(tokens, 1024)[0], NDArray[np.int64])
+    rows = plans.pack(tokens.lengths, 512, long="split")
+    assert_type(rows[0], plans.Pieces)
+    assert_type(rows[1:3], list[plans.Pieces])
+    assert_type(rows.take([2, 1]), plans.Pieces)
+    values, offsets, positions = tokens.packed(rows[0])
+    assert_type(values, NDArray[Any])
+    assert_type(offsets, NDArray[np.int32])
+    assert_type(positions, NDArray[np.int64])
+    assert_type(tokens.packed([0, 1]), plans.Packed)
+    blocks = plans.windows([3, 4], length=2, stride=1, across=True)
+    assert_type(blocks[0], plans.Slices)
+    assert_type(tokens.slices(*blocks[0]), NDArray[np.uint16])
+    assert_type(blocks.report.fill, float)
