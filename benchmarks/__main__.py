@@ -22,6 +22,7 @@ SUITES = (
     "access",
     "opening",
     "batches",
+    "plans",
     "training",
     "headline",
     "cold",

@@ -16,6 +16,7 @@ from benchmarks.suites import (
     instructions,
     items,
     opening,
+    plans,
     rust,
     scale,
     training,
@@ -112,6 +113,26 @@ BATCHES = Section(
         batches.SUITE,
         "Batches",
         panels([what for what, *_ in batches.TABLE[:4]], "µs"),
+    ),
+)
+PLANS = Section(
+    "plans",
+    plans.SUITE,
+    "Plans",
+    f"Plans for 10 million samples from their lengths, which are at most 100,000: rows of {plans.ROW} elements with long "
+    "samples split, batches of at most a million elements with their padding, and windows across samples. Then batches "
+    "that they plan are read from a map in the page cache, the plan's item included. The loop over samples in memory "
+    "takes the item from a list and calls `np.concatenate` or `np.stack`.",
+    (
+        ByWho(
+            plans.SUITE,
+            tuple(
+                (f"{what} ({unit})", what, unit)
+                for what in (plans.LOG_NORMAL, plans.ZIPF)
+                for unit in ("s", "% filled")
+            ),
+        ),
+        ByWho(plans.SUITE, columns((plans.PACKED, plans.SLICES), "µs")),
     ),
 )
 TRAINING = Section(
@@ -238,6 +259,7 @@ SECTIONS = (
     RUST,
     OPENING,
     BATCHES,
+    PLANS,
     TRAINING,
     COLD,
     BUILDING,
