@@ -9,24 +9,66 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::array::{empty, out};
-use super::index::integer;
+use super::index::{self, integer};
+use super::ragged_state::State;
 use crate::batch::gather::{concatenate, total_len};
 use crate::error::{Error, Result};
+use crate::io::advice::PrefetchPolicy;
 use crate::memory;
 use crate::plans::Piece;
 
 /// Values, offsets and positions.
 pub type Packed<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<i64>>);
 
+/// Pieces with starts and lengths, or whole samples, one after another.
+pub fn read_packed<'py>(
+    state: &State,
+    samples: &Bound<'py, PyAny>,
+    extents: Option<(&Bound<'py, PyAny>, &Bound<'py, PyAny>)>,
+    across: bool,
+) -> PyResult<Packed<'py>> {
+    let (py, view, samples) = (samples.py(), &state.view, selected(state, samples)?);
+    let bytes = if let Some((starts, lengths)) = extents {
+        let lengths = Lengths::parse(lengths, samples.len())?;
+        let pieces = pieces(&view.dir, &samples, starts, &lengths)?;
+        py.detach(|| view.pieces(&pieces, across, PrefetchPolicy::IfCold))?
+    } else {
+        let samples = py.detach(|| view.samples(&samples, PrefetchPolicy::IfCold))?;
+        memory::collect(&view.dir, samples.iter().map(|sample| sample.bytes))?
+    };
+    packed(&view.dir, state.descr()?.bind(py), &bytes)
+}
+
+/// Slices of one length as the rows of an array.
+pub fn read_rows<'py>(
+    state: &State,
+    samples: &Bound<'py, PyAny>,
+    starts: &Bound<'py, PyAny>,
+    length: isize,
+    across: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (py, view, samples) = (samples.py(), &state.view, selected(state, samples)?);
+    let length = self::length(length)?;
+    let pieces = pieces(&view.dir, &samples, starts, &Lengths::All(length))?;
+    let bytes = py.detach(|| view.pieces(&pieces, across, PrefetchPolicy::IfCold))?;
+    rows(&view.dir, state.descr()?.bind(py), &bytes, length)
+}
+
+/// The samples of an open map that an index expression selects.
+fn selected(state: &State, samples: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+    state.view.check_open()?;
+    index::batch(samples, state.view.len, |at| state.view.out_of_range(at))
+}
+
 /// How long pieces are.
-pub enum Lengths {
+enum Lengths {
     All(usize),
     Each(Vec<usize>),
 }
 
 impl Lengths {
     /// The lengths of `count` pieces: an integer or an array of integers.
-    pub fn parse(value: &Bound<'_, PyAny>, count: usize) -> PyResult<Self> {
+    fn parse(value: &Bound<'_, PyAny>, count: usize) -> PyResult<Self> {
         match integer(value)? {
             Some(length) => self::length(length).map(Self::All),
             None => column(value, "lengths", count).map(Self::Each),
@@ -35,12 +77,12 @@ impl Lengths {
 }
 
 /// The length of all slices.
-pub fn length(length: isize) -> PyResult<usize> {
+fn length(length: isize) -> PyResult<usize> {
     usize::try_from(length).map_err(|_| PyValueError::new_err(format!("length must be at least 0, not {length}")))
 }
 
 /// The pieces of `samples` that have these starts and lengths.
-pub fn pieces(dir: &Path, samples: &[usize], starts: &Bound<'_, PyAny>, lengths: &Lengths) -> PyResult<Vec<Piece>> {
+fn pieces(dir: &Path, samples: &[usize], starts: &Bound<'_, PyAny>, lengths: &Lengths) -> PyResult<Vec<Piece>> {
     let starts = column(starts, "starts", samples.len())?;
     let piece = |place: usize| {
         let len = match lengths {
@@ -71,7 +113,7 @@ fn column(value: &Bound<'_, PyAny>, name: &str, count: usize) -> PyResult<Vec<us
 }
 
 /// The pieces one after another, where each begins and ends, and the position of every element in its piece.
-pub fn packed<'py>(dir: &Path, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Packed<'py>> {
+fn packed<'py>(dir: &Path, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Packed<'py>> {
     let (py, size) = (descr.py(), descr.itemsize());
     let total = total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| memory::refused(dir))? / size;
     let offsets = offsets(dir, pieces, size, total)?;
@@ -108,7 +150,7 @@ fn positions(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<
 }
 
 /// Pieces of `length` elements as the rows of one array.
-pub fn rows<'py>(
+fn rows<'py>(
     dir: &Path,
     descr: &Bound<'py, PyArrayDescr>,
     pieces: &[&[u8]],

@@ -236,42 +236,22 @@ impl PyRagged {
 
     fn _packed<'py>(
         &self,
-        py: Python<'py>,
         samples: &Bound<'py, PyAny>,
         starts: Option<&Bound<'py, PyAny>>,
         lengths: Option<&Bound<'py, PyAny>>,
         across: bool,
     ) -> PyResult<Packed<'py>> {
-        let state = &*self.state.load(py);
-        state.view.check_open()?;
-        let samples = index::batch(samples, state.view.len, |at| state.view.out_of_range(at))?;
-        let dir = &state.view.dir;
-        let (Some(starts), Some(lengths)) = (starts, lengths) else {
-            let samples = py.detach(|| state.view.samples(&samples, PrefetchPolicy::IfCold))?;
-            let bytes = memory::collect(dir, samples.iter().map(|sample| sample.bytes))?;
-            return pieces::packed(dir, state.descr()?.bind(py), &bytes);
-        };
-        let lengths = pieces::Lengths::parse(lengths, samples.len())?;
-        let found = pieces::pieces(dir, &samples, starts, &lengths)?;
-        let bytes = py.detach(|| state.view.pieces(&found, across, PrefetchPolicy::IfCold))?;
-        pieces::packed(dir, state.descr()?.bind(py), &bytes)
+        pieces::read_packed(&self.state.load(samples.py()), samples, starts.zip(lengths), across)
     }
 
     fn _slices<'py>(
         &self,
-        py: Python<'py>,
         samples: &Bound<'py, PyAny>,
         starts: &Bound<'py, PyAny>,
         length: isize,
         across: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let state = &*self.state.load(py);
-        state.view.check_open()?;
-        let samples = index::batch(samples, state.view.len, |at| state.view.out_of_range(at))?;
-        let (dir, length) = (&state.view.dir, pieces::length(length)?);
-        let found = pieces::pieces(dir, &samples, starts, &pieces::Lengths::All(length))?;
-        let bytes = py.detach(|| state.view.pieces(&found, across, PrefetchPolicy::IfCold))?;
-        pieces::rows(dir, state.descr()?.bind(py), &bytes, length)
+        pieces::read_rows(&self.state.load(samples.py()), samples, starts, length, across)
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
