@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mmap_ninja::{Dense, Kind, Mode, Ragged, Result, Strings};
+use mmap_ninja::{Dense, Kind, Mode, Ragged, Records, Result, Strings};
 
 fn main() -> Result<()> {
     let dir: PathBuf = std::env::args_os().nth(1).expect("usage: read_map DIRECTORY").into();
@@ -10,7 +10,20 @@ fn main() -> Result<()> {
         Some(Kind::Ragged) => ragged(&Ragged::open(dir, Mode::ReadOnly)?)?,
         Some(Kind::String) => strings(&Strings::open(dir, Mode::ReadOnly)?)?,
         Some(Kind::Numpy) => dense(&Dense::open(dir, Mode::ReadOnly)?),
+        Some(Kind::Records) => records(&Records::open(dir, Mode::ReadOnly)?)?,
         None => println!("no dataset"),
+    }
+    Ok(())
+}
+
+fn records(records: &Records) -> Result<()> {
+    for (name, kind) in records.fields() {
+        println!("{name}:");
+        match kind {
+            Kind::Ragged => ragged(&records.ragged(name)?)?,
+            Kind::String => strings(&records.strings(name)?)?,
+            _ => dense(&records.dense(name)?),
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use append::{Append, new_members};
 pub use batch::Batch;
 pub use values::FieldBatch;
-pub(crate) use values::{Column, Values};
+pub(crate) use values::{Column, Form, Values};
 pub(crate) use view::{Field, FieldView, View};
 
 use crate::dense::Dense;
@@ -137,7 +137,7 @@ impl Records {
     }
 
     pub(crate) fn create_columns(dir: &Path, options: &Options, columns: &[Column]) -> Result<()> {
-        check_lengths(dir, columns)?;
+        Self::check_lengths(dir, columns)?;
         txn::create(dir, options, &new_members(dir, columns)?)
     }
 
@@ -158,10 +158,29 @@ impl Records {
         self.view.check_open()?;
         self.check_whole()?;
         let dir = self.view.dir.clone();
-        check_lengths(&dir, columns)?;
+        Self::check_lengths(&dir, columns)?;
         let dirs: Vec<PathBuf> = columns.iter().map(|column| dir.join(&column.spec.name)).collect();
         let append = Append::new(&dir, &self.options, columns, &dirs, expected)?;
         self.view = self.writer.append(&append, &self.view, &dir, &self.options)?;
+        Ok(())
+    }
+
+    /// Checks that there are fields, and that all have the same number of samples.
+    pub(crate) fn check_lengths(dir: &Path, columns: &[Column]) -> Result<()> {
+        let Some(first) = columns.first() else {
+            return Err(Error::Argument { what: format!("{}: a record has at least one field", dir.display()) });
+        };
+        if let Some(other) = columns.iter().find(|column| column.len != first.len) {
+            let what = format!(
+                "{}: the field '{}' has {} samples, but '{}' has {}",
+                dir.display(),
+                first.spec.name,
+                first.len,
+                other.spec.name,
+                other.len
+            );
+            return Err(Error::Shape { what });
+        }
         Ok(())
     }
 
@@ -257,23 +276,4 @@ impl Records {
     fn wrong_kind(&self, expected: Kind, spec: &FieldSpec) -> Error {
         Error::WrongKind { path: self.view.dir.join(&spec.name), expected, found: spec.kind }
     }
-}
-
-/// Checks that there are fields, of different names, and that all have the same number of samples.
-fn check_lengths(dir: &Path, columns: &[Column]) -> Result<()> {
-    let Some(first) = columns.first() else {
-        return Err(Error::Argument { what: format!("{}: a record has at least one field", dir.display()) });
-    };
-    if let Some(other) = columns.iter().find(|column| column.len != first.len) {
-        let what = format!(
-            "{}: the field '{}' has {} samples, but '{}' has {}",
-            dir.display(),
-            first.spec.name,
-            first.len,
-            other.spec.name,
-            other.len
-        );
-        return Err(Error::Shape { what });
-    }
-    Ok(())
 }

@@ -7,11 +7,11 @@
 - `mmap_ninja.plans`: batches, packed rows and windows, planned from the lengths of samples.
 """
 
-from mmap_ninja._attrs import read_attrs, write_attrs
 from mmap_ninja import plans
+from mmap_ninja._attrs import read_attrs, write_attrs
 from mmap_ninja._core import CorruptDatasetError, __version__
-from mmap_ninja._split import split
 from mmap_ninja._index import write_index
+from mmap_ninja._split import split
 from mmap_ninja._verify import repair, verify, write_checksums
 from mmap_ninja.base import Wrapped
 from mmap_ninja.generic import concatenate, open_existing, subset
@@ -40,8 +40,8 @@ __all__ = [
     "np_from_ndarray",
     "np_open_existing",
     "open_existing",
-    "read_attrs",
     "plans",
+    "read_attrs",
     "repair",
     "split",
     "subset",

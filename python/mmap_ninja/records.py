@@ -1,14 +1,14 @@
 """`RecordsMmap`: samples of several fields, such as an image with its label and its file name."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from mmap_ninja import _build, _core, _fields, _handle, _paths, parallel
+from mmap_ninja import _build, _core, _fields, _handle, _paths, _record_batches, parallel
 from mmap_ninja import numpy as np_ninja
+from mmap_ninja._build.columns import common_length, zipped
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
 from mmap_ninja.ragged import RaggedMmap
 from mmap_ninja.string import StringsMmap
@@ -113,16 +113,16 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         return known[1]
 
     def _open_field(self, name: str, kind: str) -> Any:
-        place, options = self._place / name, {"timeout": self.timeout, "locking": self.locking}
+        place = self._place / name
         if kind == "numpy":
             return np_ninja.open_existing(place, mode=self.mode)[: len(self)]
         with _paths.opening_new():
             memmap: RaggedMmap[Any, Any] | StringsMmap
             if kind == "ragged":
-                memmap = RaggedMmap(place, mode=self.mode, access=self.access, **options)
+                memmap = RaggedMmap(place, mode=self.mode, access=self.access, locking=self.locking)
             else:
                 mode: Mode = "r+" if self.mode.startswith("r+") or self.mode == "readwrite" else "rb"
-                memmap = StringsMmap(place, mode=mode, access=self.access, **options)
+                memmap = StringsMmap(place, mode=mode, access=self.access, locking=self.locking)
         memmap._limit(len(self))
         return memmap
 
@@ -151,24 +151,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         {'tokens': (array([[ 4, -1, -1],
                [ 1,  2,  3]]), array([1, 3])), 'label': array([1, 0])}
         """
-        positions = np.array(self._positions(indices), dtype=np.int64)
-        pad = {} if pad is None else dict(pad)
-        batch: dict[str, Any] = {}
-        for name, kind, shape in self._specs():
-            memmap = self.field(name)
-            if name in pad and kind != "ragged":
-                raise ValueError(f"{self.out_dir}: only ragged fields are padded, and '{name}' is not one")
-            if kind == "numpy":
-                batch[name] = np.asarray(memmap[positions])
-            elif kind == "string":
-                batch[name] = memmap[positions]
-            elif name in pad:
-                batch[name] = memmap.padded(positions, pad.pop(name))
-            else:
-                batch[name] = _rows(*memmap.gather(positions), shape)
-        if pad:
-            raise ValueError(f"{self.out_dir}: there is no field {next(iter(pad))!r} to pad")
-        return batch
+        return _record_batches.batch(self, indices, pad)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Store one more record: all of its fields, or none.
@@ -285,7 +268,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         given = _handle.changed(RecordsMmap.from_lists, locals())
         built = cls._from_generator(out_dir, records, 1024, False, None, False, overwrite, given)
         if built is None:
-            raise ValueError(f"{out_dir}: at least one record is needed")
+            raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
         return cast("Self", built)
 
     @classmethod
@@ -318,12 +301,12 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         {'label': np.int64(3), 'name': 'a'}
         """
         given = _handle.changed(RecordsMmap.from_columns, locals())
-        length = _common_length(out_dir, columns)
+        length = common_length(out_dir, columns)
         built = cls._from_generator(
-            out_dir, _zipped(columns, length), 1024, verbose, length, False, overwrite, given
+            out_dir, zipped(columns, length), 1024, verbose, length, False, overwrite, given
         )
         if built is None:
-            raise ValueError(f"{out_dir}: at least one record is needed")
+            raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
         return cast("Self", built)
 
     @classmethod
@@ -444,7 +427,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
             memmap = self.field(name)
             dtype = None if kind == "string" else memmap.dtype
             row = memmap.shape[1:] if kind == "numpy" else shape
-            declared[name] = kind, dtype, row and tuple(row), (None, None)
+            declared[name] = kind, dtype, None if row is None else tuple(row), (None, None)
         return declared
 
 
@@ -466,37 +449,3 @@ def _names(fields: Iterable[str]) -> list[str]:
     if isinstance(fields, str):
         raise TypeError(f"fields must be a list of names, not the str {fields!r}")
     return list(fields)
-
-
-def _rows(values: Any, offsets: Any, shape: list[int] | None) -> tuple[Any, Any]:
-    """Values and offsets in rows of the fixed axes, if there are any."""
-    if shape is None:
-        return values, offsets
-    size = int(np.prod(shape[1:], dtype=np.int64))
-    if size == 0:
-        return values, offsets
-    return values.reshape(-1, *shape[1:]), offsets // size
-
-
-def _common_length(out_dir: AnyPath, columns: Mapping[str, Sequence[Any]]) -> int:
-    if not isinstance(columns, Mapping):
-        raise TypeError(f"columns must be a dict of sequences by name, not {type(columns).__name__}")
-    lengths = {name: len(column) for name, column in columns.items()}
-    if not lengths:
-        raise ValueError(f"{out_dir}: a record has at least one field")
-    first = next(iter(lengths))
-    for name, length in lengths.items():
-        if length != lengths[first]:
-            raise ValueError(
-                f"{out_dir}: the field '{first}' has {lengths[first]} samples, but '{name}' has {length}"
-            )
-    return lengths[first]
-
-
-def _zipped(columns: Mapping[str, Sequence[Any]], length: int) -> Iterator[dict[str, Any]]:
-    """The records of columns. A Series of pandas is indexed by position."""
-    by_position = {
-        name: column.iloc if hasattr(type(column), "iloc") else column for name, column in columns.items()
-    }
-    for index in range(length):
-        yield {name: column[index] for name, column in by_position.items()}

@@ -1,6 +1,7 @@
 //! `fields.json`: the fields of a dataset of records, in the order in which they were named.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -150,7 +151,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
         "not every system allows it as the name of a directory".to_owned()
     } else if is_device(folded.split('.').next().unwrap_or_default()) {
         "Windows has a device of this name".to_owned()
-    } else if folded.ends_with(".ninja")
+    } else if Path::new(&folded).extension().is_some_and(|end| end == "ninja")
         || [super::FIELDS, ATTRS, NEW_ATTRS, CHECKSUMS, NEW_CHECKSUMS].contains(&folded.as_str())
     {
         "mmap_ninja has a file of this name".to_owned()
@@ -165,6 +166,7 @@ fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn write_kind<S: Serializer>(kind: &Kind, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(kind.name())
 }
@@ -232,7 +234,7 @@ mod tests {
             "{\"version\":1,\"fields\":[{\"name\":\"a\",\"kind\":\"ragged\"}],\"pending\":[\"A\"]}",
             &nested,
         ] {
-            assert!(FieldList::parse(text.as_bytes()).is_err(), "{:.60}", text);
+            assert!(FieldList::parse(text.as_bytes()).is_err(), "{text:.60}");
         }
         let many = (0..=MAX_FIELDS).map(|i| field(&i.to_string())).collect();
         assert!(FieldList::new(many).is_err());

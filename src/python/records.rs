@@ -19,6 +19,9 @@ use crate::records::Records;
 use crate::stream::Block;
 use crate::stream::sinks::append_blocks;
 
+/// The name of a field, its kind, and its shape if that is fixed.
+type Spec = (String, &'static str, Option<Vec<i64>>);
+
 /// Records of several fields; `mmap_ninja.records.RecordsMmap` is the class for users.
 #[pyclass(subclass, frozen, generic, name = "Records", module = "mmap_ninja._core")]
 pub struct PyRecords {
@@ -180,7 +183,7 @@ impl PyRecords {
     }
 
     /// The name and the kind of every field, and its shape if that is declared.
-    fn _specs(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, Option<Vec<i64>>)>> {
+    fn _specs(&self, py: Python<'_>) -> PyResult<Vec<Spec>> {
         let state = self.state.load(py);
         state.view.check_open()?;
         let spec =

@@ -1,5 +1,6 @@
 //! The samples of one field, on their way into the files.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::compression::{Codec, Compression};
@@ -92,8 +93,44 @@ impl<'a> FieldBatch<'a> {
         self.len() == 0
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// The field, and what its samples are stored as.
+    pub(crate) fn form(&self) -> (FieldSpec, Form) {
+        let form = match &self.values {
+            Given::Ragged(dtype, _) => Form::Ragged(dtype.clone()),
+            Given::Strings(_) => Form::Strings(self.compression),
+            Given::Dense(header, _) => {
+                Form::Dense(header.dtype.clone(), header.shape.get(1..).unwrap_or_default().to_vec())
+            }
+        };
+        (self.spec.clone(), form)
+    }
+
+    /// The bytes, the number of elements, and the shape of one sample.
+    pub(crate) fn sample(&self, index: usize) -> (&'a [u8], i64, Cow<'a, [i64]>) {
+        match &self.values {
+            Given::Ragged(dtype, samples) => {
+                let Sample { bytes, shape } = samples[index];
+                (bytes, (bytes.len() / dtype.item_size()) as i64, shape.into())
+            }
+            Given::Strings(strings) => {
+                let len = strings[index].len() as i64;
+                (strings[index], len, vec![len].into())
+            }
+            Given::Dense(header, bytes) => {
+                let size = bytes.len() / self.len();
+                let axes = header.shape[1..].iter().map(|axis| axis.cast_signed()).collect::<Vec<_>>();
+                let elements = (size / header.dtype.item_size()) as i64;
+                (&bytes[index * size..(index + 1) * size], elements, axes.into())
+            }
+        }
+    }
+
     /// Lays out the samples for the records in `dir`, the first of which will have the index `first`.
-    pub(super) fn encode(&'a self, dir: &Path, first: usize) -> Result<Column<'a>> {
+    pub(crate) fn encode(&'a self, dir: &Path, first: usize) -> Result<Column<'a>> {
         let values = match &self.values {
             Given::Ragged(dtype, samples) => {
                 let batch = EncodedBatch::encode(&dir.join(&self.spec.name), first, dtype, samples)?;
@@ -108,6 +145,22 @@ impl<'a> FieldBatch<'a> {
             }
         };
         Ok(Column { spec: self.spec.clone(), values, len: self.len() })
+    }
+}
+
+/// What the samples of a stream, or of one field of it, are stored as.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    Ragged(Dtype),
+    Strings(Option<Compression>),
+    /// Rows of these axes.
+    Dense(Dtype, Vec<u64>),
+}
+
+impl Form {
+    /// Whether the first samples train a dictionary.
+    pub fn trains(&self) -> bool {
+        matches!(self, Self::Strings(Some(Compression { dict_size: Some(_), .. })))
     }
 }
 

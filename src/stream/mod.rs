@@ -22,6 +22,7 @@
 mod background;
 mod block;
 pub(crate) mod blocks;
+mod record_writer;
 pub(crate) mod resume;
 pub(crate) mod sinks;
 mod writeback;
@@ -29,5 +30,5 @@ mod writer;
 
 pub(crate) use block::{Block, BlockColumn};
 pub use resume::check_exclusive;
-pub(crate) use sinks::{Form, Sink};
+pub(crate) use sinks::Sink;
 pub use writer::Writer;

@@ -16,7 +16,7 @@ use crate::format::fields::FieldSpec;
 use crate::options::Options;
 use crate::ragged::Ragged;
 use crate::ragged::encode::EncodedBatch;
-use crate::records::{Column, Records, Values};
+use crate::records::{Column, Form, Records, Values};
 use crate::schema::Header;
 use crate::strings::{Packed, Payload, Strings};
 
@@ -146,15 +146,6 @@ pub(crate) struct RecordsSink {
     /// Every field, and what its samples become.
     fields: Vec<(FieldSpec, Form)>,
     stop: StopFlag,
-}
-
-/// What the samples of a stream, or of one field of it, are stored as.
-#[derive(Clone, Debug)]
-pub(crate) enum Form {
-    Ragged(Dtype),
-    Strings(Option<Compression>),
-    /// Rows of these axes.
-    Dense(Dtype, Vec<u64>),
 }
 
 impl RecordsSink {

@@ -1,4 +1,4 @@
-//! The writers of the three stores.
+//! The writers of streams.
 
 use std::collections::TryReserveError;
 use std::fmt;
@@ -21,9 +21,10 @@ use crate::ragged::encode::EncodedBatch;
 use crate::sample::Sample;
 use crate::strings::Strings;
 
-const DEFAULT_BATCH: usize = 1024;
+pub(super) const DEFAULT_BATCH: usize = 1024;
 
-/// Stores samples that come one after another: [`Writer::ragged`], [`Writer::strings`] and [`Writer::dense`] open one.
+/// Stores samples that come one after another: [`Writer::ragged`], [`Writer::strings`], [`Writer::dense`] and
+/// [`Writer::records`] open one.
 ///
 /// A batch is appended as a whole. [`Writer::finish`] stores the last one; a writer that is dropped loses the samples
 /// since the last whole batch.
@@ -42,10 +43,12 @@ const DEFAULT_BATCH: usize = 1024;
 /// # Ok::<(), mmap_ninja::Error>(())
 /// ```
 pub struct Writer<S> {
-    blocks: BlockWriter,
+    pub(super) blocks: BlockWriter,
     /// Where the blocks go, until the first is sent.
     sink: Option<Box<dyn Sink>>,
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
+    /// The names of the fields of records.
+    pub(super) fields: Vec<String>,
     dtype: Dtype,
     /// The axes of a row, in an array of rows.
     row: Vec<i64>,
@@ -146,8 +149,13 @@ impl Writer<Dense> {
 }
 
 impl<S> Writer<S> {
-    fn over(dir: PathBuf, blocks: BlockWriter, sink: Box<dyn Sink>, dtype: Dtype) -> Self {
-        Self { blocks, sink: Some(sink), dir, dtype, row: Vec::new(), store: PhantomData }
+    pub(super) fn over(dir: PathBuf, blocks: BlockWriter, sink: Box<dyn Sink>, dtype: Dtype) -> Self {
+        Self { blocks, sink: Some(sink), dir, fields: Vec::new(), dtype, row: Vec::new(), store: PhantomData }
+    }
+
+    pub(super) fn with_fields(mut self, fields: Vec<String>) -> Self {
+        self.fields = fields;
+        self
     }
 
     /// Ends a batch after that many samples, by default 1024. It ends earlier where samples are large, but for the
@@ -197,7 +205,7 @@ impl<S> Writer<S> {
         if self.blocks.is_full() { self.send() } else { Ok(()) }
     }
 
-    fn send(&mut self) -> Result<()> {
+    pub(super) fn send(&mut self) -> Result<()> {
         let sink = &mut self.sink;
         self.blocks.send(|_| sink.take().ok_or_else(|| ended(&self.dir)))?;
         while self.blocks.is_backlogged() {
@@ -235,6 +243,6 @@ fn ended(dir: &Path) -> Error {
     Error::Argument { what: format!("{}: this build has failed and takes no more samples", dir.display()) }
 }
 
-fn no_memory(dir: &Path, error: TryReserveError) -> Error {
+pub(super) fn no_memory(dir: &Path, error: TryReserveError) -> Error {
     Error::Io { path: dir.to_owned(), source: io::Error::new(io::ErrorKind::OutOfMemory, error) }
 }

@@ -125,10 +125,10 @@ fn number_of(dir: &Path) -> Result<u64> {
     }
     let counts = list_of(dir)?.fields.iter().map(|field| count_of_field(&dir.join(&field.name), field.kind)).collect();
     let counts: Vec<u64> = Result::from(counts)?;
-    match counts.iter().all(|count| *count == counts[0]) {
-        true => Ok(counts[0]),
-        false => Err(Error::corrupt(dir, "the fields have different numbers of samples")),
+    if counts.iter().all(|count| *count == counts[0]) {
+        return Ok(counts[0]);
     }
+    Err(Error::corrupt(dir, "the fields have different numbers of samples"))
 }
 
 /// Replaces `fields.json`, and writes the files beside it where there are none yet.

@@ -14,7 +14,8 @@ use crate::python::build::ended;
 use crate::python::dtype::{check_storable, from_numpy, to_numpy};
 use crate::python::samples::{bytes, place, to_contiguous};
 use crate::python::strings::text;
-use crate::stream::{BlockColumn, Form};
+use crate::records::Form;
+use crate::stream::BlockColumn;
 
 /// The half of a stream that knows Python's samples; a sink stores their bytes.
 pub trait SampleEncoder: Send {

@@ -15,8 +15,8 @@ use crate::format::Kind;
 use crate::format::fields::{FieldList, FieldSpec, check_name};
 use crate::python::callback;
 use crate::python::options::{Zstd, compression};
-use crate::records::{FieldView, View};
-use crate::stream::{Block, Form};
+use crate::records::{FieldView, Form, View};
+use crate::stream::Block;
 
 /// What a sample, or each field of a record, is encoded with.
 pub enum Fields {
@@ -81,6 +81,8 @@ impl Fields {
 /// What is said about a field before its first value comes: its kind, its dtype, its shape, and how texts are compressed. The
 /// shape is that of a row of a dense field, or -1 and the fixed axes of a ragged one.
 pub type Declared<'py> = (Option<String>, Option<Bound<'py, PyAny>>, Option<Vec<i64>>, Zstd);
+
+type Encoder = Box<dyn SampleEncoder>;
 
 /// Encodes records: dictionaries with one value for each field.
 pub struct RecordEncoder {
@@ -238,7 +240,7 @@ impl RecordEncoder {
         name: &str,
         value: &Bound<'_, PyAny>,
         declared: Option<Declared<'_>>,
-    ) -> PyResult<(Kind, Box<dyn SampleEncoder>, Option<Vec<i64>>)> {
+    ) -> PyResult<(Kind, Encoder, Option<Vec<i64>>)> {
         let py = value.py();
         let dir = self.dir.join(name);
         let (kind, dtype, shape, zstd) = declared.unwrap_or_default();

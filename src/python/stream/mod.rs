@@ -22,10 +22,11 @@ use self::target::Target;
 use super::build::ended;
 use super::callback;
 use super::options::{PyOptions, Zstd, compression};
+use crate::dense::Dense;
 use crate::format::Kind;
 use crate::paths::absolute;
+use crate::records::Form;
 use crate::schema::kind_of;
-use crate::stream::Form;
 use crate::stream::blocks::BlockWriter;
 use crate::stream::resume::{open_dense, open_ragged, open_records, open_strings};
 
@@ -78,7 +79,7 @@ impl PyStream {
         let dtype = store.as_ref().map(|store| stored_dtype(py, store.dtype())).transpose()?;
         let axes = |axes: &[u64]| axes.iter().map(|axis| axis.cast_signed()).collect();
         let row = store.as_ref().map(|store| axes(&store.shape()[1..]));
-        let stored = store.as_ref().map_or(0, |store| store.rows());
+        let stored = store.as_ref().map_or(0, Dense::rows);
         let encoder = RowEncoder::new(out_dir.clone(), dtype, row);
         let target = Target::Dense { dir: out_dir.clone(), options: options.get().clone(), store };
         Ok(Self::of(out_dir, stored, encoder, target))

@@ -15,7 +15,8 @@ use crate::format::dtype::Dtype;
 use crate::python::build::ended;
 use crate::python::dtype::{from_numpy, has_dtype};
 use crate::python::samples::{bytes, cast, place, to_contiguous};
-use crate::stream::{BlockColumn, Form};
+use crate::records::Form;
+use crate::stream::BlockColumn;
 
 /// Rows of one dense array. Their dtype is the common dtype of the first batch.
 pub struct RowEncoder {

@@ -9,9 +9,9 @@ use crate::format::fields::FieldSpec;
 use crate::options::Options;
 use crate::python::build::ended;
 use crate::ragged::Ragged;
-use crate::records::Records;
+use crate::records::{Form, Records};
+use crate::stream::Sink;
 use crate::stream::sinks::{DenseSink, RaggedSink, RecordsSink, StringsSink};
-use crate::stream::{Form, Sink};
 use crate::strings::Strings;
 
 /// Where samples go, once the first block has decided what they are stored as.

@@ -1,0 +1,46 @@
+"""Batches of records: every field as a training loop wants it."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mmap_ninja._typing import Indices, PadValues
+    from mmap_ninja.records import RecordsMmap
+
+
+def batch(records: "RecordsMmap[Any]", indices: "Indices", pad: "PadValues | None") -> dict[str, Any]:
+    """The records at `indices`, field by field; see `RecordsMmap.batch`."""
+    positions = np.array(records._positions(indices), dtype=np.int64)
+    kinds = {name: kind for name, kind, _ in records._specs()}
+    pad = {} if pad is None else dict(pad)
+    for name in pad:
+        if kinds.get(name) != "ragged":
+            what = "only ragged fields are padded" if name in kinds else "there is no such field"
+            raise ValueError(f"{records.out_dir}: pad names '{name}', but {what}")
+    return {
+        name: _column(records, name, kind, shape, positions, pad) for name, kind, shape in records._specs()
+    }
+
+
+def _column(
+    records: "RecordsMmap[Any]",
+    name: str,
+    kind: str,
+    shape: list[int] | None,
+    positions: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    pad: dict[str, Any],
+) -> Any:
+    memmap = records.field(name)
+    if kind == "numpy":
+        return np.asarray(memmap[positions])
+    if kind == "string":
+        return memmap[positions]
+    if name in pad:
+        return memmap.padded(positions, pad[name])
+    values, offsets = memmap.gather(positions)
+    size = 0 if shape is None else int(np.prod(shape[1:], dtype=np.int64))
+    if shape is None or size == 0:
+        return values, offsets
+    # Rows of the fixed axes, and offsets that count them.
+    return values.reshape(-1, *shape[1:]), offsets // size
