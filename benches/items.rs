@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mmap_ninja::{Dense, Dtype, Mode, Order, PaddingSide, Ragged, Result, Sample, Strings};
+use mmap_ninja::{Dense, Dtype, Mode, Order, Padding, Ragged, Result, Sample, Strings};
 
 const SEQUENCES: usize = 100_000;
 const IMAGES: usize = 10_000;
@@ -32,7 +32,8 @@ fn batches(criterion: &mut Criterion) {
         bencher.iter(|| sequences.gather(black_box(batches.next().unwrap_or(&[]))));
     });
     criterion.bench_function("Ragged::padded, 256 sequences", |bencher| {
-        bencher.iter(|| sequences.padded(black_box(batches.next().unwrap_or(&[])), &[0; 4], PaddingSide::Right, None));
+        let padding = Padding { value: &[0; 4], ..Padding::default() };
+        bencher.iter(|| sequences.padded(black_box(batches.next().unwrap_or(&[])), &padding));
     });
 }
 

@@ -61,7 +61,8 @@ impl Extents {
     pub fn prefetch_rows(&self, indices: &[usize], columns: &[&Region]) {
         let last = || indices.last().map(|&last| bytes_of_row(last));
         if PrefetchPolicy::IfCold.is_due(self.starts.region(), last) {
-            advise_will_need(columns, indices.iter().map(|&index| bytes_of_row(index)));
+            let columns: Vec<&[u8]> = columns.iter().map(|column| column.bytes()).collect();
+            advise_will_need(&columns, indices.iter().map(|&index| bytes_of_row(index)));
         }
     }
 
@@ -79,11 +80,12 @@ impl Extents {
         let last = || selected.last().and_then(|&last| locate(last).ok());
         let is_cold = policy.is_due(&self.data, || last().map(|found| self.data.range_of(bytes(&found))));
         if is_cold {
-            advise_will_need(&columns(), selected.iter().map(|each| bytes_of_row(each.sample())));
+            let columns: Vec<&[u8]> = columns().into_iter().map(Region::bytes).collect();
+            advise_will_need(&columns, selected.iter().map(|each| bytes_of_row(each.sample())));
         }
         let found: Vec<T> = memory::try_collect(dir, selected.iter().map(|&each| locate(each)))?;
         if is_cold {
-            advise_will_need(&[&self.data], found.iter().map(|found| self.data.range_of(bytes(found))));
+            advise_will_need(&[self.data.bytes()], found.iter().map(|found| self.data.range_of(bytes(found))));
         }
         Ok(found)
     }

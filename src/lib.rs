@@ -109,7 +109,7 @@ mod verify;
 use std::path::Path;
 
 pub use attrs::{read_attrs, write_attrs, write_attrs_with};
-pub use batch::gather::PaddingSide;
+pub use batch::pad::{Padding, PaddingSide};
 pub use batch::{Gathered, Padded};
 pub use cancel::Cancellation;
 pub use compression::Compression;

@@ -99,7 +99,7 @@ impl MappedFile {
     pub fn prefetch<'a>(&self, pieces: impl DoubleEndedIterator<Item = &'a [u8]> + Clone) {
         let last = || pieces.clone().next_back().map(|piece| self.region.range_of(piece));
         if PrefetchPolicy::IfCold.is_due(&self.region, last) {
-            advise_will_need(&[&self.region], pieces.map(|piece| self.region.range_of(piece)));
+            advise_will_need(&[self.region.bytes()], pieces.map(|piece| self.region.range_of(piece)));
         }
     }
 }

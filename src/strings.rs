@@ -13,6 +13,7 @@ pub use index::{write_index, write_index_with};
 pub(crate) use view::View;
 
 use crate::batch::Gathered;
+use crate::batch::cast::Cast;
 use crate::batch::gather::{arrow_offsets, concatenate, init_vec, total_len};
 use crate::compression::{Codec, Compression};
 use crate::error::{Error, Result};
@@ -244,7 +245,8 @@ impl Strings {
         let strings = self.view.gather(indices)?;
         let pieces: Vec<&[u8]> = memory::collect(&self.view.dir, strings.iter().map(AsRef::as_ref))?;
         let lengths = || pieces.iter().map(|piece| piece.len());
-        let bytes = init_vec(&self.view.dir, total_len(lengths()), |out| concatenate(&pieces, out))?;
+        let cast = Cast::none(1);
+        let bytes = init_vec(&self.view.dir, total_len(lengths(), cast), |out| concatenate(&pieces, cast, out))?;
         Ok(Gathered { bytes, offsets: arrow_offsets(&self.view.dir, lengths())? })
     }
 

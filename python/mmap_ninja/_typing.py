@@ -18,7 +18,7 @@ Durability: TypeAlias = Literal["process", "full"]
 Side: TypeAlias = Literal["right", "left"]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from types import EllipsisType
     from typing import Protocol, overload
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     RecordT = TypeVar("RecordT", default=dict[str, Any])
     # Written out: mypy does not find the variable in a default of `NDArray[ScalarT]`.
     ItemT = TypeVar("ItemT", default=np.ndarray[tuple[Any, ...], np.dtype[ScalarT]])
+
+    CastT = TypeVar("CastT", bound=np.generic)
+    # What names the dtype of an array whose scalars type checkers know.
+    DtypeOf: TypeAlias = type[CastT] | np.dtype[CastT]
 
     class HasArray(Protocol):
         """Anything that NumPy makes an array of: tensors, Series, Arrow arrays."""
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     FieldDeclaration: TypeAlias = DTypeLike | type[str] | str | Mapping[str, Any]
     # The values to pad ragged fields with, by field.
     PadValues: TypeAlias = Mapping[str, Any]
+    Starts: TypeAlias = Index | NDArray[np.integer[Any]] | Sequence[Index] | Sequence[Sequence[Index]]
 
     class Items(Protocol[T]):
         """Anything that is indexed like a map."""

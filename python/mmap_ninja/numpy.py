@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from errno import ENODEV
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from mmap_ninja import _build, _core, _paths, parallel
 from mmap_ninja._typing import AnyPath, Durability, MaybeNone, Mode, ScalarT
+
+if TYPE_CHECKING:
+    from mmap_ninja._typing import CastT, DtypeOf, Indices
 
 
 @dataclass
@@ -212,6 +216,64 @@ def _mapped(file: BinaryIO, dtype: np.dtype, mode: Any, shape: tuple[int, ...], 
     array = np.memmap(file, dtype, "c", shape=shape, order=order)
     array.flags.writeable = False
     return array
+
+
+@overload
+def gather(
+    array: NDArray[ScalarT], indices: "Indices", *, dtype: None = None, out: NDArray[ScalarT] | None = None
+) -> NDArray[ScalarT]: ...
+@overload
+def gather(
+    array: NDArray[Any], indices: "Indices", *, dtype: "DtypeOf[CastT]", out: "NDArray[CastT] | None" = None
+) -> "NDArray[CastT]": ...
+@overload
+def gather(
+    array: NDArray[Any], indices: "Indices", *, dtype: DTypeLike | None, out: NDArray[Any] | None = None
+) -> NDArray[Any]: ...
+def gather(
+    array: NDArray[Any],
+    indices: "Indices",
+    *,
+    dtype: DTypeLike | None = None,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Copy rows of an array, like `array[indices]`, without the GIL.
+
+    Large batches are copied by several threads, and rows that are not in memory are prefetched together.
+
+    Args:
+        array: a stored array of shape (rows, ...), or any other whose rows are C-contiguous.
+        indices: anything that selects several samples of a `RaggedMmap`; indices may repeat.
+        dtype: the dtype of the batch instead of the array's. Elements are cast while they are copied, between booleans,
+            integers and floats, wherever `np.can_cast(..., "safe")` is true.
+        out: an array to fill instead of a new one: of the dtype and shape of the batch, C-contiguous.
+
+    Returns:
+        The batch, of shape (len(indices), ...); `out`, if given.
+
+    Raises:
+        IndexError: an index is out of range.
+        TypeError: the cast could change a value, `out` has another dtype, or the elements are objects.
+        ValueError: the rows are not C-contiguous, or `out` does not fit.
+
+    >>> features = from_ndarray(out_dir, np.arange(6, dtype=np.uint8).reshape(3, 2))
+    >>> gather(features, [2, 0], dtype=np.float32)
+    array([[4., 5.],
+           [0., 1.]], dtype=float32)
+    """
+    return _core.gather_rows(array, indices, dtype, out)
+
+
+def prefetch(array: NDArray[Any], indices: "Indices") -> None:
+    """Ask the kernel to read rows of a stored array from the disk, and return at once.
+
+    Raises:
+        IndexError: an index is out of range.
+        ValueError: the rows are not C-contiguous.
+
+    >>> prefetch(from_ndarray(out_dir, np.zeros((3, 2))), [2, 0])
+    """
+    _core.prefetch_rows(array, indices)
 
 
 def extend_dir(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -15,7 +15,7 @@ from mmap_ninja._typing import Access, AnyPath, Durability, ItemT, Mode, ScalarT
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from mmap_ninja._typing import Indices, MaybeNone
+    from mmap_ninja._typing import CastT, DtypeOf, Indices, MaybeNone, Starts
 
 
 class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
@@ -135,28 +135,52 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         mapping, samples, _ = self._shown()
         return _handle.member(self, key, self.mode, mapping, samples)
 
-    def gather(self, indices: "Indices") -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
+    @overload
+    def gather(
+        self, indices: "Indices", *, dtype: None = None, out: NDArray[ScalarT] | None = None
+    ) -> tuple[NDArray[ScalarT], NDArray[np.int64]]: ...
+    @overload
+    def gather(
+        self, indices: "Indices", *, dtype: "DtypeOf[CastT]", out: "NDArray[CastT] | None" = None
+    ) -> "tuple[NDArray[CastT], NDArray[np.int64]]": ...
+    @overload
+    def gather(
+        self, indices: "Indices", *, dtype: DTypeLike | None, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
+    def gather(
+        self, indices: "Indices", *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The elements of samples one after another, and where each begins and ends.
 
         Args:
             indices: anything that `m[indices]` takes but a single integer; indices may repeat.
+            dtype: the dtype of the values instead of the map's. Elements are cast while they are copied, between booleans,
+                integers and floats, wherever `np.can_cast(..., "safe")` is true. So is int64 to float64, which rounds
+                beyond 2**53.
+            out: an array to write the values to instead of a new one: 1-D, of the dtype of the values, C-contiguous, with room
+                for at least all of them.
 
         Returns:
             Two arrays, in the layout of Arrow's list arrays and of PyTorch's jagged tensors.
 
-            - The values, of the map's dtype and shape (elements,): sample k of the batch is
-              `values[offsets[k] : offsets[k + 1]]`, its elements in C order.
+            - The values, of shape (elements,): sample k of the batch is `values[offsets[k] : offsets[k + 1]]`, its elements
+              in C order. If `out` is given, a view of its beginning.
             - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: an index is out of range.
+            TypeError: the cast could change a value, or `out` has another dtype.
+            ValueError: `out` is too short, read-only, has gaps, or lies in the map.
 
         >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
         >>> tokens.gather([2, 0])
         (array([5, 6, 1, 2, 3]), array([0, 2, 5]))
+        >>> tokens.gather([2, 0], dtype=np.float64)[0]
+        array([5., 6., 1., 2., 3.])
         """
-        return self._gather(indices)
+        return self._gather(indices, dtype, out)
 
+    @overload
     def padded(
         self,
         indices: "Indices",
@@ -164,36 +188,84 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         padding_side: Side = "right",
         max_length: int | None = None,
         out: NDArray[ScalarT] | None = None,
-    ) -> tuple[NDArray[ScalarT], NDArray[np.int64]]:
+        *,
+        start: "Starts" = 0,
+        dtype: None = None,
+    ) -> tuple[NDArray[ScalarT], NDArray[np.int64]]: ...
+    @overload
+    def padded(
+        self,
+        indices: "Indices",
+        padding_value: Any = 0,
+        padding_side: Side = "right",
+        max_length: int | None = None,
+        out: "NDArray[CastT] | None" = None,
+        *,
+        start: "Starts" = 0,
+        dtype: "DtypeOf[CastT]",
+    ) -> "tuple[NDArray[CastT], NDArray[np.int64]]": ...
+    @overload
+    def padded(
+        self,
+        indices: "Indices",
+        padding_value: Any = 0,
+        padding_side: Side = "right",
+        max_length: int | None = None,
+        out: NDArray[Any] | None = None,
+        *,
+        start: "Starts" = 0,
+        dtype: DTypeLike | None,
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
+    def padded(
+        self,
+        indices: "Indices",
+        padding_value: Any = 0,
+        padding_side: Side = "right",
+        max_length: int | None = None,
+        out: NDArray[Any] | None = None,
+        *,
+        start: "Starts" = 0,
+        dtype: DTypeLike | None = None,
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Samples in one dense array, padded to the longest of them, like `torch.nn.utils.rnn.pad_sequence`.
 
         Args:
             indices: anything that `m[indices]` takes but a single integer; indices may repeat.
-            padding_value: a scalar that the map's dtype can hold.
+            padding_value: a scalar that the dtype of the batch can hold.
             padding_side: 'right' pads after the elements of every axis, 'left' before them.
-            max_length: keep at most that many entries of every axis, the first ones.
-            out: an array to fill instead of a new one: of the map's dtype, C-contiguous, of shape (len(indices), ...), its
-                other axes at least as long as those of the longest sample.
+            max_length: keep at most that many entries of every axis, from `start` on.
+            out: an array to fill instead of a new one: of the dtype of the batch, C-contiguous, of shape (len(indices), ...),
+                its other axes at least as long as those of the longest sample.
+            start: the first entry to keep, so that each sample is cropped to `sample[start : start + max_length]`: one integer
+                for every axis of every sample, or an array of the shape of the lengths, one for each axis of each sample.
+                A sample that ends before its start is all padding.
+            dtype: the dtype of the batch instead of the map's. Elements are cast while they are copied, between booleans,
+                integers and floats, wherever `np.can_cast(..., "safe")` is true. So is int64 to float64, which rounds
+                beyond 2**53.
 
         Returns:
             Two arrays.
 
-            - The batch, of the map's dtype and shape (len(indices), longest, ...), every axis of N-D samples padded;
-              `out`, if given.
-            - The unpadded lengths, int64 of shape (len(indices),), or (len(indices), ndim) if the samples have several
-              axes.
+            - The batch, of shape (len(indices), longest, ...), every axis of N-D samples padded; `out`, if given.
+            - The unpadded lengths after cropping, int64 of shape (len(indices),), or (len(indices), ndim) if the samples
+              have several axes.
 
         Raises:
             IndexError: an index is out of range.
-            ValueError: the samples have different numbers of axes, or `out` does not fit.
-            TypeError, OverflowError: `out` has another dtype, or the dtype cannot hold `padding_value`.
+            ValueError: the samples have different numbers of axes, `out` or the shape of `start` does not fit, or a start is
+                negative.
+            TypeError, OverflowError: the cast could change a value, `out` has another dtype, or the dtype of the batch cannot
+                hold `padding_value`.
 
         >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
         >>> batch, lengths = tokens.padded([0, 1], padding_value=-1)
         >>> batch.tolist(), lengths.tolist()
         ([[1, 2, 3], [4, -1, -1]], [3, 1])
+        >>> tokens.padded([0, 2], max_length=2, start=[1, 0], dtype=np.float64)[0]
+        array([[2., 3.],
+               [5., 6.]])
         """
-        return self._padded(indices, padding_value, padding_side, max_length, out)
+        return self._padded(indices, padding_value, padding_side, max_length, out, start, dtype)
 
     def packed(self, pieces: "Pieces | Slices | Indices") -> Packed:
         """Pieces of samples one after another, as attention of variable length takes them.

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from mmap_ninja import _build, _core, _handle, _paths
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode
@@ -15,7 +15,7 @@ from mmap_ninja.base import BytesSlices
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from mmap_ninja._typing import Indices, MaybeNone
+    from mmap_ninja._typing import CastT, DtypeOf, Indices, MaybeNone
 
 __all__ = ["BytesSlices", "StringsMmap"]
 
@@ -92,27 +92,47 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
         """Offset one past the last byte of each stored text, int64 of shape (n,)."""
         return _handle.member(self, self.ends_key, "r", *self._shown())
 
-    def gather(self, indices: "Indices") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    @overload
+    def gather(
+        self, indices: "Indices", *, dtype: None = None, out: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+    @overload
+    def gather(
+        self, indices: "Indices", *, dtype: "DtypeOf[CastT]", out: "NDArray[CastT] | None" = None
+    ) -> "tuple[NDArray[CastT], NDArray[np.int64]]": ...
+    @overload
+    def gather(
+        self, indices: "Indices", *, dtype: DTypeLike | None, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
+    def gather(
+        self, indices: "Indices", *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The UTF-8 bytes of texts one after another, and where each begins and ends.
 
         Args:
             indices: anything that `m[indices]` takes but a single integer; indices may repeat.
+            dtype: the dtype of the values instead of uint8, as for `RaggedMmap.gather`: int64 makes tokens of the bytes.
+            out: an array to write the values to instead of a new one: 1-D, of the dtype of the values, C-contiguous, with room
+                for at least all of them.
 
         Returns:
             Two arrays, in the layout of Arrow's large strings.
 
-            - The values, uint8 of shape (bytes,): text k of the batch is `values[offsets[k] : offsets[k + 1]]`.
+            - The values, of shape (bytes,): text k of the batch is `values[offsets[k] : offsets[k + 1]]`. If `out` is given,
+              a view of its beginning.
             - The offsets, int64 of shape (len(indices) + 1,).
 
         Raises:
             IndexError: an index is out of range.
+            TypeError: the dtype does not have all values of a byte, or `out` has another dtype.
+            ValueError: `out` is too short, read-only, has gaps, or lies in the map.
 
         >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
         >>> values, offsets = texts.gather([1, 0])
         >>> values.tobytes(), offsets.tolist()
         (b'zweione', [0, 4, 7])
         """
-        return self._gather(indices)
+        return self._gather(indices, dtype, out)
 
     def __contains__(self, value: object) -> bool:
         if self._overrides_reads:

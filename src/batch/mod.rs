@@ -1,6 +1,10 @@
 //! Batches: many samples that were copied into one buffer.
 
+pub(crate) mod cast;
 pub(crate) mod gather;
+pub(crate) mod pad;
+
+use std::mem::MaybeUninit;
 
 /// Samples one after another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,4 +24,14 @@ pub struct Padded {
     pub shape: Vec<usize>,
     /// The shapes of all samples after truncation, one after another.
     pub lengths: Vec<i64>,
+}
+
+/// The uninitialized memory of a batch.
+pub(crate) type Out = [MaybeUninit<u8>];
+
+/// Copies `bytes` into `out`, which has the same length.
+pub(crate) fn copy_into(out: &mut Out, bytes: &[u8]) {
+    assert_eq!(out.len(), bytes.len());
+    // SAFETY: both are `bytes.len()` long, and a mutable reference overlaps nothing.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.as_mut_ptr().cast(), bytes.len()) }
 }

@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// What decides whether elements can be read as a Rust type.
+/// What decides whether elements can be read as a Rust type, and how they are cast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+pub(crate) enum Class {
     Bool,
     Int,
     UInt,
     Float,
+    BFloat,
     Other,
 }
 
@@ -97,6 +98,16 @@ impl Dtype {
         self.item_size
     }
 
+    /// The kind and the size of a number of at most 8 bytes.
+    pub(crate) fn number(&self) -> Option<(Class, usize)> {
+        (self.class != Class::Other && self.item_size <= 8).then_some((self.class, self.item_size))
+    }
+
+    /// Whether the bytes of an element are in the other order than those of numbers in memory.
+    pub(crate) const fn is_big_endian(&self) -> bool {
+        self.big_endian && self.item_size > 1
+    }
+
     /// The dtype of a Rust type.
     #[must_use]
     pub fn of<T: Element>() -> Self {
@@ -107,7 +118,7 @@ impl Dtype {
     #[must_use]
     pub fn is<T: Element>(&self) -> bool {
         let wanted = (class_of(T::NAME), size_of::<T>());
-        (self.class, self.item_size) == wanted && (!self.big_endian || self.item_size == 1)
+        (self.class, self.item_size) == wanted && !self.is_big_endian()
     }
 }
 
@@ -121,7 +132,7 @@ const fn unknown(text: &str) -> &'static str {
 /// Parses the names of NumPy and `ml_dtypes`.
 fn named(name: &str) -> Option<(Class, usize)> {
     if let Some((_, size)) = ML_DTYPES.iter().find(|(known, _)| *known == name) {
-        return Some((Class::Other, *size));
+        return Some((if name == "bfloat16" { Class::BFloat } else { Class::Other }, *size));
     }
     let (base, unit) = split_unit(name)?;
     let digits = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());

@@ -2,8 +2,12 @@
 //! the pages of one piece of advice together.
 
 use std::ops::Range;
+#[cfg(feature = "python")]
+use std::path::Path;
 
-use super::mapping::Region;
+use super::mapping::{Region, is_resident, will_need};
+#[cfg(feature = "python")]
+use crate::{error::Result, memory};
 
 /// Ranges that are closer together than this are advised as one.
 const MAX_GAP: usize = 16 * 1024;
@@ -23,7 +27,7 @@ impl PrefetchPolicy {
         if self == Self::Always || region.was_cold() {
             return true;
         }
-        let is_cold = last().is_some_and(|range| !range.is_empty() && !region.is_resident(range.start));
+        let is_cold = last().is_some_and(|range| !range.is_empty() && !is_resident(&region.bytes()[range]));
         if is_cold {
             region.found_cold();
         }
@@ -31,15 +35,36 @@ impl PrefetchPolicy {
     }
 }
 
-/// Asks the kernel to read the same ranges of all `regions`, with few system calls.
-pub(crate) fn advise_will_need(regions: &[&Region], ranges: impl Iterator<Item = Range<usize>>) {
+/// Asks the kernel to read the same ranges of all `members`, which are mapped, with few system calls.
+pub(crate) fn advise_will_need(members: &[&[u8]], ranges: impl Iterator<Item = Range<usize>>) {
     let mut ranges: Vec<_> = ranges.filter(|range| !range.is_empty()).collect();
     ranges.sort_unstable_by_key(|range| range.start);
     let near = |left: &Range<usize>, right: &Range<usize>| right.start <= left.end.saturating_add(MAX_GAP);
     for group in ranges.chunk_by(near) {
         let end = group.iter().map(|range| range.end).max().unwrap_or(0);
-        for region in regions {
-            region.will_need(group[0].start..end);
+        for member in members {
+            will_need(member.get(group[0].start..end.min(member.len())).unwrap_or_default());
         }
     }
+}
+
+/// The rows of `size` bytes at these offsets of an array, which may be mapped. Cold pages are prefetched.
+///
+/// # Panics
+/// If a row lies outside of the array.
+#[cfg(feature = "python")]
+pub(crate) fn fetch_rows<'a>(
+    dir: &Path,
+    array: &'a [u8],
+    offsets: &[usize],
+    size: usize,
+    policy: PrefetchPolicy,
+) -> Result<Vec<&'a [u8]>> {
+    let rows = memory::collect(dir, offsets.iter().map(|&offset| &array[offset..offset + size]))?;
+    let is_cold = |row: Option<&&[u8]>| row.is_some_and(|row| !is_resident(row));
+    if policy == PrefetchPolicy::Always || is_cold(rows.first()) || is_cold(rows.last()) {
+        let start = |row: &[u8]| row.as_ptr() as usize - array.as_ptr() as usize;
+        advise_will_need(&[array], rows.iter().map(|row| start(row)..start(row) + size));
+    }
+    Ok(rows)
 }

@@ -297,36 +297,38 @@ impl Region {
             let _ = raw.advise(advice);
         }
     }
+}
 
-    /// Asks the kernel to read a range of the bytes soon, without waiting for it.
-    pub fn will_need(&self, range: Range<usize>) {
-        if let Some(raw) = self.raw() {
-            let _ = raw.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
-        }
-    }
+/// Asks the kernel to read mapped bytes soon, without waiting for it. It is not an error if the kernel rejects that.
+#[cfg(unix)]
+pub(crate) fn will_need(bytes: &[u8]) {
+    let before = bytes.as_ptr() as usize % rustix::param::page_size();
+    // SAFETY: the advice changes no memory, and every byte from the beginning of the first one's page on is mapped.
+    unsafe { libc::madvise(bytes.as_ptr().sub(before).cast_mut().cast(), before + bytes.len(), libc::MADV_WILLNEED) };
+}
 
-    /// Whether the page of the byte at `offset` is in memory, as far as the kernel tells.
-    pub fn is_resident(&self, offset: usize) -> bool {
-        let Some(raw) = self.raw().filter(|_| offset < self.len) else { return true };
-        let mut page = 0;
-        let first = offset - offset % rustix::param::page_size();
-        // SAFETY: mappings begin on a page, so the address is that of a page of the mapping; the answer for one page is
-        // one byte.
-        let answer = unsafe { libc::mincore(raw.as_mut_ptr().add(first).cast(), 1, &raw mut page) };
-        answer != 0 || page & 1 == 1
-    }
+/// Whether the page of the first of these bytes is in memory, as far as the kernel tells.
+#[cfg(unix)]
+pub(crate) fn is_resident(bytes: &[u8]) -> bool {
+    let mut page = 0;
+    let before = bytes.as_ptr() as usize % rustix::param::page_size();
+    // SAFETY: the address is that of a mapped page, and the answer for one page is one byte.
+    let answer = unsafe { libc::mincore(bytes.as_ptr().sub(before).cast_mut().cast(), 1, &raw mut page) };
+    bytes.is_empty() || answer != 0 || page & 1 == 1
 }
 
 /// On systems without `madvise`, advice does nothing, and every page counts as resident.
 #[cfg(not(unix))]
 impl Region {
     pub fn advise(&self, _access: Access) {}
+}
 
-    pub fn will_need(&self, _range: Range<usize>) {}
+#[cfg(not(unix))]
+pub(crate) fn will_need(_bytes: &[u8]) {}
 
-    pub fn is_resident(&self, _offset: usize) -> bool {
-        true
-    }
+#[cfg(not(unix))]
+pub(crate) fn is_resident(_bytes: &[u8]) -> bool {
+    true
 }
 
 /// The length of a mapping of a file of `len` bytes that will grow. On Linux, a mapping may reach beyond the end of its

@@ -9,7 +9,7 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::batch::gather::Out;
+use crate::batch::Out;
 use crate::io::mapping::Region;
 use crate::io::untrusted::FileId;
 use crate::sample::Sample;

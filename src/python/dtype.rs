@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use numpy::npyffi::NPY_TYPES;
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyImportError, PyTypeError};
@@ -141,6 +142,16 @@ fn hashable<'py>(fields: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         converted.push(PyTuple::new(py, parts)?);
     }
     Ok(PyList::new(py, converted)?.into_any())
+}
+
+/// The stored form of a dtype that may be one of numbers, without a look at its names where NumPy has it built in.
+pub fn number(descr: &Bound<'_, PyArrayDescr>) -> Option<Dtype> {
+    let (kind, size) = (char::from(descr.kind()), descr.itemsize());
+    if descr.num() > NPY_TYPES::NPY_HALF as i32 {
+        return from_numpy(descr).ok();
+    }
+    let order = if descr.byteorder() == b'>' { '>' } else { '<' };
+    if matches!(kind, 'b' | 'i' | 'u' | 'f') { Dtype::parse(&format!("{order}{kind}{size}")).ok() } else { None }
 }
 
 /// Whether `array` has the dtype `descr`.

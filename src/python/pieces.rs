@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use super::array::{empty, out};
 use super::index::{self, integer};
 use super::ragged_state::State;
+use crate::batch::cast::Cast;
 use crate::batch::gather::{concatenate, total_len};
 use crate::error::{Error, Result};
 use crate::io::advice::PrefetchPolicy;
@@ -115,13 +116,14 @@ fn column(value: &Bound<'_, PyAny>, name: &str, count: usize) -> PyResult<Vec<us
 /// The pieces one after another, where each begins and ends, and the position of every element in its piece.
 fn packed<'py>(dir: &Path, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Packed<'py>> {
     let (py, size) = (descr.py(), descr.itemsize());
-    let total = total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| memory::refused(dir))? / size;
+    let total =
+        total_len(pieces.iter().map(|piece| piece.len()), Cast::none(1)).ok_or_else(|| memory::refused(dir))? / size;
     let offsets = offsets(dir, pieces, size, total)?;
     let values = empty(py, descr, &[total])?;
     // SAFETY: the array is new, so that nothing else refers to it.
     let target = unsafe { out(&values) };
     let positions = py.detach(|| {
-        concatenate(pieces, target);
+        concatenate(pieces, Cast::none(1), target);
         positions(dir, pieces, size, total)
     })?;
     Ok((values.into_any(), PyArray1::from_vec(py, offsets), PyArray1::from_vec(py, positions)))
@@ -157,10 +159,10 @@ fn rows<'py>(
     length: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = descr.py();
-    total_len(pieces.iter().map(|piece| piece.len())).ok_or_else(|| memory::refused(dir))?;
+    total_len(pieces.iter().map(|piece| piece.len()), Cast::none(1)).ok_or_else(|| memory::refused(dir))?;
     let values = empty(py, descr, &[pieces.len(), length])?;
     // SAFETY: the array is new, so that nothing else refers to it.
     let target = unsafe { out(&values) };
-    py.detach(|| concatenate(pieces, target));
+    py.detach(|| concatenate(pieces, Cast::none(1), target));
     Ok(values.into_any())
 }

@@ -17,6 +17,7 @@ use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
+use super::out::Source;
 use super::overrides::{self, Overrides};
 use super::pieces::{self, Packed};
 use super::ragged_state::{State, Wrapper};
@@ -209,15 +210,23 @@ impl PyRagged {
         self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
     }
 
-    fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+    fn _gather<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &Bound<'py, PyAny>,
+        dtype: Option<Bound<'py, PyAny>>,
+        out: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Pair<'py>> {
         let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
+        let target = state.target(py, dtype, out)?;
         let samples = py.detach(|| state.view.samples(&indices, PrefetchPolicy::IfCold))?;
         let pieces = memory::collect(&state.view.dir, samples.iter().map(|sample| sample.bytes))?;
-        batches::gather(&state.view.dir, state.descr()?.bind(py), &pieces)
+        batches::gather(&state.view.dir, &Source::from(&state.view.extents.data), &target, &pieces)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are those of the Python method")]
     fn _padded<'py>(
         &self,
         py: Python<'py>,
@@ -226,12 +235,15 @@ impl PyRagged {
         side: &str,
         max_length: Option<i64>,
         out: Option<Bound<'py, PyAny>>,
+        start: Bound<'py, PyAny>,
+        dtype: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Pair<'py>> {
         let state = &*self.state.load(py);
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
-        let options = batches::PadOptions { value, side, max_length, out };
-        batches::padded(&state.view, state.descr()?.bind(py), &indices, &options)
+        let target = state.target(py, dtype, out)?;
+        let options = batches::PadOptions { value, side, max_length, start };
+        batches::padded(&state.view, &target, &indices, &options)
     }
 
     fn _packed<'py>(

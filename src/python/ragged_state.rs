@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::array::{Owner, view};
+use super::batches::Target;
 use super::callback;
 use super::dtype::stored;
 use crate::format::dtype::Dtype;
@@ -89,6 +90,16 @@ impl State {
     pub fn items<'py>(&self, py: Python<'py>, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
         let items: Vec<_> = indices.iter().map(|&index| self.item(py, index)).collect::<PyResult<_>>()?;
         PyList::new(py, items)
+    }
+
+    /// What a batch of samples is written as, and where.
+    pub fn target<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<Bound<'py, PyAny>>,
+        out: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Target<'py>> {
+        Target::new(|| self.view.dir.display().to_string(), self.descr()?.bind(py), dtype, out)
     }
 
     pub fn descr(&self) -> PyResult<&Py<PyArrayDescr>> {

@@ -12,12 +12,13 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use super::array::Owner;
 use super::assignment::pairs;
-use super::batches::{self, Pair};
+use super::batches::{self, Pair, Target};
 use super::error::is_signalled;
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::{PyOptions, Zstd, compression};
+use super::out::Source;
 use super::overrides::{self, Overrides};
 use super::snapshot_cell::SnapshotCell;
 use crate::cancel::Cancellation;
@@ -182,13 +183,20 @@ impl PyStrings {
         self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
     }
 
-    fn _gather<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+    fn _gather<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &Bound<'py, PyAny>,
+        dtype: Option<Bound<'py, PyAny>>,
+        out: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Pair<'py>> {
         let view = &*self.view.load(py);
         view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.out_of_range(at))?;
+        let target = Target::new(|| view.dir.display().to_string(), &numpy::dtype::<u8>(py), dtype, out)?;
         let strings = py.detach(|| view.gather(&indices))?;
         let pieces: Vec<&[u8]> = memory::collect(&view.dir, strings.iter().map(AsRef::as_ref))?;
-        batches::gather(&view.dir, &numpy::dtype::<u8>(py), &pieces)
+        batches::gather(&view.dir, &Source::from(&view.extents.data), &target, &pieces)
     }
 
     /// The first position of a text from `start` on and before `stop`, or None. What is not a `str`, or has no UTF-8, is

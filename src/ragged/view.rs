@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::batch::gather::PaddedPlan;
+use crate::batch::pad::{PaddedPlan, Padding};
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::extents::Extents;
@@ -178,13 +178,17 @@ impl View {
         self.columns().into_iter().chain(others).chain(axes).for_each(|region| region.advise(access));
     }
 
-    /// The shape that a padded batch of the samples at `indices` will have. A batch of no samples has as many axes as the
-    /// first sample of the dataset.
-    pub fn plan_padded(&self, indices: &[usize], samples: &[Sample], max_len: Option<usize>) -> Result<PaddedPlan> {
+    /// The number of axes of a batch of samples. One of no samples has those of the first sample of the dataset.
+    pub fn rank_of(&self, samples: &[Sample]) -> usize {
         let first = samples.first().copied().map_or_else(|| self.get(0), Ok);
-        let rank = first.map_or(1, |first| first.shape.len());
+        first.map_or(1, |first| first.shape.len())
+    }
+
+    /// The shape that a padded batch of the samples at `indices` will have.
+    pub fn plan_padded(&self, indices: &[usize], samples: &[Sample], padding: &Padding) -> Result<PaddedPlan> {
+        let rank = self.rank_of(samples);
         let lengths = memory::with_room(&self.dir, samples.len().saturating_mul(rank))?;
-        PaddedPlan::new(samples, rank, max_len, lengths).map_err(|place| self.mixed_ranks(indices[0], indices[place]))
+        PaddedPlan::new(samples, rank, padding, lengths).map_err(|place| self.mixed_ranks(indices[0], indices[place]))
     }
 
     /// Whether every sample is 0-D or 1-D.

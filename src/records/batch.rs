@@ -3,6 +3,7 @@
 use super::Records;
 use super::view::{Field, FieldView};
 use crate::batch::Gathered;
+use crate::batch::cast::Cast;
 use crate::batch::gather::{concatenate, init_vec, total_len};
 use crate::error::Result;
 use crate::memory;
@@ -51,8 +52,8 @@ impl Records {
             FieldView::Dense(view) => {
                 let rows = indices.iter().map(|&index| view.row(index).unwrap_or_default());
                 let rows: Vec<&[u8]> = memory::collect(&self.view.dir, rows)?;
-                let size = total_len(rows.iter().map(|row| row.len()));
-                init_vec(&self.view.dir, size, |out| concatenate(&rows, out)).map(Batch::Rows)
+                let size = total_len(rows.iter().map(|row| row.len()), Cast::none(1));
+                init_vec(&self.view.dir, size, |out| concatenate(&rows, Cast::none(1), out)).map(Batch::Rows)
             }
         }
     }

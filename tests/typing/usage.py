@@ -47,6 +47,9 @@ def a_map_of_a_dtype(out_dir: str) -> None:
     assert_type(tokens[np.array([True, False])], list[NDArray[np.int32]])
     assert_type(tokens.dtype, np.dtype[np.int32] | None)
     assert_type(tokens.gather(range(3)), tuple[NDArray[np.int32], NDArray[np.int64]])
+    assert_type(tokens.gather([0], dtype=np.int64)[0], NDArray[np.int64])
+    assert_type(tokens.gather([0], dtype="int64")[0], NDArray[Any])
+    assert_type(tokens.padded([0], start=[1], dtype=np.dtype(np.float32))[0], NDArray[np.float32])
     batch, lengths = tokens.padded([0, 1], padding_value=-1)
     assert_type(batch, NDArray[np.int32])
     assert_type(lengths, NDArray[np.int64])
@@ -95,7 +98,7 @@ def maps_as_sequences(out_dir: bytes) -> None:
 def options_that_are_none(out_dir: Path) -> None:
     RaggedMmap(out_dir, mode="x")  # type: ignore[arg-type]
     StringsMmap(out_dir, access="often")  # type: ignore[arg-type]
-    RaggedMmap(out_dir, durability="maybe").padded([0], padding_side="top")  # type: ignore[arg-type]
+    RaggedMmap(out_dir, durability="maybe").padded([0], padding_side="top")  # type: ignore[arg-type, call-overload]
 
 
 def texts(out_dir: Path) -> None:
