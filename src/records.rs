@@ -4,6 +4,8 @@ mod append;
 mod batch;
 mod fields;
 mod join;
+#[cfg(test)]
+mod tests;
 mod values;
 mod view;
 

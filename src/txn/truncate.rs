@@ -23,14 +23,14 @@ const BLOCK: u64 = 1 << 20;
 pub(crate) struct TruncationPlan {
     /// What every member is to have, and what it has; the commit point last.
     pub entries: Vec<Entry>,
-    /// Files to remove, by name.
-    pub files: Vec<&'static str>,
+    /// Files to remove, relative to the dataset's directory.
+    pub files: Vec<PathBuf>,
 }
 
 /// What recovery of the journal in `dir` would change; `None` where there is no journal.
 pub(crate) fn plan_recovery(dir: &Path) -> Result<Option<TruncationPlan>> {
     let Some(text) = read_journal(dir)? else { return Ok(None) };
-    let mut plan = TruncationPlan { entries: Vec::new(), files: vec![JOURNAL] };
+    let mut plan = TruncationPlan { entries: Vec::new(), files: vec![JOURNAL.into()] };
     if let Some(journal) = Journal::parse(dir, &text)?
         && !is_committed(dir, &journal)?
     {
@@ -65,7 +65,7 @@ pub(crate) fn truncate_dataset(dir: &Path, _lock: &DirLock, plan: &TruncationPla
     }
     for name in &plan.files {
         let size = open_member(&dir.join(name), false)?.metadata().at(dir)?.len();
-        back_up(dir, &backup, name.as_ref(), 0..size)?;
+        back_up(dir, &backup, name, 0..size)?;
     }
     sync_directory(&backup)?;
     restore(dir, &plan.entries, Durability::Full)?;

@@ -10,12 +10,12 @@ use super::index::outgrows;
 use super::inspect::{Inspection, MemberState, inspect};
 use super::report::{Finding, Report, pluralize};
 use super::samples::SampleReader;
-use super::{Progress, verify_with};
+use super::{Progress, repair_records as records, verify_with};
 use crate::error::Result;
 use crate::format::{ATTRS, CHECKSUMS, DATA, INDEX, JOURNAL, Kind, Order, SHAPE};
 use crate::options::Options;
 use crate::paths::absolute;
-use crate::schema::{MemberNames, Role, placeholder, portable_name};
+use crate::schema::{MemberNames, Role, check_not_a_field, placeholder, portable_name};
 use crate::txn::{DirLock, Entry, TruncationPlan, check_journal, plan_recovery, truncate_dataset};
 
 /// The first round finishes an interrupted append, the second repairs the state after it, and the third reports the
@@ -90,6 +90,9 @@ pub fn repair(dir: impl AsRef<Path>, apply: bool) -> Result<Repair> {
 pub fn repair_with(dir: impl AsRef<Path>, options: &Options, apply: bool, progress: Progress) -> Result<Repair> {
     options.names.check()?;
     let dir = absolute(dir.as_ref())?;
+    if apply {
+        check_not_a_field(&dir)?;
+    }
     let lock = if apply { DirLock::acquire(&dir, options)? } else { None };
     let mut done = Repair { is_applied: apply, ..Repair::default() };
     let mut reported = Vec::new();
@@ -100,7 +103,7 @@ pub fn repair_with(dir: impl AsRef<Path>, options: &Options, apply: bool, progre
         let Some(wanted) = plan.truncation else { return Ok(done) };
         done.actions.extend(actions(&wanted, report.samples));
         let Some(lock) = &lock else { return Ok(done) };
-        if wanted.files.contains(&CHECKSUMS) {
+        if wanted.files.iter().any(|file| file.ends_with(CHECKSUMS)) {
             reported.clone_from(&done.problems);
         }
         done.kept.push(truncate_dataset(&dir, lock, &wanted)?);
@@ -119,9 +122,9 @@ fn merged(mut found: Vec<Finding>, reported: &[Finding]) -> Vec<Finding> {
 }
 
 /// The truncation to carry out, if any, and the problems that remain.
-struct RepairPlan {
-    truncation: Option<TruncationPlan>,
-    problems: Vec<Finding>,
+pub(super) struct RepairPlan {
+    pub truncation: Option<TruncationPlan>,
+    pub problems: Vec<Finding>,
 }
 
 impl RepairPlan {
@@ -133,6 +136,9 @@ impl RepairPlan {
         {
             return Ok(Self { truncation: Some(recovery), problems: Vec::new() });
         }
+        if kind == Kind::Records {
+            return records::plan(dir, report);
+        }
         let target = match Target::of(dir, inspect(dir, names, kind)?, report) {
             Ok(target) => target,
             Err(reason) => return Ok(refused(report.findings.iter().cloned().chain([reason]).collect())),
@@ -143,13 +149,13 @@ impl RepairPlan {
             return Ok(refused(report.findings.clone()));
         }
         if target.has_journal {
-            truncation.files.push(JOURNAL);
+            truncation.files.push(JOURNAL.into());
         }
         if target.outgrows_checksums(dir) {
-            truncation.files.push(CHECKSUMS);
+            truncation.files.push(CHECKSUMS.into());
         }
         if is_index_unfit {
-            truncation.files.push(INDEX);
+            truncation.files.push(INDEX.into());
         }
         let remains = |finding: &&Finding| is_in_a_sample(finding, target.samples);
         let problems = report.findings.iter().filter(remains).cloned().collect();
@@ -158,10 +164,10 @@ impl RepairPlan {
 }
 
 /// The counts and sizes of the dataset after its repair.
-struct Target {
+pub(super) struct Target {
     inspection: Inspection,
     /// Samples that are kept.
-    samples: u64,
+    pub samples: u64,
     /// Rows of the data, and of the axes of nested shapes.
     data: u64,
     axes: u64,
@@ -171,7 +177,7 @@ struct Target {
 impl Target {
     /// # Errors
     /// The reason why no repair is safe.
-    fn of(dir: &Path, mut inspection: Inspection, report: &Report) -> std::result::Result<Self, Finding> {
+    pub fn of(dir: &Path, mut inspection: Inspection, report: &Report) -> std::result::Result<Self, Finding> {
         if let Some(text) = report.findings.iter().find(|finding| is_text(finding)) {
             let what = "no repair is safe until this file is restored";
             return Err(Finding::of(text.file.clone(), what));
@@ -204,7 +210,7 @@ impl Target {
         }
     }
 
-    fn entries(&self) -> Vec<Entry> {
+    pub fn entries(&self) -> Vec<Entry> {
         let entry = |member: &MemberState| {
             let rows = self.rows(member.role);
             Entry {
@@ -217,13 +223,13 @@ impl Target {
     }
 
     /// Whether the index of strings is damaged, or covers texts that will be cut off.
-    fn is_index_unfit(&self, dir: &Path, report: &Report) -> bool {
+    pub fn is_index_unfit(&self, dir: &Path, report: &Report) -> bool {
         let is_damaged = report.findings.iter().any(|finding| finding.file == Path::new(INDEX));
         self.inspection.kind == Kind::String && (is_damaged || outgrows(dir, self.samples))
     }
 
     /// Whether the checksums cover bytes that will be cut off.
-    fn outgrows_checksums(&self, dir: &Path) -> bool {
+    pub fn outgrows_checksums(&self, dir: &Path) -> bool {
         let Ok(Some(checksums)) = Checksums::read(dir) else { return false };
         let is_short = |member: &MemberState| {
             let coverage = checksums.files.get(&portable_name(&member.file(DATA)));
@@ -239,7 +245,7 @@ fn is_text(finding: &Finding) -> bool {
     ![DATA, SHAPE, JOURNAL, CHECKSUMS, ATTRS, INDEX].iter().any(|known| name == Some(known.as_ref()))
 }
 
-fn is_unchanged(entry: &Entry) -> bool {
+pub(super) fn is_unchanged(entry: &Entry) -> bool {
     entry.rows.is_none_or(|[new, now]| new == now) && entry.bytes.is_none_or(|bytes| bytes[1] == size_of(entry, bytes))
 }
 
@@ -249,7 +255,7 @@ fn size_of(entry: &Entry, [bytes, _]: [u64; 2]) -> u64 {
 }
 
 /// Whether a finding is about a sample that is kept, which truncation does not repair.
-fn is_in_a_sample(finding: &Finding, samples: u64) -> bool {
+pub(super) fn is_in_a_sample(finding: &Finding, samples: u64) -> bool {
     finding.samples.as_ref().is_some_and(|range| range.start < samples)
 }
 
@@ -299,6 +305,6 @@ fn actions(plan: &TruncationPlan, committed: u64) -> Vec<Finding> {
             actions.push(Finding::of(path.join(SHAPE), format!("the count becomes {new}, it was {now}")).at(0));
         }
     }
-    actions.extend(plan.files.iter().map(|name| Finding::of(*name, "the file is removed")));
+    actions.extend(plan.files.iter().map(|name| Finding::of(name.clone(), "the file is removed")));
     actions
 }
