@@ -100,7 +100,7 @@ fn a_fault_at_any_operation_leaves_the_old_or_the_new_state() {
         let trial = Trial::new(scenario);
         let operations = trial.operations();
         for (first, fault) in FAULTS.into_iter().enumerate() {
-            let tried = (first..=operations).step_by(step(11, operations, 12));
+            let tried = (first..=operations).step_by(step(11, operations, 8));
             let tried = tried.filter(|&n| trial.survives(n, fault));
             *points.entry(scenario.verb).or_default() += tried.count();
         }
@@ -117,7 +117,8 @@ fn a_crash_during_recovery_leaves_the_old_or_the_new_state() {
         let trial = Trial::new(scenario);
         let operations = trial.operations();
         let often = step(1, operations, 60);
-        for n in (0..operations).step_by(step(97, operations, 2)) {
+        let first = if is_soak() { 0 } else { operations / 2 };
+        for n in (first..operations).step_by(step(97, operations, 1)) {
             points += (0..MAX_OPERATIONS).step_by(often).take_while(|&m| trial.survives_two(n, m)).count();
         }
     }
