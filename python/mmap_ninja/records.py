@@ -224,7 +224,8 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
     def _facts(self) -> list[str]:
         from mmap_ninja._display.format import human_size
 
-        return [", ".join(self.fields), human_size(self.nbytes)]
+        fields = ", ".join(self.fields)
+        return [*([fields] if fields else []), human_size(self.nbytes)]
 
     @property
     def wrapper_fn(self) -> "Wrapper | None":

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 from mmap_ninja.cli import main
 from shell import COMMANDS, PROGRAM, image, write
@@ -220,6 +220,9 @@ MAKERS = {
     "texts": lambda path: StringsMmap.from_strings(path, ["one", "zwei", "três"] * 5),
     "compressed": lambda path: StringsMmap.from_strings(path, ["one" * 9, "zwei"], zstd_level=1),
     "dense": lambda path: np_ninja.from_ndarray(path, np.arange(12.0).reshape(6, 2)),
+    "records": lambda path: RecordsMmap.from_columns(
+        path, {"image": [image(n + 1, 3, 3) for n in range(5)], "label": range(5), "name": ["é"] * 5}
+    ),
 }
 
 
@@ -242,7 +245,7 @@ def test_damaged_files_cause_no_traceback(fresh, kind, data):
         assert status in (0, 1)
         assert (status == 0 or argv[0] in ("verify", "repair")) == (err.getvalue() == "")
         assert err.getvalue().count("\n") <= 1
-    for make in RaggedMmap, StringsMmap:
+    for make in RaggedMmap, StringsMmap, RecordsMmap:
         try:
             memmap = make(path)
         except ValueError:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 from mmap_ninja._display.format import escape, human_size
 from mmap_ninja._display.html import _figure
 from mmap_ninja._display.image import thumbnail
@@ -223,6 +223,40 @@ def test_damaged_samples_are_reported_and_others_shown(path):
 def test_large_elements_are_not_shown(path):
     page = show(RaggedMmap.from_lists(path, [np.zeros(2, "S100000")]))
     assert "(large elements)" in page.text
+
+
+def test_records_are_a_table_of_thumbnails_texts_and_numbers(path):
+    columns = {
+        "image": [noise(9, 12, 3)] * 7,
+        "name": [f"{MARKUP}{n}" for n in range(7)],
+        "label": range(7),
+        "boxes": [[[1, 2, 3, 4]]] * 7,
+    }
+    page = show(RecordsMmap.from_columns(path, columns))
+    assert "7 records · image, name, label, boxes · " in page.text
+    assert "image\nname\nlabel\nboxes\n" in page.text
+    assert len(page.images) == 5
+    assert np.array_equal(page.images[0], noise(9, 12, 3))
+    assert f"4\n{MARKUP}4\n4\n(1, 4) [1 2 3 4]\nand 2 more" in page.text
+    assert page.tags <= {"div", "b", "code", "br", "span", "table", "tr", "td", "img"}
+
+
+def test_many_fields_are_counted(path):
+    page = show(RecordsMmap.from_columns(path, {f"field {n}": [n] for n in range(30)}))
+    assert "field 11\n" in page.text
+    assert "and 18 more fields" in page.text
+
+
+def test_records_that_cannot_be_shown_say_why(path):
+    RecordsMmap.from_columns(path, {"name": ["one", "two"], "label": [3, 5]})
+    (path / "name" / "data.ninja").write_bytes(b"\xff\xffetwo")
+    text = show(RecordsMmap(path)).text
+    assert "UTF-8" in text
+    assert "two\n5\n" in text
+    assert "0 records · 0 B" in show(RecordsMmap(path / "nothing")).text
+    records = RecordsMmap(path)
+    records.close()
+    assert "closed\n" in show(records).text
 
 
 def test_an_error_falls_back_to_the_text(path, monkeypatch):

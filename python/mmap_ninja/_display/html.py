@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from mmap_ninja import _core
-from mmap_ninja._display.format import MAX_ELEMENT_BYTES, escape, preview
+from mmap_ninja._display.format import MAX_ELEMENT_BYTES, escape, pluralize, preview
 from mmap_ninja._display.image import is_image, png, thumbnail
 
-_MAX_IMAGES, _MAX_ROWS, _MAX_CHARACTERS = 8, 5, 200
+_MAX_IMAGES, _MAX_ROWS, _MAX_FIELDS, _MAX_CHARACTERS = 8, 5, 12, 200
 _THUMBNAIL_SIDE = 96
 # Longer texts are not read.
 _MAX_TEXT_BYTES = 64 << 20
@@ -25,20 +25,61 @@ _STRIP = "display:flex;flex-wrap:wrap;gap:10px;align-items:flex-end;margin-top:6
 
 
 def render(memmap: Any) -> str:
-    """Render a `RaggedMmap` or a `StringsMmap` as HTML."""
+    """Render a `RaggedMmap`, a `StringsMmap` or a `RecordsMmap` as HTML."""
     name = escape_html(type(memmap).__name__)
     path = escape_html(_truncate(str(memmap.out_dir)))
-    facts = escape_html(" · ".join(memmap._summary()))
+    facts = escape_html(_truncate(" · ".join(memmap._summary())))
     head = f"<div><b>{name}</b> <code>{path}</code><br><span style='{_MUTED}'>{facts}</span></div>"
-    show = _texts if isinstance(memmap, _core.Strings) else _arrays
-    samples = "" if memmap._is_closed else show(memmap)
+    samples = "" if memmap._is_closed else _samples(memmap)
     return f"<div style='{_BOX}'>{head}{samples}</div>"
 
 
+def _samples(memmap: Any) -> str:
+    if isinstance(memmap, _core.Records):
+        return _records(memmap)
+    return _texts(memmap) if isinstance(memmap, _core.Strings) else _arrays(memmap)
+
+
+def _records(records: Any) -> str:
+    """Show records as rows, each field in a column."""
+    names = records.fields[:_MAX_FIELDS]
+    columns = [_field(records, name) for name in names]
+    rows = [(index, *(_value(column, index) for column in columns)) for index in range(_shown(records))]
+    hidden = len(records.fields) - len(names)
+    more = f"<div style='{_MUTED}'>and {pluralize(hidden, 'more field')}</div>" if hidden else ""
+    header = ("", *map(_truncate, names))
+    return (_table([header, *rows], len(records) + 1) if rows else "") + more
+
+
+def _shown(memmap: Any) -> int:
+    """The number of samples of a table."""
+    return min(_MAX_ROWS, len(memmap))
+
+
+def _field(records: Any, name: str) -> Any:
+    """The map of a field, or a text that says why it cannot be opened."""
+    try:
+        return records.field(name)
+    except (OSError, ValueError) as error:
+        return _truncate(f"({error})")
+
+
+def _value(column: Any, index: int) -> "str | _Html":
+    """A value of a field as a thumbnail or a text."""
+    if isinstance(column, str):
+        return column
+    if isinstance(column, _core.Strings):
+        return _text(column, index)
+    sample = _array(column, index)
+    if isinstance(sample, str):
+        return sample
+    if is_image(sample):
+        return _Html(_picture(sample))
+    return _truncate(preview(sample) if sample.ndim == 0 else f"{sample.shape} {preview(sample)}")
+
+
 def _texts(memmap: _core.Strings) -> str:
-    return _table(
-        [(index, _text(memmap, index)) for index in range(min(_MAX_ROWS, len(memmap)))], len(memmap)
-    )
+    return _table([(index, _text(memmap, index)) for index in range(_shown(memmap))], len(memmap))
 
 
 def _text(memmap: _core.Strings, index: int) -> str:
@@ -59,12 +100,13 @@ def _arrays(memmap: _core.Ragged) -> str:
     return _table(rows, len(memmap))
 
 
-def _array(memmap: _core.Ragged, index: int) -> np.ndarray | str:
-    """A stored sample, or a text that says why it is not shown."""
+def _array(memmap: Any, index: int) -> np.ndarray | str:
+    """A stored sample of a `RaggedMmap` or a dense array, or a text that says why it is not shown."""
     if memmap.dtype is not None and memmap.dtype.itemsize > MAX_ELEMENT_BYTES:
         return "(large elements)"
     try:
-        return np.asarray(memmap._stored(index), memmap.dtype)
+        stored = memmap._stored(index) if isinstance(memmap, _core.Ragged) else memmap[index]
+        return np.asarray(stored, memmap.dtype)
     except ValueError as error:
         return _truncate(f"({error})")
 
@@ -102,7 +144,13 @@ def _table(rows: Sequence[tuple[Any, ...]], total: int) -> str:
     return table + _more(total - len(rows))
 
 
+class _Html(str):
+    """Text that is HTML already."""
+
+
 def _cell(content: Any) -> str:
+    if isinstance(content, _Html):
+        return f"<td style='{_CELL}'>{content}</td>"
     if isinstance(content, int):
         return f"<td style='{_CELL};{_MUTED}'>{content}</td>"
     return f"<td style='{_VALUE}'>{escape_html(content)}</td>"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmap_ninja._display import font
+
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 _GAP = 4
 # Pixels along a side that are enough to find the range of an image's values.
@@ -73,19 +75,30 @@ def _average(pixels: np.ndarray, length: int, axis: int) -> np.ndarray:
     return np.asarray(means.round(), np.uint8)
 
 
-def sheet(images: Sequence[np.ndarray], side: int) -> np.ndarray:
-    """Arrange thumbnails in rows on white, uint8 of shape (height, width, 3)."""
+def sheet(images: Sequence[np.ndarray], side: int, captions: Sequence[Sequence[str]] = ()) -> np.ndarray:
+    """Arrange thumbnails in rows on white, uint8 of shape (height, width, 3).
+
+    Args:
+        captions: the lines below each image, of which as many characters are drawn as fit.
+    """
     columns = math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
-    cell = side + _GAP
-    page = np.full((rows * cell + _GAP, columns * cell + _GAP, 3), 255, np.uint8)
+    cell_width = side + _GAP
+    cell_height = cell_width + font.HEIGHT * max(map(len, captions), default=0)
+    page = np.full((rows * cell_height + _GAP, columns * cell_width + _GAP, 3), 255, np.uint8)
     for index, image in enumerate(images):
+        top, left = index // columns * cell_height + _GAP, index % columns * cell_width + _GAP
         pixels = _blend_with_white(thumbnail(image, side))
-        height, width = pixels.shape[:2]
-        top = index // columns * cell + _GAP + (side - height) // 2
-        left = index % columns * cell + _GAP + (side - width) // 2
-        page[top : top + height, left : left + width] = pixels
+        _put(page, pixels, top + (side - pixels.shape[0]) // 2, left + (side - pixels.shape[1]) // 2)
+        for number, line in enumerate(captions[index] if captions else ()):
+            black_on_white = np.where(font.draw(line[: side // font.WIDTH]), 0, 255)[..., np.newaxis]
+            _put(page, black_on_white, top + side + number * font.HEIGHT + 1, left)
     return page
+
+
+def _put(page: np.ndarray, pixels: np.ndarray, top: int, left: int) -> None:
+    height, width = pixels.shape[:2]
+    page[top : top + height, left : left + width] = pixels
 
 
 def _blend_with_white(pixels: np.ndarray) -> np.ndarray:

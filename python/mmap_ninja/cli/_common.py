@@ -10,12 +10,12 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap, _core, open_existing
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, _core, open_existing
 from mmap_ninja._core import Repair, Report
 from mmap_ninja._display.format import escape, human_size, pluralize
 from mmap_ninja.cli import EXPECTED, print_error
 
-Dataset: TypeAlias = RaggedMmap | StringsMmap | np.memmap
+Dataset: TypeAlias = RaggedMmap | StringsMmap | RecordsMmap | np.memmap
 T = TypeVar("T")
 
 # The directory, within a dataset, of the dataset that stores the file name of each sample.

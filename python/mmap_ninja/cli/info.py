@@ -4,7 +4,8 @@ Lengths count the elements of arrays and the UTF-8 bytes of texts. The
 histogram has bins of equal width, or powers of two if some samples are much
 longer than most. The size is that of the stored samples, without the index. In
 very large datasets, shapes and lengths come from an evenly spaced subset of
-samples.
+samples. Of records, there is a line for each field: its name, kind, dtype,
+shapes or lengths, and size.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mmap_ninja import RaggedMmap, StringsMmap, read_attrs
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, read_attrs
 from mmap_ninja._display.format import escape, human_size, pluralize
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._common import (
@@ -68,6 +69,8 @@ def _attrs(directory: str) -> dict[str, Any]:
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
+    if isinstance(dataset, RecordsMmap):
+        return _records_facts(dataset)
     if isinstance(dataset, StringsMmap):
         return _string_facts(dataset)
     samples, dtype, n_bytes = num_samples(dataset), str(dataset.dtype), dataset.nbytes
@@ -81,6 +84,11 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     shapes = [getattr(dataset._stored(index), "shape", ()) for index in indices]
     lengths = np.array([prod(shape) for shape in shapes])
     return {**facts, **_subset(indices), "shapes": shape_ranges(shapes), **_lengths(lengths, "elements")}
+
+
+def _records_facts(records: RecordsMmap) -> dict[str, Any]:
+    fields = [{"name": name, **_facts(records.field(name))} for name in records.fields]
+    return {"kind": "records", "samples": len(records), "bytes": records.nbytes, "fields": fields}
 
 
 def _string_facts(texts: StringsMmap) -> dict[str, Any]:
@@ -114,6 +122,10 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     columns = _terminal.width()
     for name, text in _rows(facts):
         yield _terminal.truncate(f"{name:<8}  {escape(text)}", columns)
+    if "fields" in facts:
+        yield ""
+        for line in _aligned([_field_columns(field) for field in facts["fields"]]):
+            yield _terminal.truncate(line, columns)
     if lengths := facts.get("lengths"):
         yield ""
         bins = lengths["histogram"]
@@ -142,6 +154,27 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if lengths := facts.get("lengths"):
         parts = (f"{name} {_number(lengths[name])}" for name in ("min", "median", "mean", "max"))
         yield lengths["unit"], ", ".join(parts)
+
+
+def _field_columns(facts: dict[str, Any]) -> list[str]:
+    """The columns of the line about a field."""
+    if "shape" in facts:
+        extent = str(tuple(facts["shape"][1:])) if len(facts["shape"]) > 1 else "scalars"
+    elif "dtype" in facts:
+        extent = "; ".join(map(_axes, facts["shapes"]))
+    else:
+        lengths = facts.get("lengths")
+        extent = f"{_interval(lengths['min'], lengths['max'], ',')} bytes" if lengths else ""
+    zstd = f", zstd {_zstd(facts)}" if facts.get("zstd_level") is not None else ""
+    return [facts["name"], facts["kind"], facts.get("dtype", ""), extent + zstd, human_size(facts["bytes"])]
+
+
+def _aligned(rows: list[list[str]]) -> Iterator[str]:
+    """Lines of columns of the same widths; the last one to the right."""
+    rows = [[escape(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, last in rows:
+        yield "  ".join([*map(str.ljust, cells, widths), last.rjust(widths[-1])])
 
 
 def _size(n_bytes: int) -> str:
