@@ -114,7 +114,7 @@ class Handle(WithAttrs):
         self.close()
 
     def __contains__(self, value: object) -> bool:
-        return any(_equal(value, item) for item in cast("Any", self))
+        return any(equal(value, item) for item in cast("Any", self))
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """The first index of an item that equals `value`: arrays by shape and elements.
@@ -123,13 +123,13 @@ class Handle(WithAttrs):
             ValueError: no item equals it.
         """
         for index in range(*slice(start, stop).indices(len(self))):
-            if _equal(value, cast("Any", self)[index]):
+            if equal(value, cast("Any", self)[index]):
                 return index
         raise ValueError(f"{self.out_dir}: no {self._ITEM} equals the value")
 
     def count(self, value: Any) -> int:
         """The number of items that equal `value`: arrays by shape and elements."""
-        return sum(_equal(value, item) for item in cast("Any", self))
+        return sum(equal(value, item) for item in cast("Any", self))
 
     @property
     def n(self) -> int:
@@ -318,11 +318,11 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and value == default)
 
 
-def _equal(value: Any, item: Any) -> bool:
+def equal(value: Any, item: Any) -> bool:
     """Whether two items are equal; arrays are if their shapes and all their elements are, records if all fields are."""
     if isinstance(item, dict):
         is_record = isinstance(value, Mapping) and value.keys() == item.keys()
-        return is_record and all(_equal(cast("Any", value)[name], item[name]) for name in item)
+        return is_record and all(equal(cast("Any", value)[name], item[name]) for name in item)
     if isinstance(item, str):
         return isinstance(value, str) and value == item
     return bool(np.array_equal(value, item))

@@ -110,30 +110,6 @@ def concatenate(
     [array([1, 2]), array([3]), array([[4, 5]])]
     """
     out_dir = _paths.local(out_dir)
-    with joining(out_dir, dirs, verbose, overwrite, durability, timeout, locking, **keys) as (kind, _):
-        pass
-    joined: RaggedMmap | StringsMmap | RecordsMmap | np.memmap = _open_new(
-        kind, out_dir, durability=durability, timeout=timeout, locking=locking, **keys
-    )
-    return joined
-
-
-@contextmanager
-def joining(
-    out_dir: AnyPath,
-    dirs: Iterable[AnyPath],
-    verbose: bool = False,
-    overwrite: bool = True,
-    durability: Durability = "process",
-    timeout: float = 60.0,
-    locking: bool = True,
-    **keys: str,
-) -> Iterator[tuple[str, Path]]:
-    """Yield the kind of the datasets, and the directory that holds them joined. It then takes the place of `out_dir`.
-
-    For the arguments, see `concatenate`.
-    """
-    out_dir = _paths.local(out_dir)
     sources = [Path(_paths.existing(directory)) for directory in dirs]
     if not sources:
         raise ValueError("at least one directory is needed to concatenate")
@@ -155,7 +131,10 @@ def joining(
                     _open(kind, session.partial, mode="r", locking=locking, **keys)._join(directory)
         if attrs:
             write_attrs(session.partial, attrs, timeout, locking)
-        yield kind, session.partial
+    joined: RaggedMmap | StringsMmap | RecordsMmap | np.memmap = _open_new(
+        kind, out_dir, durability=durability, timeout=timeout, locking=locking, **keys
+    )
+    return joined
 
 
 def subset(

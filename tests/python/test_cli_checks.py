@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from conftest import tree
 from mmap_ninja import RaggedMmap, StringsMmap
-from shell import write
 
 # verify, repair and checksums
 
@@ -110,46 +109,6 @@ def test_concat_joins_datasets(run, fails, tmp_path):
     assert [sample.tolist() for sample in RaggedMmap(out)] == [[1], [2, 3], [4]]
     assert "A dataset is there already" in fails("concat", out, tmp_path / "b")
     assert run("concat", "--overwrite", out, tmp_path / "b") == (0, f"{out}: 1 sample, 8 B\n", "")
-
-
-def names_of(path, *names, samples=None):
-    """Write a dataset and the names of its samples."""
-    RaggedMmap.from_lists(path, samples or [[1]] * len(names))
-    if names:
-        StringsMmap.from_strings(path / "names", names)
-    return path
-
-
-def test_concat_joins_file_names(run, tmp_path):
-    out, parts = tmp_path / "out", [names_of(tmp_path / "a", "1", "2"), names_of(tmp_path / "b", "3")]
-    assert run("concat", out, *parts)[::2] == (0, "")
-    assert StringsMmap(out / "names")[:] == ["1", "2", "3"]
-    assert run("concat", "--overwrite", out, parts[1], out)[::2] == (0, "")
-    assert StringsMmap(out / "names")[:] == ["3", "1", "2", "3"]
-
-
-def test_concat_warns_if_it_cannot_join_file_names(run, tmp_path):
-    out, named = tmp_path / "out", names_of(tmp_path / "named", "1", "2")
-    names_of(out, "old")
-    for other in (
-        names_of(tmp_path / "bare", samples=[[1]]),
-        names_of(tmp_path / "less", "1", samples=[[1], [2]]),
-    ):
-        status, _, err = run("concat", "--overwrite", out, named, other)
-        assert (status, err) == (
-            0,
-            f"mmap-ninja: file names not joined: not every sample of {other} has one\n",
-        )
-        assert not (out / "names").exists()
-        names_of(out, "old")
-
-
-def test_concat_of_datasets_without_file_names_does_not_warn(run, tmp_path):
-    bare, out = names_of(tmp_path / "bare", samples=[[1], [2]]), names_of(tmp_path / "out", "old")
-    assert run("concat", "--overwrite", out, bare)[::2] == (0, "")
-    assert not (out / "names").exists()
-    write("mine", bare / "names")
-    assert run("concat", "--overwrite", out, bare)[::2] == (0, "")
 
 
 def test_concat_refuses_other_kinds_and_dtypes(fails, tmp_path):

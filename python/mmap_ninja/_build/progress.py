@@ -40,7 +40,9 @@ class Counter(AbstractContextManager[Any]):
     def show_written(self, partial: Path) -> None:
         """Show how much is stored in a directory, the next time the bar is drawn."""
         if self._bar is not None:
-            size = os.path.getsize(data) if (data := partial / "data.ninja").exists() else 0
+            data = partial / "data.ninja"
+            files = [data] if data.exists() else partial.glob("*/data.ninja")  # Of records, those of all fields.
+            size = sum(map(os.path.getsize, files))
             self._bar.set_postfix_str(f"{size / 1e6:.1f} MB written", refresh=False)
 
     def over(self, samples: Iterable[Any], partial: Path) -> Iterable[Any]:

@@ -60,10 +60,10 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def print_error(error: Exception) -> None:
     """Print an expected error as one line on standard error."""
-    print(f"mmap-ninja: {_one_line(error)}", file=sys.stderr)
+    print(f"mmap-ninja: {one_line(error)}", file=sys.stderr)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """Format an error like other Unix commands: the file first."""
     if not isinstance(error, OSError) or error.strerror is None:
         return escape(str(error) or type(error).__name__)

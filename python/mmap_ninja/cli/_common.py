@@ -18,9 +18,6 @@ from mmap_ninja.cli import EXPECTED, print_error
 Dataset: TypeAlias = RaggedMmap | StringsMmap | RecordsMmap | np.memmap
 T = TypeVar("T")
 
-# The directory, within a dataset, of the dataset that stores the file name of each sample.
-NAMES = "names"
-
 
 def non_negative(text: str) -> int:
     """Parse an integer of at least 0."""

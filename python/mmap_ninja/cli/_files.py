@@ -3,15 +3,14 @@
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 import numpy as np
-
-from mmap_ninja import RaggedMmap, StringsMmap, _build
 
 
 def find_files(folder: Path, patterns: Sequence[str], exclude: Path) -> list[Path]:
@@ -50,13 +49,15 @@ class Kind:
 
     Attributes:
         extensions: extensions of such files, in lower case.
+        field: the name of the field that holds them.
+        declaration: the declaration of this field.
         read: reads a regular file as a sample.
-        recipe: how their dataset is built.
     """
 
     extensions: frozenset[str]
+    field: str
+    declaration: Any
     read: Callable[[Path], Any]
-    recipe: _build.Recipe
 
     def matches(self, file: Path) -> bool:
         """Whether the file has an extension of this kind."""
@@ -76,14 +77,28 @@ def _read_text(file: Path) -> str:
         raise ValueError(f"{file}: not valid UTF-8 ({error.reason} at byte {error.start})") from error
 
 
-def _read_image(file: Path) -> np.ndarray:
+def images_of(mode: str | None, size: tuple[int, int] | None) -> Kind:
+    """Images that are converted to a mode of Pillow and resized to (width, height). With both, their field is dense."""
+    declaration: Any = "ragged"
+    if mode and size:
+        width, height = size
+        channels = (len(mode),) if len(mode) > 1 else ()
+        declaration = np.dtype((np.uint8, (height, width, *channels)))
+    read = partial(_read_image, mode=mode, size=size)
+    return replace(KINDS["images"], declaration=declaration, read=read)
+
+
+def _read_image(file: Path, mode: str | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
         raise ImportError('reading images requires Pillow: pip install "mmap_ninja[images]>=1"') from error
     try:
         with Image.open(file) as image:
-            return np.asarray(_to_8_bit(ImageOps.exif_transpose(image)))
+            image = _to_8_bit(ImageOps.exif_transpose(image))
+            if mode is not None and image.mode != mode:
+                image = image.convert(mode)
+            return np.asarray(image if size is None else image.resize(size))
     except Exception as error:  # Pillow raises errors of many types for damaged files.
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -92,14 +107,14 @@ def _read_image(file: Path) -> np.ndarray:
 
 
 # Pillow's modes that become arrays as they are, and the target of each mode that is converted.
-_PLAIN_MODES = {"L", "RGB", "RGBA"}
+PLAIN_MODES = ("L", "RGB", "RGBA")
 _CONVERSIONS = {"1": "L", "La": "RGBA", "LA": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB"}
 _CONVERSIONS |= dict.fromkeys(("CMYK", "HSV", "LAB", "YCbCr"), "RGB")
 
 
 def _to_8_bit(image: Any) -> Any:
-    """Convert a Pillow image to one of `_PLAIN_MODES`."""
-    if image.mode in _PLAIN_MODES:
+    """Convert a Pillow image to one of `PLAIN_MODES`."""
+    if image.mode in PLAIN_MODES:
         return image
     if image.mode == "P":
         return image.convert("RGBA" if "transparency" in image.info else "RGB")
@@ -112,6 +127,6 @@ _IMAGE_EXTENSIONS = ".bmp .gif .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp"
 _TEXT_EXTENSIONS = ".md .rst .text .txt"
 
 KINDS = {
-    "images": Kind(frozenset(_IMAGE_EXTENSIONS.split()), _read_image, RaggedMmap._recipe()),
-    "texts": Kind(frozenset(_TEXT_EXTENSIONS.split()), _read_text, StringsMmap._recipe()),
+    "images": Kind(frozenset(_IMAGE_EXTENSIONS.split()), "image", "ragged", _read_image),
+    "texts": Kind(frozenset(_TEXT_EXTENSIONS.split()), "text", str, _read_text),
 }
