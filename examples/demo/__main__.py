@@ -1,4 +1,4 @@
-"""Converts images and texts into maps, reads them back, and compares the maps with the files.
+"""Converts images and texts into maps and records, reads them back, and compares them with the files.
 
     python examples/demo [--images FOLDER] [--texts FOLDER] [--out FOLDER]
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 import draw
+import labelled
 import sources
 from convert import Converted, Difference, NoSamples, check, convert
 from kinds import IMAGES, TEXTS, Kind
@@ -60,12 +61,24 @@ def demonstrate(images: Path | None, texts: Path | None, out: Path) -> None:
     print("Measuring each method in a separate process ...", flush=True)
     results = {each.kind.name: measure(each, out / f"{each.kind.name}.json") for each in all_converted}
     counts = {each.kind.name: len(each.sources) for each in all_converted}
-    show(report(results), out / "results.md")
+    trained = with_labels(all_converted[0], out)
+    show(f"{report(results)}\n\n{trained}", out / "results.md")
     draw.chart(results, counts, out / "chart.png")
-    draw.contact_sheet(all_converted[0].open(), out / "contact_sheet.png")
-    print(f"Pictures: {out / 'chart.png'} and {out / 'contact_sheet.png'}; the table: {out / 'results.md'}")
+    print(f"Pictures: {out / 'chart.png'} and {out / 'contact_sheet.png'}; the tables: {out / 'results.md'}")
+    print(f"What a notebook shows of the records: {out / 'records.html'}")
     parts = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     print(f"All {sum(counts.values()):,} samples are equal to their sources: {parts}.")
+
+
+def with_labels(images: Converted, out: Path) -> str:
+    """Store, check and draw images with their names and labels, and read an epoch of them; return what is reported."""
+    folder = out / "maps" / "records"
+    print(f"Storing the images with their names and labels in {folder}", flush=True)
+    stored = labelled.store(images, folder)
+    labelled.check(stored, images)
+    draw.contact_sheet(stored, out / "contact_sheet.png")
+    (out / "records.html").write_text(stored._repr_html_(), encoding="utf-8")
+    return labelled.report(*labelled.train(stored))
 
 
 def own_files(folder: Path, out: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Draws the measurements as a chart, and samples of the map as a contact sheet."""
+"""Draws the measurements as a chart, and some of the records as a contact sheet."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from measure import WAYS, Measurement
-from mmap_ninja import RaggedMmap
+from mmap_ninja import RecordsMmap
 from report import Results
 
 Units = dict[str, float]
@@ -17,6 +17,8 @@ SIZES = {"memory": "own memory", "mapped": "mapped page cache", "disk": "disk"}
 SECONDS = {"s": 1, "ms": 1e-3, "µs": 1e-6}
 BYTES = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1}
 ROWS, COLUMNS = 6, 8
+# The most characters of a name that fit above an image.
+NAME = 24
 
 
 def chart(results: Results, counts: dict[str, int], file: Path) -> None:
@@ -57,19 +59,24 @@ def quantity(value: float, units: Units) -> str:
     return f"{scaled:.0f} {unit}" if scaled >= 10 else f"{scaled:.2g} {unit}"
 
 
-def contact_sheet(images: RaggedMmap, file: Path) -> None:
-    """Draw samples from all parts of the map."""
-    chosen = np.unique(np.linspace(0, len(images) - 1, ROWS * COLUMNS).astype(int))
+def contact_sheet(records: RecordsMmap, file: Path) -> None:
+    """Draw records from all parts of the dataset, each image with its index, shape, name and label."""
+    chosen = np.unique(np.linspace(0, len(records) - 1, ROWS * COLUMNS).astype(int))
     rows = -(-len(chosen) // COLUMNS)
-    figure = Figure(figsize=(1.5 * COLUMNS, 1.7 * rows), layout="constrained")
-    figure.suptitle(f"{len(chosen)} of {len(images):,} images, read back from the map")
-    plots = list(figure.subplots(rows, COLUMNS).flat)
+    figure = Figure(figsize=(1.5 * COLUMNS, 2 * rows), layout="constrained")
+    figure.suptitle(f"{len(chosen)} of {len(records):,} records, read back with their names and labels")
+    plots, classes = list(figure.subplots(rows, COLUMNS).flat), records.attrs["classes"]
     for axes in plots:
         axes.axis("off")
         axes.set_anchor("N")
     for axes, i in zip(plots, chosen, strict=False):
-        axes.imshow(small(images[i]), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(f"[{i}]  {' × '.join(map(str, images[i].shape))}", fontsize=7)
+        record = records[i]
+        axes.imshow(small(record["image"]), cmap="gray", vmin=0, vmax=255)
+        shape = " × ".join(map(str, record["image"].shape))
+        name = record["name"] if len(record["name"]) <= NAME else f"{record['name'][: NAME - 1]}…"
+        # Dollar signs begin formulas.
+        title = f"[{i}]  {shape}\n{name}\nlabel {record['label']}: {classes[record['label']]}"
+        axes.set_title(title.replace("$", r"\$"), fontsize=6.5)
     figure.savefig(file, dpi=120)
 
 

@@ -25,7 +25,11 @@ def report(results: Results) -> str:
 
 
 def table(results: Results) -> str:
-    rows = [COLUMNS, *(row(kind, way, results[kind]) for kind in results for way in WAYS)]
+    return markdown([COLUMNS, *(row(kind, way, results[kind]) for kind in results for way in WAYS)])
+
+
+def markdown(rows: list[tuple[str, ...]]) -> str:
+    """A table in aligned Markdown; the first row is its header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(aligned(cells, widths) for cells in (rows[0], rule, *rows[1:]))
