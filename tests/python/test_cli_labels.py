@@ -52,9 +52,9 @@ def test_folders_are_classes_in_sorted_order(run, folder, out):
     save(image(4, 4), folder / "a10" / "deep" / "1.png")
     assert run("convert", "--labels", "folders", folder, out)[::2] == (0, "")
     train = RecordsMmap(out)
-    assert train.fields == ["image", "name", "class", "label"]
+    assert train.fields == ["image", "name", "label"]
     assert train["name"][:] == ["a/3.png", "a10/deep/1.png", "b/1.png", "b/2.png"]
-    assert train["class"][:] == ["a", "a10", "b", "b"]
+    assert train.attrs == {"classes": ["a", "a10", "b"]}
     assert (train["label"].dtype, train["label"].tolist()) == (np.int64, [0, 1, 2, 2])
 
 

@@ -29,20 +29,22 @@ class Labels:
 
     Attributes:
         fields: their declarations, by name.
+        attrs: attributes of the dataset that say what they mean.
         of: the values of these fields for the name of a file; ValueError if it has no label.
         unused: describes the labels without a file among `names`, if there are any.
     """
 
     fields: dict[str, Any]
+    attrs: dict[str, Any]
     of: Callable[[str], dict[str, Any]]
     unused: Callable[[Sequence[str]], str | None] = lambda _names: None
 
 
-NO_LABELS = Labels({}, lambda _name: {})
+NO_LABELS = Labels({}, {}, lambda _name: {})
 
 
 def from_folders(folder: Path, names: Sequence[str]) -> Labels:
-    """Label each file by its first folder: `class` is the name of the folder, `label` its place among the sorted names."""
+    """Label each file by its first folder: `label` is the place of this folder's name among the sorted names of classes."""
     classes = sorted({name.partition("/")[0] for name in names if "/" in name})
     numbers = {name: number for number, name in enumerate(classes)}
 
@@ -50,9 +52,9 @@ def from_folders(folder: Path, names: Sequence[str]) -> Labels:
         first, is_nested, _ = name.partition("/")
         if not is_nested:
             raise ValueError(f"{folder / name}: this file is not in the folder of a class")
-        return {"class": first, "label": numbers[first]}
+        return {"label": numbers[first]}
 
-    return Labels({"class": str, "label": np.int64}, of)
+    return Labels({"label": np.int64}, {"classes": classes}, of)
 
 
 def from_file(file: Path, taken: str) -> Labels:
@@ -91,7 +93,7 @@ def from_file(file: Path, taken: str) -> Labels:
         example = f"the first is line {lines[row]}, '{names[row]}'"
         return f"{file}: {pluralize(len(surplus), 'line')} without a file to convert; {example}"
 
-    return Labels({column: declaration for column, (declaration, _) in typed.items()}, of, unused)
+    return Labels({column: declaration for column, (declaration, _) in typed.items()}, {}, of, unused)
 
 
 Columns = tuple[list[int], dict[str, list[Any]]]

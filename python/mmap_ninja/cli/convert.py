@@ -13,12 +13,13 @@ to folders are not followed. Images and texts are recognized by their file
 extensions, and other files are skipped. With both --kind and --glob, every
 file that matches is converted, whatever its extension.
 
---labels folders adds the fields 'class', the first folder in the name of each
-file, and 'label', an int64: the place of its class among all sorted names of
-classes. --labels FILE adds the columns of a table, in which a column 'name' or
-'file_name' says which file a line is about. A CSV file (.csv) begins with the
-names of its columns; a column is of integers, of floats or of texts. Each line
-of a JSON-lines file (.jsonl) is an object; lists of numbers become arrays.
+--labels folders adds the field 'label', an int64: the place of the file's
+first folder among all such folders in sorted order. The attribute 'classes'
+holds their names. --labels FILE adds the columns of a table, in which a column
+'name' or 'file_name' says which file a line is about. A CSV file (.csv) begins
+with the names of its columns; a column is of integers, of floats or of texts.
+Each line of a JSON-lines file (.jsonl) is an object; lists of numbers become
+arrays.
 
 If a file cannot be read or has no label, no dataset is created, and the error
 names the file. With --on-error skip, such files are left out and listed on
@@ -33,7 +34,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from mmap_ninja import RecordsMmap, _build
+from mmap_ninja import RecordsMmap, _build, write_attrs
 from mmap_ninja._display.format import escape, pluralize
 from mmap_ninja.cli import _labels, _terminal
 from mmap_ninja.cli._common import add_overwrite, positive, print_created
@@ -187,6 +188,8 @@ def _build_dataset(conversion: Conversion, labels: _labels.Labels, arguments: ar
                 bar.show_written(built.partial)
             if not built.stored:
                 raise ValueError(f"{arguments.folder}: no file could be converted")
+            if labels.attrs:
+                write_attrs(built.partial, labels.attrs)
         except BaseException:
             if resume and built.stored:
                 what = f"{pluralize(built.stored, 'sample')} stored in {built.partial}"
