@@ -55,11 +55,17 @@ def session(shown: str) -> None:
 
 
 def run(page: Path) -> str | None:
-    """Run a page up to the first import of an optional package that is not installed, and return its name."""
+    """Run a page without what needs optional packages that are not installed, and return their names, if there are any."""
     text, names = program(page), {"__name__": "__main__", "session": session}
+    missing: set[str] = set()
+    lacking: set[str] = set()  # Names that only a package would define that is not installed.
     for statement in ast.parse(text, page).body:
-        if missing := _missing(statement):
-            return missing
+        package, (used, bound) = _missing(statement), _names(statement)
+        if package or used & lacking:
+            missing |= {package} - {None}
+            lacking |= bound
+            continue
+        lacking -= bound
         printed = io.StringIO()
         with redirect_stdout(printed):
             if isinstance(statement, ast.Expr):
@@ -68,7 +74,20 @@ def run(page: Path) -> str | None:
                 assert _shown(statement, text) in ("", found), f"{page}:{statement.lineno}: {found}"
             else:
                 exec(compile(ast.Module([statement], []), page, "exec"), names)
-    return None
+    return ", ".join(sorted(missing)) or None
+
+
+def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
+    """The names that a statement uses, and those that it defines."""
+    used, bound = set(), set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.alias):
+            bound.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            bound.add(node.name)
+    return used, bound
 
 
 def _missing(statement: ast.stmt) -> str | None:

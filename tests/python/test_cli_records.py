@@ -7,7 +7,7 @@ import pytest
 from mmap_ninja import RecordsMmap, StringsMmap
 from mmap_ninja._display import font
 from PIL import Image
-from shell import at_terminal, image
+from shell import at_terminal, image, save
 
 FIELDS = {"boxes": {"shape": (-1, 4)}, "embedding": np.dtype(("f4", (3,)))}
 
@@ -121,3 +121,25 @@ def test_concat_joins_records(run, fails, records, tmp_path):
     RecordsMmap.from_columns(tmp_path / "other", {"label": [1]})
     assert "other: " in fails("concat", out, records.out_dir, tmp_path / "other", "--overwrite")
     assert len(RecordsMmap(out)) == 6
+
+
+def test_checksums_of_records_detect_a_changed_bit(run, records):
+    path = records.out_dir
+    records.close()
+    assert run("checksum", path) == (0, "", "")
+    assert run("verify", path)[1].startswith("sound: records, 3 samples, ")
+    labels = path / "label" / "data.ninja"
+    whole = labels.read_bytes()
+    labels.write_bytes(whole[:8] + b"\7" + whole[9:])
+    assert run("verify", path)[0] == 1
+    assert "label/data.ninja" in run("verify", path)[1]
+
+
+def test_subset_of_converted_files_keeps_the_names_of_classes(run, tmp_path):
+    for name in "a/1.png", "b/2.png":
+        save(image(4, 4), tmp_path / "files" / name)
+    assert run("convert", "--labels", "folders", tmp_path / "files", tmp_path / "all")[0] == 0
+    assert run("subset", tmp_path / "all", tmp_path / "few", "--range", "1:")[0] == 0
+    assert run("concat", tmp_path / "both", tmp_path / "few", tmp_path / "all")[0] == 0
+    both = RecordsMmap(tmp_path / "both")
+    assert (both["label"].tolist(), both.attrs) == ([1, 0, 1], {"classes": ["a", "b"]})

@@ -11,7 +11,7 @@ import mmap_ninja
 import numpy as np
 import pages
 import pytest
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
 MODULES = [
@@ -28,6 +28,7 @@ MODULES = [
     ".parallel",
     ".plans",
     ".ragged",
+    ".records",
     ".string",
 ]
 EXAMPLES = [
@@ -118,7 +119,7 @@ def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monke
         pytest.skip(f"what needs {missing} was not run: it is not installed")
 
 
-@pytest.mark.parametrize("cls", [RaggedMmap, StringsMmap])
+@pytest.mark.parametrize("cls", [RaggedMmap, RecordsMmap, StringsMmap])
 def test_the_reference_has_every_member(cls):
     reference = (pages.ROOT / "docs" / "api.md").read_text("utf-8")
     section = reference.partition(f"autoclass:: {cls.__name__}\n")[2].partition("```")[0]

@@ -379,3 +379,8 @@ def test_the_example_trains_with_a_falling_loss(tmp_path, number):
 def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert pages.run(pages.ROOT / page) is None
+
+
+def test_the_example_of_records_trains(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "torch" not in (pages.run(pages.ROOT / "docs" / "records.md") or "")
