@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(
         "--range",
-        metavar="START:STOP[:STEP]",
+        metavar="SLICE",
         type=_slice,
         help="samples by a slice as in Python, such as :1000 or ::2",
     )
