@@ -1,6 +1,7 @@
 """`mmap-ninja info`, `head` and `concat` of records."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -143,3 +144,13 @@ def test_subset_of_converted_files_keeps_the_names_of_classes(run, tmp_path):
     assert run("concat", tmp_path / "both", tmp_path / "few", tmp_path / "all")[0] == 0
     both = RecordsMmap(tmp_path / "both")
     assert (both["label"].tolist(), both.attrs) == ([1, 0, 1], {"classes": ["a", "b"]})
+
+
+def test_torn_records_are_repaired_to_the_longest_common_length(run, records):
+    path = records.out_dir
+    records.close()
+    os.truncate(path / "label" / "data.ninja", 16)
+    assert run("repair", path)[0] == 1
+    assert run("repair", "--apply", path)[0] == 0
+    assert run("verify", path)[0] == 0
+    assert RecordsMmap(path)["name"][:] == ["0.png\n", "1.png\n1.png\n"]
