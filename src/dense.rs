@@ -209,6 +209,11 @@ impl Dense {
         self.view.rows()
     }
 
+    /// The directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The axes.
     #[must_use]
     pub fn shape(&self) -> &[u64] {

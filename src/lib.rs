@@ -87,8 +87,10 @@ mod extents;
 mod fork;
 mod format;
 mod io;
+pub mod loader;
 mod memory;
 mod options;
+mod order;
 mod paths;
 pub mod plans;
 #[cfg(feature = "python")]

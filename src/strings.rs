@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub(crate) use encode::{Append, Packed, Payload, new_members};
 pub use index::{write_index, write_index_with};
-pub(crate) use view::View;
+pub(crate) use view::{NO_UTF8, View};
 
 use crate::batch::Gathered;
 use crate::batch::cast::Cast;
@@ -341,7 +341,7 @@ impl Strings {
     /// # Errors
     /// [`Error::OutOfRange`]; [`Error::Corrupt`] where its offsets do not fit the data, or it is not UTF-8.
     pub fn get(&self, index: usize) -> Result<Cow<'_, str>> {
-        let not_utf8 = || self.view.damaged(index, "it is not UTF-8");
+        let not_utf8 = || self.view.damaged(index, NO_UTF8);
         match self.view.bytes(index)? {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| not_utf8()),
             Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| not_utf8()),

@@ -4,7 +4,8 @@
 - `StringsMmap`: texts, optionally compressed;
 - `mmap_ninja.numpy`: one dense array, as an `np.memmap`;
 - `RecordsMmap`: samples of several fields, such as an image with its label;
-- `mmap_ninja.plans`: batches, packed rows and windows, planned from the lengths of samples.
+- `mmap_ninja.plans`: batches, packed rows and windows, planned from the lengths of samples;
+- `Loader`: their batches, shuffled, sharded and resumed.
 """
 
 from mmap_ninja import plans
@@ -15,6 +16,7 @@ from mmap_ninja._split import split
 from mmap_ninja._verify import repair, verify, write_checksums
 from mmap_ninja.base import Wrapped
 from mmap_ninja.generic import concatenate, open_existing, subset
+from mmap_ninja.loader import ArraySpec, Loader
 from mmap_ninja.numpy import append as np_append
 from mmap_ninja.numpy import extend as np_extend
 from mmap_ninja.numpy import extend_dir as np_extend_dir
@@ -26,7 +28,9 @@ from mmap_ninja.records import RecordsMmap
 from mmap_ninja.string import StringsMmap
 
 __all__ = [
+    "ArraySpec",
     "CorruptDatasetError",
+    "Loader",
     "RaggedMmap",
     "RecordsMmap",
     "StringsMmap",

@@ -1,6 +1,6 @@
 """The compiled module behind the package."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from types import GenericAlias
@@ -18,13 +18,16 @@ __all__ = [
     "CorruptDatasetError",
     "Finding",
     "Options",
+    "Order",
     "Owner",
     "Plan",
+    "Prefetcher",
     "Ragged",
     "Records",
     "Repair",
     "Report",
     "Rows",
+    "Source",
     "Stream",
     "Strings",
     "__version__",
@@ -225,6 +228,44 @@ class Records(Generic[RecordT]):
     def _is_closed(self) -> bool: ...
     @property
     def nbytes(self) -> int: ...
+
+@final
+class Order:
+    """The order of samples from one or several sources: of each its length, the selected indices or None, its weight."""
+
+    def __new__(
+        cls, sources: Sequence[tuple[int, Indices | None, float]], seed: int, shuffle: bool
+    ) -> Self: ...
+    def with_seed(self, seed: int) -> Order: ...
+    def __len__(self) -> int: ...
+    def reach(self, source: int) -> int:
+        """The number of first samples of a source that holds all that are selected."""
+    def fingerprint(self, source: int) -> int:
+        """A number that tells what is selected of a source from other selections."""
+    def draws(self, epoch: int, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The source and the index of the samples at positions of an epoch."""
+
+@final
+class Source:
+    """Maps or arrays of one kind and dtype; `pad` is the value to pad samples of a ragged map with."""
+
+    def __new__(cls, sources: Sequence[Any], pad: Any) -> Self: ...
+    def fingerprint(self, number: int, len: int) -> int:
+        """A number that tells the first `len` samples of a source from other samples."""
+
+@final
+class Prefetcher:
+    """Threads that fill batches. They end when it is closed or dropped."""
+
+    def __new__(cls, source: Source, order: Order, threads: int) -> Self: ...
+    def announce(self, selected: tuple[int, int, int] | Indices) -> None:
+        """Prefetch the pages of a batch that will be requested later: positions of an epoch, or indices."""
+    def request(self, selected: tuple[int, int, int] | Indices) -> None:
+        """Request a batch."""
+    def take(self) -> Any:
+        """The first batch that was requested and not taken yet."""
+    def close(self) -> None:
+        """End the threads."""
 
 @final
 class BuildSession:

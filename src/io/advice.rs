@@ -2,11 +2,9 @@
 //! the pages of one piece of advice together.
 
 use std::ops::Range;
-#[cfg(feature = "python")]
 use std::path::Path;
 
 use super::mapping::{Region, is_resident, will_need};
-#[cfg(feature = "python")]
 use crate::{error::Result, memory};
 
 /// Ranges that are closer together than this are advised as one.
@@ -52,7 +50,6 @@ pub(crate) fn advise_will_need(members: &[&[u8]], ranges: impl Iterator<Item = R
 ///
 /// # Panics
 /// If a row lies outside of the array.
-#[cfg(feature = "python")]
 pub(crate) fn fetch_rows<'a>(
     dir: &Path,
     array: &'a [u8],

@@ -1,4 +1,4 @@
-//! The one place that makes NumPy views of mapped bytes.
+//! The one place that makes NumPy arrays on memory of this crate: mapped bytes, and batches.
 
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::batch::Out;
 use crate::io::mapping::Region;
 use crate::io::untrusted::FileId;
+use crate::loader::Buffer;
 use crate::sample::Sample;
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -99,27 +100,68 @@ pub fn view<'py>(
     writable: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let data = if sample.bytes.is_empty() { EMPTY.as_ptr().cast() } else { sample.bytes.as_ptr() };
-    let flags = NPY_ARRAY_ALIGNED | if writable { NPY_ARRAY_WRITEABLE } else { 0 };
-    let axes = i32::try_from(sample.shape.len())?;
     // SAFETY: `data` points to as many bytes as the shape and dtype need (`View::get` checks that), which are
-    // aligned since a mapping begins on a page and item sizes are multiples of alignments. NumPy copies the shape
-    // and does not write to it, takes over the reference to `descr`, and may only write to `data` if the mapping
-    // is writable. `owner` becomes the array's base and keeps the mapping alive.
+    // aligned since a mapping begins on a page and item sizes are multiples of alignments. They may only be written to if
+    // the mapping is writable. `owner` keeps the mapping alive.
+    unsafe { array_on(py, descr, owner.clone_ref(py).into_any(), data.cast_mut(), sample.shape, writable) }
+}
+
+/// The memory of a batch, as the base of the array that shows it.
+#[pyclass(frozen, module = "mmap_ninja._core")]
+pub struct BatchMemory {
+    _buffer: Buffer,
+}
+
+/// A writable array on the bytes of `buffer`, which become its own.
+///
+/// # Panics
+/// If the bytes do not fill the shape.
+pub fn owning<'py>(
+    py: Python<'py>,
+    descr: &Bound<'py, PyArrayDescr>,
+    shape: &[i64],
+    buffer: Buffer,
+) -> PyResult<Bound<'py, PyAny>> {
+    let elements = shape.iter().map(|&axis| usize::try_from(axis).unwrap_or(usize::MAX)).product::<usize>();
+    assert_eq!(elements.saturating_mul(descr.itemsize()), buffer.bytes().len());
+    let data = buffer.start();
+    let owner = Py::new(py, BatchMemory { _buffer: buffer })?;
+    // SAFETY: the bytes fill the shape, as asserted, and begin on a cache line; `owner` keeps them alive, and nothing else
+    // refers to them.
+    unsafe { array_on(py, &descr.clone().unbind(), owner.into_any(), data, shape, true) }
+}
+
+/// An array on memory that `base` keeps alive.
+///
+/// # Safety
+/// `data` is aligned and points to as many bytes as the shape and dtype need; they may be written to if it is `writable`.
+#[inline]
+unsafe fn array_on<'py>(
+    py: Python<'py>,
+    descr: &Py<PyArrayDescr>,
+    base: Py<PyAny>,
+    data: *mut u8,
+    shape: &[i64],
+    writable: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let flags = NPY_ARRAY_ALIGNED | if writable { NPY_ARRAY_WRITEABLE } else { 0 };
+    let axes = i32::try_from(shape.len())?;
+    // SAFETY: the caller guarantees the data. NumPy copies the shape and does not write to it, takes over the references to
+    // `descr` and to `base`, which becomes the array's base.
     unsafe {
         let array = PY_ARRAY_API.PyArray_NewFromDescr(
             py,
             get_type_object(py, NpyTypes::PyArray_Type),
             descr.clone_ref(py).into_bound(py).into_dtype_ptr(),
             axes,
-            sample.shape.as_ptr().cast_mut().cast::<npy_intp>(),
+            shape.as_ptr().cast_mut().cast::<npy_intp>(),
             std::ptr::null_mut(),
-            data.cast_mut().cast(),
+            data.cast(),
             flags,
             std::ptr::null_mut(),
         );
         let array = Bound::from_owned_ptr_or_err(py, array)?;
-        let base = owner.clone_ref(py).into_ptr();
-        if PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast::<PyArrayObject>(), base) < 0 {
+        if PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast::<PyArrayObject>(), base.into_ptr()) < 0 {
             return Err(PyErr::fetch(py));
         }
         Ok(array)

@@ -134,7 +134,7 @@ fn side(name: &str) -> PyResult<PaddingSide> {
 }
 
 /// The bytes of the element to pad with. The number 0 means zero bytes for every dtype.
-fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, dir: &Path) -> PyResult<Vec<u8>> {
+pub fn element(value: &Bound<'_, PyAny>, descr: &Bound<'_, PyArrayDescr>, dir: &Path) -> PyResult<Vec<u8>> {
     if value.extract::<i64>().is_ok_and(|number| number == 0) {
         return Ok(vec![0; descr.itemsize()]);
     }

@@ -13,6 +13,7 @@ mod error;
 mod fork_mutex;
 mod index;
 mod iterator;
+mod loader;
 mod masks;
 mod options;
 mod out;
@@ -62,6 +63,9 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(rows::prefetch_rows, m)?)?;
     m.add_function(wrap_pyfunction!(options::numpy_mode, m)?)?;
     m.add_class::<options::PyOptions>()?;
+    m.add_class::<loader::PyOrder>()?;
+    m.add_class::<loader::PySource>()?;
+    m.add_class::<loader::PyPrefetcher>()?;
     m.add_class::<build::PyBuildSession>()?;
     m.add_class::<stream::PyStream>()?;
     m.add_class::<verify::PyFinding>()?;

@@ -56,6 +56,11 @@ impl PyRagged {
         Ok(outcome)
     }
 
+    /// What readers see at this moment.
+    pub(super) fn shown(&self, py: Python<'_>) -> State {
+        self.state.load(py).clone_ref(py)
+    }
+
     fn dir(&self, py: Python<'_>) -> PathBuf {
         self.state.load(py).view.dir.to_path_buf()
     }

@@ -29,7 +29,7 @@ use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::schema::kind_of;
-use crate::strings::{Strings, View, write_index_with};
+use crate::strings::{NO_UTF8, Strings, View, write_index_with};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
 #[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
@@ -51,6 +51,11 @@ impl PyStrings {
             py.detach(|| self.store.with_lock(|store| (change(store), store.view.clone())))?;
         self.view.store(py, generation, |_| view);
         Ok(outcome?)
+    }
+
+    /// What readers see at this moment.
+    pub(super) fn shown(&self, py: Python<'_>) -> View {
+        self.view.load(py).clone()
     }
 
     #[inline]
@@ -305,16 +310,20 @@ impl PyStrings {
 
 #[inline]
 pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
-    let bytes = view.bytes(index)?;
+    str_of(py, &view.bytes(index)?).map_err(|error| {
+        let is_damage = !error.is_instance_of::<PyMemoryError>(py);
+        if is_damage { view.damaged(index, NO_UTF8).into() } else { error }
+    })
+}
+
+/// A `str` of the UTF-8 in `bytes`.
+#[inline]
+pub fn str_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: the pointer and the length are those of a slice.
-    let string = unsafe {
+    unsafe {
         let text = ffi::PyUnicode_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed());
         Bound::from_owned_ptr_or_err(py, text)
-    };
-    string.map_err(|error| {
-        let is_damage = !error.is_instance_of::<PyMemoryError>(py);
-        if is_damage { view.damaged(index, "it is not UTF-8").into() } else { error }
-    })
+    }
 }
 
 fn texts<'a>(strings: &'a [Bound<'_, PyAny>], dir: &Path, first: usize) -> PyResult<Vec<Cow<'a, str>>> {

@@ -115,7 +115,7 @@ impl Ragged {
 
 impl View {
     /// The cast of the elements to `dtype`.
-    fn cast_to(&self, dtype: &Dtype) -> Result<Cast> {
+    pub fn cast_to(&self, dtype: &Dtype) -> Result<Cast> {
         let Some(header) = &self.header else { return Ok(Cast::none(dtype.item_size())) };
         Cast::new(&header.dtype, dtype).ok_or_else(|| {
             let (dir, from, to) = (self.dir.display(), header.dtype.text(), dtype.text());

@@ -18,6 +18,7 @@ use crate::options::Options;
 use crate::schema::{MemberNames, Role, Schema, kind_of, placeholder};
 use crate::txn::read_consistent;
 
+pub(crate) const NO_UTF8: &str = "it is not UTF-8";
 const NO_FRAME: &str = "it is not a zstd frame that states its size";
 
 /// What the mapped files held at one moment. It is cheap to clone and never changes.
