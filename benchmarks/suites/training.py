@@ -14,9 +14,11 @@ SUITE = "training"
 BATCH = 256
 LOOP, LOADER = "a loop in Python", "torch's DataLoader"
 PADDED, ITEMS = "this library, padded", "this library, items padded in a loop"
+BY_LOADER = "this library, Loader"
 # What, who, whose samples, the function below, and where it runs.
 TABLE = (
     (LOOP, PADDED, OURS, "padded", "ours"),
+    (LOOP, BY_LOADER, OURS, "loader", "ours"),
     (LOOP, ITEMS, OURS, "padded_in_a_loop", "ours"),
     (LOOP, ORIGINAL, ORIGINAL, "padded_in_a_loop", "original"),
     (LOADER, PADDED, OURS, "loader_of_batches", "torch"),
@@ -54,6 +56,13 @@ def in_batches(way: Callable) -> Callable[[object], Iterator]:
             yield make(batch.tolist(), batch)
 
     return run
+
+
+def loader(reader) -> Iterator:
+    """Shuffled and filled by threads of the library."""
+    from mmap_ninja import Loader
+
+    return iter(Loader(reader, BATCH, shuffle=True, pad=0))
 
 
 def loader_of_items(reader) -> Iterator:
@@ -97,6 +106,7 @@ def loader_of_batches(reader) -> Iterator:
 WAYS = {
     "padded": in_batches(ways.padded),
     "padded_in_a_loop": in_batches(ways.padded_in_a_loop),
+    "loader": loader,
     "loader_of_items": loader_of_items,
     "loader_of_batches": loader_of_batches,
 }
