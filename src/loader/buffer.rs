@@ -117,13 +117,10 @@ impl Pool {
     fn take(&self, len: usize) -> Option<Memory> {
         let mut spare = self.spare.lock().ok()?;
         let place = spare.iter().position(|memory| memory.capacity >= len);
-        match place {
-            Some(place) => Some(spare.swap_remove(place)),
-            None => {
-                spare.pop();
-                None
-            }
+        if place.is_none() {
+            spare.pop();
         }
+        place.map(|place| spare.swap_remove(place))
     }
 
     /// Keeps memory. In a forked child, the lock may be held by a thread that the fork did not copy.

@@ -107,7 +107,9 @@ impl Subset {
         let mut hash = Hash::new("subset");
         match self {
             Self::Range { start, step, len } => {
-                [*start, step.cast_unsigned(), *len].into_iter().for_each(|part| hash.number(part as u64));
+                for part in [*start, step.cast_unsigned(), *len] {
+                    hash.number(part as u64);
+                }
             }
             Self::List(indices) => indices.iter().for_each(|&index| hash.number(index as u64)),
         }

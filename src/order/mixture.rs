@@ -61,8 +61,6 @@ impl Blocks<'_> {
     /// The source that position `position` of all epochs is drawn from, and how many draws from it came before.
     pub fn draw(&mut self, position: u128) -> (usize, u128) {
         let number = position / BLOCK as u128;
-        // The remainder is less than the size of a block.
-        #[expect(clippy::cast_possible_truncation)]
         let place = (position % BLOCK as u128) as usize;
         let block = match self.current.take().filter(|block| block.number == number) {
             Some(block) => block,

@@ -150,8 +150,7 @@ impl Order {
         if !self.is_shuffled {
             return Draw { source, index: subset.get(position) };
         }
-        let current = passes[source].take_if(|(current, _)| *current != pass);
-        drop(current);
+        passes[source].take_if(|(current, _)| *current != pass);
         let (_, permutation) = passes[source].get_or_insert_with(|| {
             let key = [self.seed, source as u64, pass].into_iter().fold(0, combine);
             (pass, Permutation::new(subset.len(), key))

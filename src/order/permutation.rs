@@ -90,9 +90,7 @@ impl Permutation {
 /// The upper half of a product.
 #[inline]
 fn upper_product(one: u64, other: u64) -> u64 {
-    // It is less than 2^64.
-    #[expect(clippy::cast_possible_truncation)]
-    return ((u128::from(one) * u128::from(other)) >> 64) as u64;
+    ((u128::from(one) * u128::from(other)) >> 64) as u64
 }
 
 /// `digit` plus a random value below `bound`, modulo `bound`.
@@ -109,7 +107,7 @@ fn hash(value: u64) -> u64 {
     (value ^ (value >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
-/// A key made of two: the generator SplitMix64 (G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number
+/// A key made of two: the generator `SplitMix64` (G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number
 /// Generators", OOPSLA 2014), seeded by the one and advanced by the other.
 pub(crate) fn combine(key: u64, other: u64) -> u64 {
     let state = key.wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_add(other.wrapping_mul(0xD134_2543_DE82_EF95));
