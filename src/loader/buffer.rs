@@ -6,7 +6,7 @@ use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::batch::gather::Out;
+use crate::batch::Out;
 use crate::error::Result;
 use crate::memory;
 

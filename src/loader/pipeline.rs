@@ -218,7 +218,9 @@ mod tests {
     fn results_come_in_the_order_of_the_jobs_with_any_number_of_threads() {
         for threads in 0..4 {
             let pipeline = Pipeline::start(Square::default(), threads);
-            (0..12).for_each(|job| assert!(pipeline.prepare(job) && pipeline.submit(job)));
+            for job in 0..12 {
+                assert!(pipeline.prepare(job) && pipeline.submit(job));
+            }
             let results: Vec<_> = (0..13).map(|_| pipeline.take(Duration::from_secs(60))).collect();
             let expected = (0..12).map(|job| Taken::Done(job * job)).chain([Taken::Nothing]);
             assert_eq!(results, expected.collect::<Vec<_>>());

@@ -4,11 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[expect(clippy::cast_precision_loss, reason = "the counts are small")]
+fn float(count: usize) -> f64 {
+    count as f64
+}
+
 /// How many standard deviations the chi-square statistic of `counts` lies above its mean, if all are equally likely.
 fn excess(counts: &[u32], trials: u32) -> f64 {
-    let expected = f64::from(trials) / counts.len() as f64;
+    let expected = f64::from(trials) / float(counts.len());
     let statistic: f64 = counts.iter().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
-    let freedom = counts.len() as f64 - 1.0;
+    let freedom = float(counts.len()) - 1.0;
     (statistic - freedom) / (2.0 * freedom).sqrt()
 }
 
@@ -37,11 +42,11 @@ proptest! {
         weights in prop::collection::vec(0.01_f64..9.0, 5),
         epoch in prop_oneof![0_u64..5, 0_u64..1 << 40],
         seed: u64,
-        cut in 0.0_f64..1.0,
+        cut: prop::sample::Index,
     ) {
         let sources = lens.iter().zip(weights).map(|(&len, weight)| (whole(len), weight)).collect();
         let order = Order::new(sources, seed, true);
-        let at = (order.len() as f64 * cut) as usize;
+        let at = cut.index(order.len());
         let parts = [order.draws(epoch, 0..at), order.draws(epoch, at..order.len())].concat();
         prop_assert_eq!(parts, order.draws(epoch, 0..order.len()));
     }
@@ -107,9 +112,9 @@ fn no_permutation_leads_from_each_epoch_to_the_next() {
     let mut followers: HashMap<(usize, usize), usize> = HashMap::new();
     let mut same = 0;
     for pair in epochs.windows(2) {
-        for position in 0..200 {
-            let follower = followers.insert((position, pair[0][position]), pair[1][position]);
-            same += usize::from(follower == Some(pair[1][position]));
+        for (position, (&now, &next)) in pair[0].iter().zip(&pair[1]).enumerate() {
+            let follower = followers.insert((position, now), next);
+            same += usize::from(follower == Some(next));
         }
     }
     assert!(same < 30, "{same} of some 740 repeats had the same follower");
@@ -121,12 +126,12 @@ fn no_permutation_leads_from_each_epoch_to_the_next() {
 #[test]
 fn a_mixture_keeps_the_weights_at_every_point() {
     let order = Order::new(vec![(whole(70_000), 0.7), (whole(50_000), 0.25), (whole(10), 0.05)], 3, true);
-    let mut counts = [0_i64; 3];
+    let mut counts = [0; 3];
     for (position, draw) in order.draws(0, 0..100_000).iter().enumerate() {
         counts[draw.source] += 1;
         for (count, weight) in counts.iter().zip([0.7, 0.25, 0.05]) {
             // Within a block, the order is random: 256 draws deviate by some 7.
-            assert!((*count as f64 - weight * (position + 1) as f64).abs() < 40.0);
+            assert!((float(*count) - weight * float(position + 1)).abs() < 40.0);
         }
     }
 }
