@@ -109,11 +109,10 @@ impl Records {
         let dir = absolute(dir.as_ref())?;
         let options = Options { names: MemberNames::default(), ..options };
         let view = txn::retry_without_kept_files(|| View::open(&dir, &options, wanted.as_deref()))?;
-        Ok(Self { view, options, wanted, writer: Writer::default() })
+        Ok(Self { wanted, ..Self::of_view(view, options) })
     }
 
     /// A handle that shows `view`.
-    #[cfg(feature = "python")]
     pub(crate) fn of_view(view: View, options: Options) -> Self {
         Self { view, options, wanted: None, writer: Writer::default() }
     }

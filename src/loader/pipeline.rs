@@ -232,7 +232,9 @@ mod tests {
     fn a_panic_is_the_result_of_its_job_alone() {
         for threads in 0..2 {
             let pipeline = Pipeline::start(Square::default(), threads);
-            [2, 13, 3].into_iter().for_each(|job| assert!(pipeline.submit(job)));
+            for job in [2, 13, 3] {
+                assert!(pipeline.submit(job));
+            }
             let results: Vec<_> = (0..3).map(|_| pipeline.take(Duration::from_secs(60))).collect();
             assert_eq!(results, [Taken::Done(4), Taken::Panicked, Taken::Done(9)]);
         }

@@ -75,11 +75,6 @@ impl BlockWriter {
         self.block.len() >= self.batch_size
     }
 
-    /// The bytes of the block.
-    pub fn size(&self) -> usize {
-        self.block.size()
-    }
-
     pub fn is_empty(&self) -> bool {
         self.block.len() == 0
     }

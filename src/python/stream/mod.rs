@@ -163,6 +163,8 @@ struct StreamWriter {
     target: Option<Target>,
     blocks: BlockWriter,
     dir: PathBuf,
+    /// Bytes of all samples so far.
+    pushed: usize,
     /// Whether all dtypes are known.
     is_decided: bool,
 }
@@ -172,7 +174,7 @@ impl StreamWriter {
         // Of records, only the first one tells.
         let needs_whole = matches!(fields, Fields::Records(_)) && stored == 0 || fields.needs_whole_first_batch();
         let blocks = BlockWriter::new(dir, stored, batch_size, needs_whole);
-        Self { fields, target: Some(target), blocks, dir: dir.to_owned(), is_decided: false }
+        Self { fields, target: Some(target), blocks, dir: dir.to_owned(), pushed: 0, is_decided: false }
     }
 
     fn push_all(&mut self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -218,6 +220,7 @@ impl StreamWriter {
             copied.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
         }
         self.blocks.end_sample();
+        self.pushed = self.pushed.saturating_add(size);
         if self.is_decided {
             return if self.blocks.is_full() { self.send(py) } else { Ok(()) };
         }
@@ -226,7 +229,7 @@ impl StreamWriter {
 
     /// Refuses to keep ever more records in memory until a field decides its dtype.
     fn check_undecided(&self) -> PyResult<()> {
-        let Some(name) = self.fields.undecided_name().filter(|_| self.blocks.size() > MAX_UNDECIDED) else {
+        let Some(name) = self.fields.undecided_name().filter(|_| self.pushed > MAX_UNDECIDED) else {
             return Ok(());
         };
         let (dir, count) = (self.dir.display(), self.blocks.next_index());
