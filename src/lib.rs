@@ -89,6 +89,7 @@ mod format;
 mod io;
 pub mod loader;
 mod memory;
+mod offsets;
 mod options;
 mod order;
 mod paths;

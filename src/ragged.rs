@@ -2,12 +2,17 @@
 
 mod batches;
 pub(crate) mod encode;
+mod gathered;
 mod view;
+#[cfg(feature = "python")]
+mod whole;
 
 use std::path::Path;
 
 use encode::{Append, EncodedBatch};
 pub(crate) use view::View;
+#[cfg(feature = "python")]
+pub(crate) use whole::Whole;
 
 use crate::error::{Error, Result};
 use crate::format::DATA;

@@ -1,21 +1,24 @@
 //! UTF-8 strings, optionally compressed.
 
 mod encode;
+mod gathered;
 mod index;
 mod view;
+#[cfg(feature = "python")]
+mod whole;
 
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 
-pub(crate) use encode::{Append, Packed, Payload, new_members};
+pub(crate) use encode::{Append, Packed, Payload};
 pub use index::{write_index, write_index_with};
 pub(crate) use view::{NO_UTF8, View};
 
 use crate::batch::Gathered;
 use crate::batch::cast::Cast;
 use crate::batch::gather::{arrow_offsets, concatenate, init_vec, total_len};
-use crate::compression::{Codec, Compression};
+use crate::compression::Compression;
 use crate::error::{Error, Result};
 use crate::format::DATA;
 use crate::io::advice::PrefetchPolicy;
@@ -104,12 +107,13 @@ impl Strings {
     ) -> Result<()> {
         options.names.check()?;
         let (dir, strings) = (absolute(dir.as_ref())?, bytes_of(strings));
-        let codec = compression.map(|wanted| Codec::train(&dir, wanted, &strings)).transpose()?;
+        let payload = Payload::Strings(&strings);
+        let codec = payload.codec(&dir, compression)?;
         if strings.is_empty() {
             // Without strings there is no dataset, as in a directory that does not exist.
             return txn::create(&dir, options, &[]);
         }
-        txn::create(&dir, options, &new_members(&dir, &options.names, codec.as_ref(), &strings)?)
+        txn::create(&dir, options, &payload.new_members(&dir, &options.names, codec.as_ref())?)
     }
 
     /// Writes new strings as those of `other` are written: uncompressed, or with its level and dictionary.
@@ -119,7 +123,7 @@ impl Strings {
     pub fn create_like<S: AsRef<str>>(dir: impl AsRef<Path>, other: &Self, strings: &[S]) -> Result<()> {
         let dir = absolute(dir.as_ref())?;
         let (options, codec, strings) = (&other.options, other.view.codec.as_deref(), bytes_of(strings));
-        txn::create(&dir, options, &new_members(&dir, &options.names, codec, &strings)?)
+        txn::create(&dir, options, &Payload::Strings(&strings).new_members(&dir, &options.names, codec)?)
     }
 
     /// Appends strings, all of them or none.
@@ -185,7 +189,7 @@ impl Strings {
         check_indices(indices.clone(), view.len, |index| view.out_of_range(index))?;
         if !self.view.exists && view.exists {
             let (dir, codec) = (self.view.dir.clone(), view.codec.as_deref());
-            txn::create(&dir, &self.options, &new_members(&dir, &self.options.names, codec, &[])?)?;
+            txn::create(&dir, &self.options, &Payload::Strings(&[]).new_members(&dir, &self.options.names, codec)?)?;
             self.refresh()?;
         }
         let data = MappedFile::open(&view.extents.data, &view.dir.join(DATA), other.options.mode);

@@ -14,6 +14,7 @@ from mmap_ninja._core import CorruptDatasetError, __version__
 from mmap_ninja._index import write_index
 from mmap_ninja._split import split
 from mmap_ninja._verify import repair, verify, write_checksums
+from mmap_ninja.arrow import from_arrow
 from mmap_ninja.base import Wrapped
 from mmap_ninja.generic import concatenate, open_existing, subset
 from mmap_ninja.loader import ArraySpec, Loader
@@ -37,6 +38,7 @@ __all__ = [
     "Wrapped",
     "__version__",
     "concatenate",
+    "from_arrow",
     "np_append",
     "np_extend",
     "np_extend_dir",

@@ -33,7 +33,7 @@ class Handle(WithAttrs):
     """The half of a map that does not depend on the kind of its samples.
 
     A subclass sets `_ITEM`, what users call a sample, `_CREATE`, the name of the method that stores samples in memory, and
-    `_BASE`, itself. It defines `_facts`, what its repr says, and `_recipe`, how it is built.
+    `_BASE`, itself. It defines `_facts`, what its repr says, `_recipe`, how it is built, and `_columns`, its Arrow arrays.
     """
 
     out_dir: Path
@@ -64,6 +64,7 @@ class Handle(WithAttrs):
         def _positions(self, indices: Any) -> list[int]: ...
         def _shown(self) -> tuple[Any, ...]: ...
         def _facts(self) -> list[str]: ...
+        def _columns(self, has_tensors: bool) -> dict[str, Any]: ...
         def close(self) -> None: ...
         def _prefetch(self, indices: Any) -> None: ...
         def _join(self, source: str | PathLike[str]) -> None: ...
@@ -168,6 +169,31 @@ class Handle(WithAttrs):
         >>> StringsMmap.from_strings(out_dir, ["one", "two"]).prefetch([1, 0])
         """
         self._prefetch(indices)
+
+    def to_arrow(self) -> Any:
+        """All samples as a `pyarrow.Array` on the mapped bytes, which it keeps alive.
+
+        `pyarrow.table(m)`, `pandas.DataFrame.from_arrow(m)` and DuckDB read a map as it stands, as a table of one column:
+        "text" of a `StringsMmap`, "sample" of a `RaggedMmap`. For the types, and for what is copied, see the page "In and
+        out". The samples are those that are stored: `wrapper_fn` is not called.
+
+        Raises:
+            TypeError: Arrow has no type for the dtype.
+            ValueError: the samples have different numbers of axes, or there is nothing yet to tell the dtype.
+            CorruptDatasetError: a sample is damaged.
+            ImportError: pyarrow is not installed: `pip install "mmap_ninja[arrow]>=1"`.
+
+        >>> StringsMmap.from_strings(out_dir, ["one", "two"]).to_arrow().to_pylist()
+        ['one', 'two']
+        """
+        return self._columns(has_tensors=True)[self._ITEM]
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A table for other packages, by Arrow's C stream interface; see `to_arrow`."""
+        from mmap_ninja._arrow import export
+
+        # Most packages that read streams know lists, but no tensors.
+        return export.table(self._columns(has_tensors=False)).__arrow_c_stream__(requested_schema)
 
     def get_single(self: "Items[T]", item: int) -> "T":
         """The sample at the index `item`. `self[item]` calls it if a subclass overrides it."""

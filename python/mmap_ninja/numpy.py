@@ -276,6 +276,27 @@ def prefetch(array: NDArray[Any], indices: "Indices") -> None:
     _core.prefetch_rows(array, indices)
 
 
+def to_arrow(np_mmap: np.ndarray) -> Any:
+    """The rows of a stored array as a `pyarrow.Array` on the mapped bytes, which it keeps alive.
+
+    Rows are elements, lists of a fixed size or, if they have several axes, tensors of Arrow's fixed-shape type. Arrays in F
+    order are copied, and so are bools, dates, and bytes in the other order.
+
+    Raises:
+        TypeError: Arrow has no type for the dtype.
+        ValueError: the array has no axis, or rows without elements.
+        ImportError: pyarrow is not installed: `pip install "mmap_ninja[arrow]>=1"`.
+
+    >>> to_arrow(from_ndarray(out_dir, np.arange(6).reshape(3, 2))).to_pylist()
+    [[0, 1], [2, 3], [4, 5]]
+    """
+    from mmap_ninja._arrow import export
+
+    if not np_mmap.ndim:
+        raise ValueError("an array without axes has no rows")
+    return export.dense(np_mmap, "the array")
+
+
 def extend_dir(
     out_dir: AnyPath,
     arr: np.ndarray,

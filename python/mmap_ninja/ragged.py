@@ -365,6 +365,23 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         """
         self._extend(arrays)
 
+    def extend_gathered(self, values: ArrayLike, offsets: ArrayLike, shapes: ArrayLike | None = None) -> None:
+        """Store more samples that lie one after another, all of them or none. No Python object is made for a sample.
+
+        For the arguments and the errors, see `from_gathered`.
+
+        >>> words = RaggedMmap.from_gathered(out_dir, [3, 1, 4], [0, 2, 3])
+        >>> words.extend_gathered(*words.gather([1, 0]))
+        >>> words[:]
+        [array([3, 1]), array([4]), array([4]), array([3, 1])]
+        """
+        self._extend_gathered(values, offsets, shapes)
+
+    def _columns(self, has_tensors: bool) -> dict[str, Any]:
+        from mmap_ninja._arrow import export
+
+        return {self._ITEM: export.samples(*self._whole(), str(self.out_dir), has_tensors)}
+
     def _facts(self) -> list[str]:
         from mmap_ninja._display.format import human_size
 
@@ -432,6 +449,73 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
             _build.refuse_existing(out_dir)
         _core.create_ragged(out_dir, lists, options, dtype)
         return cls(resolved(), **{"mode": mode, **given})
+
+    @classmethod
+    def from_gathered(
+        cls,
+        out_dir: AnyPath,
+        values: ArrayLike,
+        offsets: ArrayLike,
+        shapes: ArrayLike | None = None,
+        mode: Mode = "r+",
+        wrapper_fn: Callable[[Any], ItemT] | None = None,
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        shapes_key: str = "shapes",
+        flattened_shapes_key: str = "flattened_shapes",
+        copy_before_wrapper_fn: bool = True,
+        access: Access = "normal",
+        overwrite: bool = True,
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+    ) -> "Self":
+        """Store samples that lie one after another, as `gather` returns them, replacing any dataset in `out_dir`.
+
+        This is the layout of Arrow's list arrays and of PyTorch's jagged tensors. No Python object is made for a sample.
+
+        Args:
+            out_dir: the directory; parents are created.
+            values: the elements, an array of shape (elements,); its dtype becomes that of the map.
+            offsets: int32 or int64 of shape (n + 1,): sample k is `values[offsets[k] : offsets[k + 1]]`.
+            shapes: the shapes of all samples, int32 or int64 of shape (n, ndim); by default each has one axis.
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+
+        For the other arguments, see the class.
+
+        Returns:
+            The map, writable by default. It may be empty.
+
+        Raises:
+            ValueError: an offset is less than the one before it, or outside of the values; a shape does not fit its sample;
+                an array has the wrong number of axes. Nothing was written.
+            TypeError: the dtype cannot be stored, or the offsets are neither int32 nor int64; nothing was written.
+            TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
+
+        >>> images = RaggedMmap.from_gathered(out_dir, np.arange(10), [0, 6, 10], shapes=[[2, 3], [4, 1]])
+        >>> images[0]
+        array([[0, 1, 2],
+               [3, 4, 5]])
+        """
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            shapes_key=shapes_key,
+            flattened_shapes_key=flattened_shapes_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+            locking=locking,
+        )
+        given = _handle.changed(RaggedMmap.from_gathered, locals())
+        given.pop("shapes", None)
+        out_dir = _paths.local(out_dir)
+        if not overwrite:
+            _build.refuse_existing(out_dir)
+        _core.create_ragged_gathered(out_dir, values, offsets, shapes, options)
+        with _paths.opening_new():
+            return cls(out_dir, **{"mode": mode, **given})
 
     @classmethod
     def from_generator(

@@ -221,6 +221,29 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         """
         self._remove_field(name)
 
+    def to_arrow(self) -> Any:
+        """All records as a `pyarrow.Table` on the mapped bytes, with a column for each field.
+
+        For what is copied, and for the errors, see `RaggedMmap.to_arrow`.
+
+        >>> RecordsMmap.from_columns(out_dir, {"label": [3, 5], "name": ["a", "b"]}).to_arrow().to_pydict()
+        {'label': [3, 5], 'name': ['a', 'b']}
+        """
+        from mmap_ninja._arrow import export
+
+        return export.table(self._columns(has_tensors=True))
+
+    def _columns(self, has_tensors: bool) -> dict[str, Any]:
+        from mmap_ninja._arrow import export
+
+        def column(name: str, kind: str) -> Any:
+            field = self.field(name)
+            if kind == "numpy":
+                return export.dense(field, f"{self.out_dir}: the field '{name}'", has_tensors)
+            return field._columns(has_tensors)[field._ITEM]
+
+        return {name: column(name, kind) for name, kind, _ in self._specs()}
+
     def _facts(self) -> list[str]:
         from mmap_ninja._display.format import human_size
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmap_ninja import _build, _core, _handle, _paths
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode
@@ -205,6 +205,23 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
         """
         self._extend(_build.progress(list_of_strings, verbose))
 
+    def extend_gathered(self, values: ArrayLike, offsets: ArrayLike) -> None:
+        """Store more texts that lie one after another, all of them or none. No Python object is made for a text.
+
+        For the arguments and the errors, see `from_gathered`. The texts are compressed if the others are.
+
+        >>> texts = StringsMmap.from_strings(out_dir, ["one", "zwei"])
+        >>> texts.extend_gathered(*texts.gather([1]))
+        >>> texts[:]
+        ['one', 'zwei', 'zwei']
+        """
+        self._extend_gathered(values, offsets)
+
+    def _columns(self, has_tensors: bool) -> dict[str, Any]:
+        from mmap_ninja._arrow import export
+
+        return {self._ITEM: export.texts(*self._whole())}
+
     def _facts(self) -> list[str]:
         from mmap_ninja._display.format import human_size
 
@@ -274,6 +291,69 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
         _core.create_strings(out_dir, texts, options, (zstd_level, zstd_train_dictionary_size))
         with _paths.opening_new():
             return cls(resolved(), **{"mode": mode, **given})
+
+    @classmethod
+    def from_gathered(
+        cls,
+        out_dir: AnyPath,
+        values: ArrayLike,
+        offsets: ArrayLike,
+        mode: Mode = "r+b",
+        starts_key: str = "starts",
+        ends_key: str = "ends",
+        zstd_level: int | None = None,
+        zstd_train_dictionary_size: int | None = None,
+        access: Access = "normal",
+        overwrite: bool = True,
+        durability: Durability = "process",
+        timeout: float = 60.0,
+        locking: bool = True,
+    ) -> "Self":
+        """Store texts that lie one after another, as `gather` returns them, replacing any dataset in `out_dir`.
+
+        This is the layout of Arrow's strings. No Python object is made for a text.
+
+        Args:
+            out_dir: the directory; parents are created.
+            values: the UTF-8 bytes, uint8 of shape (bytes,), or `bytes`.
+            offsets: int32 or int64 of shape (n + 1,): text k is `values[offsets[k] : offsets[k + 1]]`.
+            zstd_level, zstd_train_dictionary_size: see `from_strings`.
+            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+
+        For the other arguments, see the class.
+
+        Returns:
+            The map, writable by default. It may be empty.
+
+        Raises:
+            ValueError: a text is not UTF-8; an offset is less than the one before it, or outside of the values; there are
+                too few texts to train the dictionary. Nothing was written.
+            TypeError: the values are not uint8, or the offsets neither int32 nor int64; nothing was written.
+            TimeoutError: another writer held the dataset for `timeout` seconds; nothing was written.
+
+        >>> StringsMmap.from_gathered(out_dir, b"onezwei", [0, 3, 7])[:]
+        ['one', 'zwei']
+        """
+        options = _core.Options(
+            mode=mode,
+            starts_key=starts_key,
+            ends_key=ends_key,
+            access=access,
+            durability=durability,
+            timeout=timeout,
+            locking=locking,
+        )
+        given = _handle.changed(StringsMmap.from_gathered, locals())
+        for name in "zstd_level", "zstd_train_dictionary_size":
+            given.pop(name, None)
+        out_dir = _paths.local(out_dir)
+        if not overwrite:
+            _build.refuse_existing(out_dir)
+        _core.create_strings_gathered(
+            out_dir, values, offsets, options, (zstd_level, zstd_train_dictionary_size)
+        )
+        with _paths.opening_new():
+            return cls(out_dir, **{"mode": mode, **given})
 
     @classmethod
     def from_generator(

@@ -32,7 +32,7 @@ impl<'a> Extend<'a> {
         chunks: Vec<Chunk<'a>>,
         expected: Option<usize>,
     ) -> Result<Self> {
-        check_fit(dir, added, chunks.iter().map(|chunk| chunk.len()).sum())?;
+        check_fit(dir, added, chunks.iter().map(Chunk::len).sum())?;
         Ok(Self { dir, options, added, chunks, expected, whole: OnceCell::new() })
     }
 }
@@ -52,8 +52,7 @@ impl Planner for Extend<'_> {
         let new = old.with_rows(rows);
         let (Some(offset), Some(_)) = (old.bytes(), new.bytes()) else { return Err(too_large()) };
         if old.order == Order::F && old.shape.len() > 1 {
-            let added =
-                self.whole.get_or_init(|| self.chunks.iter().map(|chunk| &**chunk).collect::<Vec<_>>().concat());
+            let added = self.whole.get_or_init(|| Chunk::concat(&self.chunks));
             let columns = NewData::Chunks(interleave(old, present.bytes(), &new, added));
             return Ok(Plan::Create(vec![new_member(&new, columns)]));
         }

@@ -11,6 +11,7 @@ mod dense;
 mod dtype;
 mod error;
 mod fork_mutex;
+mod gathered;
 mod index;
 mod iterator;
 mod loader;
@@ -53,6 +54,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(strings::create_strings, m)?)?;
     m.add_function(wrap_pyfunction!(strings::create_strings_like, m)?)?;
     m.add_function(wrap_pyfunction!(strings::write_index, m)?)?;
+    m.add_function(wrap_pyfunction!(gathered::create_ragged_gathered, m)?)?;
+    m.add_function(wrap_pyfunction!(gathered::create_strings_gathered, m)?)?;
     m.add_function(wrap_pyfunction!(dense::create_dense, m)?)?;
     m.add_function(wrap_pyfunction!(dense::create_zeros, m)?)?;
     m.add_function(wrap_pyfunction!(dense::extend_dense, m)?)?;

@@ -14,6 +14,7 @@ use super::assignment::{change, pairs};
 use super::batches::{self, Pair};
 use super::dtype::from_numpy;
 use super::fork_mutex::ForkMutex;
+use super::gathered::{self, Gathered, Parts};
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
@@ -194,6 +195,32 @@ impl PyRagged {
         let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
         let dtype = dtype.map_or_else(|| from_numpy(descr), Ok)?;
         self.change(py, |store| store.append(&dtype, &samples))
+    }
+
+    /// Appends samples that lie one after another, all of them or none. For the cast, see `_extend`.
+    fn _extend_gathered(
+        &self,
+        py: Python<'_>,
+        values: &Bound<'_, PyAny>,
+        offsets: &Bound<'_, PyAny>,
+        shapes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (descr, dtype, dir) = {
+            let state = self.state.load(py);
+            let descr = state.descr.as_ref().map(|descr| descr.bind(py).clone());
+            (descr, state.dtype().cloned(), self.dir(py))
+        };
+        let gathered = Gathered::collect(values, offsets, shapes, descr.as_ref(), &dir)?;
+        let dtype = dtype.map_or_else(|| gathered.dtype(), Ok)?;
+        let (bytes, offsets, shapes) = gathered.parts(&dir)?;
+        self.change(py, |store| store.append_gathered(&dtype, bytes, &offsets, shapes.as_deref()))
+    }
+
+    /// All samples one after another: the values, the offsets, and the shapes of samples that do not all have one axis.
+    fn _whole<'py>(&self, py: Python<'py>) -> PyResult<Parts<'py>> {
+        let state = &*self.state.load(py);
+        state.view.check_open()?;
+        gathered::whole(py, &state.view, state.descr()?, &state.owner)
     }
 
     /// Appends all samples of the map in `source`.

@@ -15,6 +15,7 @@ use super::assignment::pairs;
 use super::batches::{self, Pair, Target};
 use super::error::is_signalled;
 use super::fork_mutex::ForkMutex;
+use super::gathered;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::{PyOptions, Zstd, compression};
@@ -170,6 +171,21 @@ impl PyStrings {
         let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
         let texts = texts(&strings, &dir, len)?;
         if texts.is_empty() { Ok(()) } else { self.change(py, |store| store.append(&texts)) }
+    }
+
+    /// Appends strings that lie one after another, all of them or none.
+    fn _extend_gathered(&self, py: Python<'_>, values: &Bound<'_, PyAny>, offsets: &Bound<'_, PyAny>) -> PyResult<()> {
+        let dir = self.view.load(py).dir.clone();
+        let gathered = gathered::texts(values, offsets, &dir)?;
+        let (bytes, offsets, _) = gathered.parts(&dir)?;
+        self.change(py, |store| store.append_gathered(bytes, &offsets))
+    }
+
+    /// The UTF-8 bytes of all strings one after another, and the offsets.
+    fn _whole<'py>(&self, py: Python<'py>) -> PyResult<Pair<'py>> {
+        let view = &*self.view.load(py);
+        view.check_open()?;
+        gathered::whole_texts(py, view)
     }
 
     /// Appends all strings of the map in `source`.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use super::gathered::flat_column;
 use super::view::View;
 use crate::error::{Error, Result};
 use crate::extents::{ends_of, starts_of};
@@ -10,6 +11,7 @@ use crate::format::dtype::Dtype;
 use crate::format::{MAX_AXES, Order, element_count};
 use crate::io::advice::PrefetchPolicy;
 use crate::memory;
+use crate::offsets::Offsets;
 use crate::options::Options;
 use crate::sample::Sample;
 use crate::schema::{Header, MemberNames, Role, Rows, Schema};
@@ -19,7 +21,15 @@ use crate::txn::{Chunk, DataAppend, MemberAppend, NewData, NewMember, Plan, Plan
 /// Encoded samples.
 pub(crate) struct EncodedBatch<'a> {
     data: Vec<Chunk<'a>>,
-    shapes: Cow<'a, ShapeList>,
+    shapes: Shapes<'a>,
+}
+
+/// The shapes of encoded samples.
+pub(super) enum Shapes<'a> {
+    /// Of any samples.
+    List(Cow<'a, ShapeList>),
+    /// Of samples that have one axis each, and whose offsets are known.
+    Flat(Offsets<'a>),
 }
 
 /// The shapes of samples, one after another.
@@ -35,7 +45,7 @@ pub(crate) struct ShapeList {
 
 impl ShapeList {
     /// An empty list with room for samples of these numbers of axes.
-    fn with_room(dir: &Path, samples: usize, ranks: impl Iterator<Item = usize>) -> Result<Self> {
+    pub fn with_room(dir: &Path, samples: usize, ranks: impl Iterator<Item = usize>) -> Result<Self> {
         let axes = ranks.fold(0_usize, |sum, rank| sum.saturating_add(rank.max(1)));
         let (elements, ranks) = (memory::with_room(dir, samples)?, memory::with_room(dir, samples)?);
         Ok(Self { elements, axes: memory::with_room(dir, axes)?, ranks })
@@ -77,7 +87,7 @@ impl ShapeList {
     }
 
     /// The first sample whose axes behind the first one are not `trailing`, and its shape.
-    pub fn position_without(&self, trailing: &[i64]) -> Option<(usize, &[i64])> {
+    fn position_without(&self, trailing: &[i64]) -> Option<(usize, &[i64])> {
         let mut rest = &self.axes[..];
         self.ranks.iter().enumerate().find_map(|(place, &rank)| {
             let (shape, after) = rest.split_at_checked(usize::try_from(rank).ok()?)?;
@@ -100,16 +110,57 @@ impl ShapeList {
             Role::Data => Cow::Borrowed(&[]),
         }
     }
+}
 
-    fn new_column(&self, schema: Schema, role: Role) -> NewMember<'_> {
-        let values = self.column(role, 0, 0);
-        let header = schema.column_header(role, values.len() as u64);
-        NewMember {
-            member: schema.path(role),
-            texts: schema.texts(role, Some(&header)),
-            data: NewData::Chunks(vec![Chunk::Values(values)]),
-            is_counted: true,
+impl Shapes<'_> {
+    /// The number of samples.
+    fn len(&self) -> usize {
+        match self {
+            Self::List(list) => list.len(),
+            Self::Flat(offsets) => offsets.len(),
         }
+    }
+
+    /// Elements of all samples.
+    fn total(&self) -> i64 {
+        match self {
+            Self::List(list) => list.elements.iter().sum(),
+            Self::Flat(offsets) => offsets.total(),
+        }
+    }
+
+    /// Entries of all shapes.
+    fn axes(&self) -> usize {
+        match self {
+            Self::List(list) => list.axes.len(),
+            Self::Flat(offsets) => offsets.len(),
+        }
+    }
+
+    fn is_flat(&self) -> bool {
+        match self {
+            Self::List(list) => list.is_flat(),
+            Self::Flat(_) => true,
+        }
+    }
+
+    /// The values that a member of int64 gains, after `elements` elements and `axes` entries of other samples.
+    fn column(&self, role: Role, elements: i64, axes: i64) -> Chunk<'_> {
+        match self {
+            Self::List(list) => Chunk::Values(list.column(role, elements, axes)),
+            Self::Flat(offsets) => flat_column(offsets, role, elements, axes),
+        }
+    }
+}
+
+/// A new member of int64 with these values.
+fn new_column<'a>(schema: Schema, role: Role, values: Chunk<'a>) -> NewMember<'a> {
+    let header = schema.column_header(role, values.len() as u64 / 8);
+    NewMember {
+        member: schema.path(role),
+        texts: schema.texts(role, Some(&header)),
+        data: NewData::Chunks(vec![values]),
+        is_counted: true,
     }
 }
 
@@ -123,18 +174,23 @@ impl<'a> EncodedBatch<'a> {
             data.push(sample.bytes.into());
             shapes.push(elements, sample.shape);
         }
-        Ok(Self { data, shapes: Cow::Owned(shapes) })
+        Ok(Self::of_parts(data, Shapes::List(Cow::Owned(shapes))))
+    }
+
+    /// Samples of these shapes, whose bytes lie in `data` one after another.
+    pub(super) fn of_parts(data: Vec<Chunk<'a>>, shapes: Shapes<'a>) -> Self {
+        Self { data, shapes }
     }
 
     /// Samples that lie one after another in blocks, with the shapes of those in each.
     pub fn of_blocks(blocks: impl Iterator<Item = (&'a [u8], &'a ShapeList)>) -> Self {
         let (data, mut lists): (Vec<_>, Vec<_>) = blocks.map(|(bytes, shapes)| (Chunk::from(bytes), shapes)).unzip();
         if let [shapes] = lists[..] {
-            return Self { data, shapes: Cow::Borrowed(shapes) };
+            return Self::of_parts(data, Shapes::List(Cow::Borrowed(shapes)));
         }
         let mut shapes = ShapeList::default();
         lists.drain(..).for_each(|list| shapes.extend(list));
-        Self { data, shapes: Cow::Owned(shapes) }
+        Self::of_parts(data, Shapes::List(Cow::Owned(shapes)))
     }
 
     /// Samples of another dataset, whose elements are mapped by `data`.
@@ -145,7 +201,8 @@ impl<'a> EncodedBatch<'a> {
         for sample in &samples {
             shapes.push((sample.bytes.len() / view.item_size) as i64, sample.shape);
         }
-        Ok(Self { data: data.runs(samples.iter().map(|sample| sample.bytes)), shapes: Cow::Owned(shapes) })
+        let data = data.runs(samples.iter().map(|sample| sample.bytes));
+        Ok(Self::of_parts(data, Shapes::List(Cow::Owned(shapes))))
     }
 
     /// The number of samples.
@@ -153,14 +210,18 @@ impl<'a> EncodedBatch<'a> {
         self.shapes.len()
     }
 
-    /// The shapes of the samples.
-    pub fn shapes(&self) -> &ShapeList {
-        &self.shapes
+    /// The first sample whose axes behind the first one are not `trailing`, and its shape.
+    pub fn position_without(&self, trailing: &[i64]) -> Option<(usize, Cow<'_, [i64]>)> {
+        match &self.shapes {
+            Shapes::List(list) => list.position_without(trailing).map(|(place, shape)| (place, shape.into())),
+            Shapes::Flat(_) if trailing.is_empty() => None,
+            Shapes::Flat(offsets) => offsets.first_length().map(|length| (0, vec![length].into())),
+        }
     }
 
     /// Elements of all samples.
     pub fn elements(&self) -> i64 {
-        self.shapes.elements.iter().sum()
+        self.shapes.total()
     }
 
     fn data_chunks(&self) -> Vec<Chunk<'_>> {
@@ -178,7 +239,7 @@ impl<'a> EncodedBatch<'a> {
                 data: NewData::Chunks(self.data_chunks()),
                 is_counted: true,
             },
-            column => self.shapes.new_column(schema, column),
+            column => new_column(schema, column, self.shapes.column(column, 0, 0)),
         };
         schema.roles().iter().map(member).collect()
     }
@@ -202,8 +263,8 @@ impl<'a> EncodedBatch<'a> {
                 return MemberAppend { member, rows, data: Some(data) };
             }
             let values = self.shapes.column(role, elements, axes);
-            let rows = Some([before, before + values.len() as u64]);
-            let data = DataAppend { offset: before * 8, chunks: vec![Chunk::Values(values)] };
+            let rows = Some([before, before + values.len() as u64 / 8]);
+            let data = DataAppend { offset: before * 8, chunks: vec![values] };
             MemberAppend { member, rows, data: Some(data) }
         };
         schema.roles().iter().map(append).collect()
@@ -230,7 +291,9 @@ impl Planner for Append<'_> {
     fn plan<'a>(&'a self, view: &'a View) -> Result<Plan<'a>> {
         let names = &self.options.names;
         check_exclusive(self.dir, view.len, self.expected)?;
-        let Some(header) = &view.header else { return Ok(Plan::Create(self.batch.new_members(names, self.dtype))) };
+        let Some(header) = &view.header else {
+            return Ok(Plan::Create(self.batch.new_members(names, self.dtype)));
+        };
         if header.dtype != *self.dtype {
             let (expected, found) = (header.dtype.text(), self.dtype.text());
             let what = format!("{}: the samples are {found}, the dataset is {expected}", self.dir.display());
@@ -243,7 +306,7 @@ impl Planner for Append<'_> {
     }
 
     fn grown(&self, view: &View, _appends: &[MemberAppend]) -> Result<View> {
-        view.grown(self.options, self.batch.len(), self.batch.elements(), self.batch.shapes.axes.len())
+        view.grown(self.options, self.batch.len(), self.batch.elements(), self.batch.shapes.axes())
     }
 }
 
@@ -252,7 +315,11 @@ fn promote_to_nd(names: &MemberNames, lengths: &[i64]) -> Vec<NewMember<'static>
     let schema = Schema::ragged(names, false);
     let shapes = ShapeList { elements: Vec::new(), axes: lengths.to_vec(), ranks: vec![1; lengths.len()] };
     let is_nested = |role: &&Role| schema.path(**role).starts_with(&*names.shapes);
-    let nested = schema.roles().iter().filter(is_nested).map(|&role| shapes.new_column(schema, role).into_owned());
+    let nested = schema
+        .roles()
+        .iter()
+        .filter(is_nested)
+        .map(|&role| new_column(schema, role, Chunk::Values(shapes.column(role, 0, 0))).into_owned());
     let flag = NewMember {
         member: PathBuf::new(),
         texts: schema.flag_text(Role::Data).into_iter().collect(),
@@ -263,7 +330,7 @@ fn promote_to_nd(names: &MemberNames, lengths: &[i64]) -> Vec<NewMember<'static>
 }
 
 /// The elements of a sample whose bytes fit its shape.
-fn count_elements(sample: &Sample, dtype: &Dtype) -> Option<i64> {
+pub(super) fn count_elements(sample: &Sample, dtype: &Dtype) -> Option<i64> {
     if sample.shape.len() > MAX_AXES {
         return None;
     }
@@ -273,7 +340,7 @@ fn count_elements(sample: &Sample, dtype: &Dtype) -> Option<i64> {
     if bytes == sample.bytes.len() as u64 { i64::try_from(elements).ok() } else { None }
 }
 
-fn misfit(dir: &Path, index: usize, sample: &Sample) -> Error {
+pub(super) fn misfit(dir: &Path, index: usize, sample: &Sample) -> Error {
     let Sample { bytes, shape } = sample;
     let what = format!("{}: sample {index}: {} bytes do not fill the shape {shape:?}", dir.display(), bytes.len());
     Error::Shape { what }

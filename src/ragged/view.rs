@@ -188,7 +188,8 @@ impl View {
     pub fn plan_padded(&self, indices: &[usize], samples: &[Sample], padding: &Padding) -> Result<PaddedPlan> {
         let rank = self.rank_of(samples);
         let lengths = memory::with_room(&self.dir, samples.len().saturating_mul(rank))?;
-        PaddedPlan::new(samples, rank, padding, lengths).map_err(|place| self.mixed_ranks(indices[0], indices[place]))
+        PaddedPlan::new(samples, rank, padding, lengths)
+            .map_err(|place| self.mixed_ranks(indices[0], indices[place], "a padded batch"))
     }
 
     /// Whether every sample is 0-D or 1-D.
@@ -251,12 +252,12 @@ impl View {
         if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
     }
 
-    /// The error for a padded batch of samples with different numbers of axes.
+    /// The error for samples with different numbers of axes, where `what` is made of them.
     #[cold]
-    fn mixed_ranks(&self, one: usize, other: usize) -> Error {
+    pub fn mixed_ranks(&self, one: usize, other: usize, what: &str) -> Error {
         let axes = |index| self.get(index).map_or(0, |sample| sample.shape.len());
         let what = format!(
-            "{}: sample {one} has {} axes and sample {other} has {}; a padded batch needs samples of one rank",
+            "{}: sample {one} has {} axes and sample {other} has {}; {what} needs samples of one rank",
             self.dir.display(),
             axes(one),
             axes(other)

@@ -12,7 +12,7 @@ use crate::format::{DATA, Order};
 use crate::ragged::encode::EncodedBatch;
 use crate::schema::{Header, MemberNames};
 use crate::selection::{MappedFile, check_indices, for_each_block};
-use crate::strings::{self, Payload};
+use crate::strings::Payload;
 use crate::txn::{self, NewData, NewMember};
 
 impl Records {
@@ -140,7 +140,10 @@ fn empty_like(dir: &Path, other: &View) -> Result<Vec<NewMember<'static>>> {
                 let none = EncodedBatch::encode(dir, 0, &header.dtype, &[])?;
                 none.new_members(&names, &header.dtype).into_iter().map(NewMember::into_owned).collect()
             }
-            FieldView::Strings(view) => strings::new_members(dir, &names, view.codec.as_deref(), &[])?,
+            FieldView::Strings(view) => {
+                let none = Payload::Strings(&[]).new_members(dir, &names, view.codec.as_deref())?;
+                none.into_iter().map(NewMember::into_owned).collect()
+            }
             FieldView::Dense(view) => {
                 let header = Header { order: Order::C, ..view.header.with_rows(0) };
                 vec![new_member(&header, NewData::Zeros(0))]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::compression::{Codec, Compression};
+use crate::compression::Compression;
 use crate::dense::{Extend, check_fit, new_member};
 use crate::error::{Error, Result};
 use crate::format::dtype::{Dtype, Element};
@@ -186,9 +186,8 @@ impl<'a> Column<'a> {
         match &self.values {
             Values::Ragged { dtype, batch } => Ok(batch.new_members(&names, dtype)),
             Values::Strings { payload, compression } => {
-                let strings = payload.in_memory().unwrap_or_default();
-                let codec = compression.map(|wanted| Codec::train(dir, wanted, &strings)).transpose()?;
-                strings::new_members(dir, &names, codec.as_ref(), &strings)
+                let codec = payload.codec(dir, *compression)?;
+                payload.new_members(dir, &names, codec.as_ref())
             }
             Values::Dense { header, chunks } => {
                 let data = NewData::Chunks(chunks.iter().map(Chunk::reborrow).collect());
@@ -220,7 +219,7 @@ impl<'a> Column<'a> {
     /// [`Error::Shape`], which names the first sample of another shape; the first of all will have the index `first`.
     pub fn check_axes(&self, dir: &Path, first: usize, axes: &[i64]) -> Result<()> {
         let Values::Ragged { batch, .. } = &self.values else { return Ok(()) };
-        let Some((place, found)) = batch.shapes().position_without(axes) else { return Ok(()) };
+        let Some((place, found)) = batch.position_without(axes) else { return Ok(()) };
         let (dir, name, index) = (dir.display(), &self.spec.name, first + place);
         let expected: Vec<_> = std::iter::once(-1).chain(axes.iter().copied()).collect();
         let what = format!("{dir}: record {index}: the field '{name}' has the shape {found:?}, expected {expected:?}");

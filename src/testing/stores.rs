@@ -44,13 +44,15 @@ const RECORDS: Store =
     Store { name: "records", create: create_records, append: append_records, read: read_records, ..RAGGED };
 
 /// Seeds below 100 make 1-D samples of that length, 100 makes a scalar, and others make 2-D samples.
-pub(crate) const STORES: [Store; 14] = [
+pub(crate) const STORES: [Store; 16] = [
     RAGGED,
     Store { name: "ragged N-D", old: &[102, 3, 100], new: &[140, 0, 1], ..RAGGED },
     Store { name: "ragged 1-D that becomes N-D", new: &[1, 104], ..RAGGED },
     Store { name: "ragged without elements", old: &[0, 0], new: &[2], ..RAGGED },
     Store { name: "ragged without samples", old: &[], new: &[2, 0], ..RAGGED },
+    Store { name: "ragged with offsets", create: create_gathered, append: append_gathered, ..RAGGED },
     STRINGS,
+    Store { name: "gathered strings", append: append_gathered_strings, ..STRINGS },
     Store { name: "empty strings", old: &[0, 0], new: &[1], ..STRINGS },
     Store { name: "frames", create: create_frames, ..STRINGS },
     Store { name: "frames with a dictionary", create: create_with_dictionary, extra: TRAINING, ..STRINGS },
@@ -104,6 +106,39 @@ fn create_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<(
 fn append_ragged(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
     let mut map = Ragged::open_with(path, options(durability))?;
     with_samples(seeds, |samples| map.append(&Dtype::of::<u16>(), samples))
+}
+
+/// The bytes of 1-D samples one after another, and their offsets.
+fn gathered(seeds: &[u16]) -> (Vec<u8>, Vec<i64>) {
+    with_samples(seeds, |samples| {
+        let bytes = samples.iter().flat_map(|sample| sample.bytes).copied().collect();
+        (bytes, offsets(samples.iter().map(|sample| sample.bytes.len() / 2)))
+    })
+}
+
+fn offsets(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
+    let mut offsets = vec![0];
+    offsets.extend(lengths.scan(0, |end, length| {
+        *end += length as i64;
+        Some(*end)
+    }));
+    offsets
+}
+
+fn create_gathered(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let (bytes, offsets) = gathered(seeds);
+    Ragged::create_gathered(path, &options(durability), &Dtype::of::<u16>(), &bytes, &offsets, None)
+}
+
+fn append_gathered(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let (bytes, offsets) = gathered(seeds);
+    Ragged::open_with(path, options(durability))?.append_gathered(&Dtype::of::<u16>(), &bytes, &offsets, None)
+}
+
+fn append_gathered_strings(path: &Path, durability: Durability, seeds: &[u16]) -> Result<()> {
+    let texts = texts(seeds);
+    let offsets = offsets(texts.iter().map(String::len));
+    Strings::open_with(path, options(durability))?.append_gathered(texts.concat().as_bytes(), &offsets)
 }
 
 fn read_ragged(path: &Path) -> Result<State> {

@@ -78,29 +78,38 @@ use super::testing::seam::perform;
 
 /// Writes `chunks` one after another, from `offset` on.
 pub(super) fn write_chunks(file: &File, path: &Path, mut offset: u64, chunks: &[Chunk]) -> Result<()> {
-    let mut buffer = Vec::new();
+    let (mut buffer, mut computed) = (Vec::new(), Vec::new());
     for chunk in chunks {
+        if matches!(chunk, Chunk::Computed(_)) && computed.is_empty() {
+            computed.resize(BUFFER / 32, 0);
+        }
         let is_alone = chunk.len() >= LARGE || (matches!(chunk, Chunk::Mapped { .. }) && chunk.len() >= COPIED);
         if is_alone || buffer.len() + chunk.len() > BUFFER {
-            write_at(file, path, offset, &buffer)?;
-            offset += buffer.len() as u64;
+            write_next(file, path, &mut offset, &buffer)?;
             buffer.clear();
         }
-        if is_alone {
-            write_alone(file, path, offset, chunk)?;
+        if let Chunk::Mapped { source, .. } = chunk
+            && is_alone
+            && copy_range(*source, file, offset, chunk.len() as u64)
+        {
             offset += chunk.len() as u64;
-        } else {
-            buffer.extend_from_slice(chunk);
+            continue;
         }
+        chunk.write_to(&mut computed, |bytes| {
+            if is_alone {
+                return write_next(file, path, &mut offset, bytes);
+            }
+            buffer.extend_from_slice(bytes);
+            Ok(())
+        })?;
     }
     write_at(file, path, offset, &buffer)
 }
 
-fn write_alone(file: &File, path: &Path, offset: u64, chunk: &Chunk) -> Result<()> {
-    match chunk {
-        Chunk::Mapped { source, .. } if copy_range(*source, file, offset, chunk.len() as u64) => Ok(()),
-        _ => write_at(file, path, offset, chunk),
-    }
+fn write_next(file: &File, path: &Path, offset: &mut u64, bytes: &[u8]) -> Result<()> {
+    write_at(file, path, *offset, bytes)?;
+    *offset += bytes.len() as u64;
+    Ok(())
 }
 
 /// Writes all of `bytes` at `offset`.

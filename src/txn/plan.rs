@@ -1,9 +1,10 @@
 //! Plans: what a store wants to be done to a directory, for the transaction layer to do whole or not at all.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fs::File;
-use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What an append does to a dataset.
 pub(crate) enum Plan<'a> {
@@ -75,16 +76,78 @@ pub(crate) enum Chunk<'a> {
         bytes: &'a [u8],
         source: Source<'a>,
     },
+    /// Values that are computed while they are written, so that a column of any length takes no memory.
+    Computed(Computed<'a>),
 }
 
-impl Chunk<'_> {
+/// As many values as `len`.
+#[derive(Clone)]
+pub(crate) struct Computed<'a> {
+    len: usize,
+    fill: Fill<'a>,
+}
+
+/// Sets all values of a slice, of which the first has the given position in the column.
+type Fill<'a> = Arc<dyn Fn(usize, &mut [i64]) + Send + Sync + 'a>;
+
+impl<'a> Chunk<'a> {
+    /// As many values as `len`, computed by `fill`; see [`Fill`].
+    pub fn computed(len: usize, fill: impl Fn(usize, &mut [i64]) + Send + Sync + 'a) -> Self {
+        Self::Computed(Computed { len, fill: Arc::new(fill) })
+    }
+
+    /// Bytes of the piece.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Values(values) => size_of_val::<[i64]>(values),
+            Self::Mapped { bytes, .. } => bytes.len(),
+            Self::Computed(values) => values.len * 8,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The same bytes, for as long as this chunk holds them.
     pub fn reborrow(&self) -> Chunk<'_> {
         match self {
             Self::Bytes(bytes) => Chunk::Bytes(Cow::Borrowed(bytes)),
             Self::Values(values) => Chunk::Values(Cow::Borrowed(values)),
             Self::Mapped { bytes, source } => Chunk::Mapped { bytes, source: *source },
+            Self::Computed(values) => Chunk::Computed(values.clone()),
         }
+    }
+
+    /// Passes all bytes to `write`, those that are computed through the memory of `buffer`.
+    pub fn write_to<E>(&self, buffer: &mut [i64], mut write: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Bytes(bytes) => write(bytes),
+            Self::Values(values) => write(bytemuck::cast_slice(values)),
+            Self::Mapped { bytes, .. } => write(bytes),
+            Self::Computed(values) => {
+                for start in (0..values.len).step_by(buffer.len()) {
+                    let len = buffer.len().min(values.len - start);
+                    let part = &mut buffer[..len];
+                    (values.fill)(start, part);
+                    write(bytemuck::cast_slice(part))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes of pieces one after another.
+    pub fn concat(chunks: &[Self]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for chunk in chunks {
+            let Ok(()) = chunk.write_to::<Infallible>(&mut [0; 64], |part| {
+                bytes.extend_from_slice(part);
+                Ok(())
+            });
+        }
+        bytes
     }
 
     fn into_owned(self) -> Chunk<'static> {
@@ -92,18 +155,11 @@ impl Chunk<'_> {
             Self::Bytes(bytes) => Chunk::Bytes(Cow::Owned(bytes.into_owned())),
             Self::Values(values) => Chunk::Values(Cow::Owned(values.into_owned())),
             Self::Mapped { bytes, .. } => Chunk::Bytes(Cow::Owned(bytes.to_vec())),
-        }
-    }
-}
-
-impl Deref for Chunk<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Values(values) => bytemuck::cast_slice(values),
-            Self::Mapped { bytes, .. } => bytes,
+            Self::Computed(Computed { len, fill }) => {
+                let mut values = vec![0; len];
+                fill(0, &mut values);
+                Chunk::Values(Cow::Owned(values))
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::fs::{
     write_chunks,
 };
 use super::lock::DirLock;
-use super::plan::{NewData, NewMember};
+use super::plan::{Chunk, NewData, NewMember};
 use crate::error::{Error, Result};
 use crate::fork::OwnerPid;
 use crate::format::DATA;
@@ -92,7 +92,7 @@ impl StagingDir {
             NewData::Zeros(size) => truncate(&create_new(&path)?, &path, size_on_disk(*size, member.is_counted)),
             NewData::Chunks(chunks) => {
                 let file = create_new(&path)?;
-                if member.is_counted && chunks.iter().all(|chunk| chunk.is_empty()) {
+                if member.is_counted && chunks.iter().all(Chunk::is_empty) {
                     return write_at(&file, &path, 0, &PLACEHOLDER);
                 }
                 write_chunks(&file, &path, 0, chunks)

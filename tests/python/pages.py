@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPTIONAL = ("grain", "tensorflow", "torch")
+OPTIONAL = ("grain", "pyarrow", "tensorflow", "torch")
 
 
 def program(page: Path) -> str:

@@ -21,6 +21,7 @@ MODULES = [
     "._display.format",
     "._split",
     "._verify",
+    ".arrow",
     ".base",
     ".cli._stats",
     ".generic",
@@ -98,6 +99,8 @@ def test_the_example_of_an_array_that_grows(tmp_path):
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if "arrow" in example.name:
+        pytest.importorskip("pyarrow")
     example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
     found = []
     doctest.DocTestRunner().run(example, out=found.append)

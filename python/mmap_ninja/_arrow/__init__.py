@@ -1,0 +1,1 @@
+"""Arrow: maps as its arrays, and its columns as maps. pyarrow is imported where it is used."""
