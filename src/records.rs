@@ -186,10 +186,10 @@ impl Records {
     }
 
     /// Refuses to change records of which only some fields are open.
-    fn check_whole(&self) -> Result<()> {
+    pub(crate) fn check_whole(&self) -> Result<()> {
         let Some(wanted) = &self.wanted else { return Ok(()) };
         let (dir, names) = (self.view.dir.display(), wanted.join(", "));
-        let what = format!("{dir}: only some fields are open ({names}); open all of them to add records");
+        let what = format!("{dir}: only some fields are open ({names}); open all of them to change records");
         Err(Error::Argument { what })
     }
 

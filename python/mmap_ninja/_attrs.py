@@ -132,9 +132,9 @@ class WithAttrs:
         return bool(samples) or _core.kind(self._place) is not None
 
 
-def check_unreplaced(memmap: WithAttrs, mapping: _core.Owner) -> None:
-    """Raise ValueError if the dataset in `mapping`, which the map shows, was replaced."""
-    if not mapping.is_at(memmap._place / "data.ninja"):
+def check_unreplaced(memmap: WithAttrs, mapping: _core.Owner, field: str = "") -> None:
+    """Raise ValueError if the dataset, or the field, in `mapping`, which the map shows, was replaced."""
+    if not mapping.is_at(memmap._place / field / "data.ninja"):
         raise ValueError(
-            f"{memmap.out_dir}: the dataset was replaced since this map was opened; open it again"
+            f"{memmap.out_dir / field}: the dataset was replaced since this map was opened; open it again"
         )

@@ -1,6 +1,7 @@
 """Declarations of the fields of records: what a user says about them before the first record comes."""
 
 from collections.abc import Mapping
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,10 @@ if TYPE_CHECKING:
 Declared = tuple[str | None, np.dtype[Any] | None, tuple[int, ...] | None, tuple[int | None, int | None]]
 
 _KINDS = {"ragged": "ragged", "strings": "string", "string": "string", "dense": "numpy", "numpy": "numpy"}
-_OPTIONS = {
-    "ragged": {"dtype", "shape"},
-    "string": {"zstd_level", "zstd_train_dictionary_size"},
-    "numpy": {"dtype", "shape"},
-}
+_ZSTD = ("zstd_level", "zstd_train_dictionary_size")
+_OPTIONS = {"ragged": ("dtype", "shape"), "string": _ZSTD, "numpy": ("dtype", "shape")}
+# What NumPy allows.
+_MAX_AXES = 64
 
 
 def declared(fields: "Mapping[str, FieldDeclaration] | None") -> dict[str, Declared]:
@@ -40,18 +40,18 @@ def _parse(name: str, declaration: Any) -> Declared:
         return "string", None, None, (None, None)
     if isinstance(declaration, str) and declaration in _KINDS:
         return _KINDS[declaration], None, None, (None, None)
-    dtype, shape = _dtype(name, declaration)
-    return ("numpy" if shape else None), dtype, shape, (None, None)
+    dtype, row = _dtype(name, declaration)
+    return (None if row is None else "numpy"), dtype, row, (None, None)
 
 
 def _dtype(name: str, given: Any) -> tuple[np.dtype[Any], tuple[int, ...] | None]:
     """A dtype, and the shape of a row if it is a subarray dtype."""
     try:
-        dtype = np.dtype(given)
-    except TypeError as error:
-        raise TypeError(
-            f"the field '{name}' is declared as {given!r}, which is neither a dtype nor one of 'ragged', 'strings' and 'dense'"
-        ) from error
+        dtype = None if given is None else np.dtype(given)  # NumPy takes None for float64.
+    except (TypeError, ValueError) as error:
+        raise _unknown(name, given) from error
+    if dtype is None:
+        raise _unknown(name, given)
     if dtype.kind in "US" and not dtype.itemsize:
         raise TypeError(f"the field '{name}' is declared as {given!r}; declare texts as str")
     if dtype.subdtype is None:
@@ -60,49 +60,66 @@ def _dtype(name: str, given: Any) -> tuple[np.dtype[Any], tuple[int, ...] | None
     return base, shape
 
 
+def _unknown(name: str, given: Any) -> TypeError:
+    return TypeError(
+        f"the field '{name}' is declared as {given!r}, which is neither a dtype nor one of 'ragged', 'strings' and 'dense'"
+    )
+
+
 def _of_options(name: str, options: dict[str, Any]) -> Declared:
-    dtype, shape = options.pop("dtype", None), options.pop("shape", None)
-    kind = options.pop("kind", None)
-    if kind is not None and kind not in _KINDS:
+    given = {option: options.pop(option, None) for option in ("kind", "dtype", "shape", *_ZSTD)}
+    if options:
+        raise ValueError(f"the field '{name}' has the unknown option '{next(iter(options))}'")
+    kind = None if given["kind"] is None else _kind(name, given["kind"])
+    dtype, row = (None, None) if given["dtype"] is None else _dtype(name, given["dtype"])
+    shape = row if given["shape"] is None else _axes(name, given["shape"])
+    if row is not None and given["shape"] is not None:
+        raise ValueError(f"the field '{name}' is declared with a shape and a subarray dtype, which has one")
+    zstd = _integer(name, given, "zstd_level"), _integer(name, given, "zstd_train_dictionary_size")
+    implied = "string" if zstd != (None, None) else _kind_of_shape(shape)
+    kind = kind or implied
+    for option, value in given.items():
+        if value is not None and kind is not None and option not in ("kind", *_OPTIONS[kind]):
+            raise ValueError(f"the field '{name}' of kind '{kind}' has no option '{option}'")
+    if kind != _kind_of_shape(shape) and shape is not None:
+        expected = "-1 and then the fixed axes" if kind == "ragged" else "the axes of a row"
+        raise ValueError(f"the field '{name}' is declared with the shape {shape!r}, expected {expected}")
+    return kind, dtype, shape, zstd
+
+
+def _kind(name: str, kind: Any) -> str:
+    found = _KINDS.get(kind) if isinstance(kind, str) else None
+    if found is None:
         raise ValueError(
             f"the field '{name}' is declared as of kind {kind!r}; the kinds are 'ragged', 'strings' and 'dense'"
         )
-    zstd = options.pop("zstd_level", None), options.pop("zstd_train_dictionary_size", None)
-    if options:
-        raise ValueError(f"the field '{name}' has the unknown option '{next(iter(options))}'")
-    found = _KINDS[kind] if kind is not None else _kind_of(name, dtype, shape, zstd)
-    given = {
-        "dtype": dtype,
-        "shape": shape,
-        "zstd_level": zstd[0],
-        "zstd_train_dictionary_size": zstd[1],
-    }
-    for option, value in given.items():
-        if value is not None and found is not None and option not in _OPTIONS[found]:
-            raise ValueError(f"the field '{name}' of kind '{found}' has no option '{option}'")
-    parsed = None if dtype is None else _dtype(name, dtype)
-    if parsed is not None and parsed[1] is not None:
-        raise ValueError(
-            f"the field '{name}' is declared with a subarray dtype and options; give one of the two"
-        )
-    return found, parsed and parsed[0], _shape(name, found, shape), zstd
+    return found
 
 
-def _kind_of(name: str, dtype: Any, shape: Any, zstd: tuple[Any, Any]) -> str | None:
-    """The kind that options imply: -1 is the first axis of ragged samples."""
-    if zstd != (None, None) or dtype is str:
-        return "string"
+def _kind_of_shape(shape: tuple[int, ...] | None) -> str | None:
+    """The kind of samples of this shape: -1 is the first axis of ragged ones."""
     if shape is None:
         return None
-    return "ragged" if tuple(shape)[:1] == (-1,) else "numpy"
+    return "ragged" if shape[:1] == (-1,) else "numpy"
 
 
-def _shape(name: str, kind: str | None, shape: Any) -> tuple[int, ...] | None:
-    if shape is None:
-        return None
-    axes = tuple(int(axis) for axis in shape)
-    first = axes[:1] == (-1,) and len(axes) > 1 if kind == "ragged" else True
-    if not first or any(axis < 0 for axis in axes[kind == "ragged" :]):
-        expected = "-1 and then the fixed axes" if kind == "ragged" else "the axes of a row"
+def _axes(name: str, shape: Any) -> tuple[int, ...]:
+    try:
+        axes = tuple(index(axis) for axis in shape)
+    except TypeError as error:
+        raise TypeError(
+            f"the field '{name}' is declared with the shape {shape!r}, expected a tuple of integers"
+        ) from error
+    is_ragged = axes[:1] == (-1,)
+    if axes == (-1,) or any(not 0 <= axis < 1 << 63 for axis in axes[is_ragged:]) or len(axes) > _MAX_AXES:
+        expected = "-1 and then the fixed axes" if is_ragged else "the axes of a row"
         raise ValueError(f"the field '{name}' is declared with the shape {shape!r}, expected {expected}")
     return axes
+
+
+def _integer(name: str, given: dict[str, Any], option: str) -> int | None:
+    value = given[option]
+    try:
+        return None if value is None else index(value)
+    except TypeError as error:
+        raise TypeError(f"the field '{name}' has the {option} {value!r}, expected an integer") from error

@@ -307,16 +307,20 @@ class Handle(WithAttrs):
     def _join_shard(self, shard: Path) -> None:
         self._join(shard)
 
+    def _argument(self, name: str) -> Any:
+        """The argument `name` of the constructor."""
+        return getattr(self, name)
+
     def __reduce__(self) -> tuple[Any, ...]:
         names = _parameters(self._BASE.__init__)[1:]
-        arguments = {name: getattr(self, name) for name in names} | {"out_dir": fspath(self._place)}
+        arguments = {name: self._argument(name) for name in names} | {"out_dir": fspath(self._place)}
         added = {name: value for name, value in vars(self).items() if name not in {*names, *_INTERNAL}}
         may_be_missing = not self._is_closed and not self._shown()[1]
         return reopen, (type(self), self._BASE, arguments, may_be_missing), added
 
 
 # Attributes that the constructor sets again when a pickle is opened, besides those that its arguments become.
-_INTERNAL = frozenset(("_place", "_members"))
+_INTERNAL = frozenset(("_place", "_members", "_given"))
 
 
 # Arguments of builds that are not options of the dataset.
@@ -380,12 +384,12 @@ def member(memmap: Any, key: str, mode: Mode, mapping: _core.Owner, rows: int) -
 
 
 @contextmanager
-def unreplaced(memmap: Any, mapping: _core.Owner) -> "Iterator[None]":
-    """Raise ValueError if the dataset in `mapping`, which the handle shows, was replaced during the block."""
+def unreplaced(memmap: Any, mapping: _core.Owner, field: str = "") -> "Iterator[None]":
+    """Raise ValueError if the dataset, or the field, in `mapping`, which the handle shows, was replaced during the block."""
     try:
         yield
     finally:
-        check_unreplaced(memmap, mapping)
+        check_unreplaced(memmap, mapping, field)
 
 
 def reopen(cls: Any, base: Any, options: dict[str, Any], may_be_missing: bool) -> Any:

@@ -99,17 +99,22 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
 
         Raises:
             KeyError: there is no such field.
+            ValueError: the field was replaced since the records were opened or refreshed.
 
         >>> RecordsMmap.from_columns(out_dir, {"label": [3, 5]}).field("label").tolist()
         [3, 5]
         """
-        kinds = {known: kind for known, kind, _ in self._specs()}
-        if name not in kinds:
-            raise KeyError(f"{self.out_dir}: there is no field {name!r}; the fields are {', '.join(kinds)}")
-        opened: dict[str, tuple[int, Any]] = vars(self)["_members"]
+        specs = self._specs()
+        names = [known for known, _, _ in specs]
+        if name not in names:
+            raise KeyError(f"{self.out_dir}: there is no field {name!r}; the fields are {', '.join(names)}")
+        place = names.index(name)
+        shown = len(self), self._mapping(place)
+        opened: dict[str, tuple[tuple[int, _core.Owner], Any]] = vars(self)["_members"]
         known = opened.get(name)
-        if known is None or known[0] != len(self):
-            known = opened[name] = len(self), self._open_field(name, kinds[name])
+        if known is None or known[0] != shown:
+            with _handle.unreplaced(self, shown[1], name):
+                known = opened[name] = shown, self._open_field(name, specs[place][1])
         return known[1]
 
     def _open_field(self, name: str, kind: str) -> Any:
@@ -260,9 +265,8 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         """Whether functions get copies of arrays."""
         return bool(vars(self)["_given"][2])
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        function, (cls, base, arguments, *others), added = super().__reduce__()
-        return function, (cls, base, arguments | {"fields": vars(self)["_given"][0]}, *others), added
+    def _argument(self, name: str) -> Any:
+        return vars(self)["_given"][0] if name == "fields" else super()._argument(name)
 
     @classmethod
     def from_lists(
@@ -472,4 +476,7 @@ def _write_records(out_dir: Path, records: list[Any], fields: dict[str, _fields.
 def _names(fields: Iterable[str]) -> list[str]:
     if isinstance(fields, str):
         raise TypeError(f"fields must be a list of names, not the str {fields!r}")
-    return list(fields)
+    names = list(fields)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"fields must be the names of one or more fields, each once, not {names!r}")
+    return names

@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
+use super::array::Owner;
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
@@ -14,7 +15,7 @@ use super::overrides::{self, Overrides};
 use super::records_state::{RecordWrapper, RecordsState};
 use super::snapshot_cell::SnapshotCell;
 use super::stream::{Fields, RecordEncoder};
-use crate::io::mapping::Mode;
+use crate::io::mapping::{Mode, Region};
 use crate::records::Records;
 use crate::stream::Block;
 use crate::stream::sinks::append_blocks;
@@ -147,6 +148,7 @@ impl PyRecords {
         let (mut encoder, mut block) = {
             let state = self.state.load(py);
             state.view.check_open()?;
+            py.detach(|| self.store.with_lock(|store| store.check_whole()))?.0?;
             (RecordEncoder::new(py, &state.view, fields)?, Block::default())
         };
         let first = self.__len__(py)?;
@@ -189,6 +191,14 @@ impl PyRecords {
         let spec =
             |field: &crate::records::Field| (field.spec.name.clone(), field.spec.kind.name(), field.spec.shape.clone());
         Ok(state.view.fields.iter().map(spec).collect())
+    }
+
+    /// The mapping of the data of the field at a place in `_specs`.
+    fn _mapping(&self, py: Python<'_>, place: usize) -> PyResult<Owner> {
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        let field = state.view.fields.get(place);
+        Ok(Owner::new(field.map_or_else(Region::empty, |field| field.view.data().clone())))
     }
 
     /// The size of all fields, in bytes.

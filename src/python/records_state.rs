@@ -131,12 +131,7 @@ impl RecordsState {
 
     /// The bytes of all fields.
     pub fn nbytes(&self) -> usize {
-        let bytes = |field: &FieldState| match &field.values {
-            Values::Ragged(state) => state.view.extents.data.bytes().len(),
-            Values::Strings(view) => view.extents.data.bytes().len(),
-            Values::Rows(rows) => rows.view.data.bytes().len(),
-        };
-        self.fields.iter().map(bytes).sum()
+        self.view.fields.iter().map(|field| field.view.data().bytes().len()).sum()
     }
 }
 

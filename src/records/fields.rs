@@ -35,10 +35,11 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed); [`Error::Argument`](crate::Error::Argument) where there is no such field, or
-    /// no other; [`Error::Busy`](crate::Error::Busy); [`Error::Interrupted`](crate::Error::Interrupted);
+    /// no other, or where only some are open; [`Error::Busy`](crate::Error::Busy); [`Error::Interrupted`](crate::Error::Interrupted);
     /// [`Error::Io`](crate::Error::Io).
     pub fn remove_field(&mut self, name: &str) -> Result<()> {
         self.view.check_open()?;
+        self.check_whole()?;
         txn::remove_field(&self.view.dir, name, &self.options)?;
         self.refresh()
     }

@@ -7,6 +7,8 @@ use crate::dense;
 use crate::error::{Error, Result};
 use crate::format::fields::FieldSpec;
 use crate::format::{FIELDS, Kind, SHAPE, TYPE};
+#[cfg(feature = "python")]
+use crate::io::mapping::Region;
 use crate::io::untrusted::{FileStamp, check_directory};
 use crate::options::Options;
 use crate::ragged;
@@ -182,6 +184,16 @@ impl Field {
 }
 
 impl FieldView {
+    /// The mapped elements, texts or rows.
+    #[cfg(feature = "python")]
+    pub fn data(&self) -> &Region {
+        match self {
+            Self::Ragged(view) => &view.extents.data,
+            Self::Strings(view) => &view.extents.data,
+            Self::Dense(view) => &view.data,
+        }
+    }
+
     fn exists(&self) -> bool {
         match self {
             Self::Ragged(view) => view.header.is_some(),

@@ -1,7 +1,8 @@
 //! Putting a staged dataset in its place.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::path::Path;
+use std::{fs, io};
 
 use super::cleanup::{finish_dead_build, sweep};
 use super::fs::{exchange, rename_new, rename_over};
@@ -9,9 +10,10 @@ use super::lock::DirLock;
 use super::staging::StagingDir;
 use super::tree::{inherit_permissions, link_or_copy, sync_parents, sync_tree};
 use crate::error::{At, Result};
+use crate::format::fields::FieldSpec;
 use crate::format::{ATTRS, BUILDING, CHECKSUMS, DATA, JOURNAL, NEW_ATTRS, NEW_CHECKSUMS};
 use crate::options::{Durability, Options};
-use crate::schema::foreign_entries;
+use crate::schema::{bare_fields, foreign_entries, kind_of, read_fields};
 
 /// Renames a staging directory to `target` if nothing, or an empty directory, is there.
 pub(super) fn onto_nothing(staged: &StagingDir, target: &Path, durability: Durability) -> Result<bool> {
@@ -80,9 +82,17 @@ fn settle_exchange(staged: &StagingDir, target: &Path, is_synced: bool, is_build
     rename_over(&staged.path().join(BUILDING), &target.join(BUILDING))
 }
 
-/// Hard-links foreign entries from `old` into `new`, and copies ownership and modes.
+/// Hard-links foreign entries from `old` into `new`, and copies ownership and modes. A field of `new` never takes the place of
+/// a foreign entry, such as a folder of the images that it was made of; only that of a field that had no list.
 pub(super) fn carry_over(old: &Path, new: &Path) -> Result<()> {
+    let fields = read_fields(new).map_or_else(|_| Vec::new(), |list| list.fields);
+    let unlisted = if fields.is_empty() || kind_of(old)?.is_some() { Vec::new() } else { bare_fields(old)? };
+    let is_one = |fields: &[FieldSpec], name: &OsStr| fields.iter().any(|field| name == field.name.as_str());
     for name in foreign_entries(old)? {
+        if is_one(&fields, &name) && !is_one(&unlisted, &name) {
+            let what = "this is in the place of a field; move or remove it";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what)).at(&old.join(&name));
+        }
         link_or_copy(&old.join(&name), &new.join(&name))?;
     }
     inherit_permissions(old, new)

@@ -18,7 +18,7 @@ def resolve_later(out_dir: str | PathLike[str]) -> Callable[[], str | PathLike[s
 
 def refuse_existing(out_dir: str | PathLike[str]) -> None:
     """Raise FileExistsError if there is a dataset in `out_dir`."""
-    if _core.kind(out_dir) is not None:
+    if _core.kind(out_dir) is not None or _core.has_fields(out_dir):
         raise FileExistsError(EEXIST, "A dataset is there already", fspath(out_dir))
 
 

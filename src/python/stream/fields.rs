@@ -15,6 +15,7 @@ use crate::format::Kind;
 use crate::format::fields::{FieldList, FieldSpec, check_name};
 use crate::python::callback;
 use crate::python::options::{Zstd, compression};
+use crate::python::samples::place;
 use crate::records::{FieldView, Form, View};
 use crate::stream::Block;
 
@@ -150,8 +151,7 @@ impl RecordEncoder {
             let missing = || self.refused(index, &format!("the field '{}' is missing", field.spec.name));
             let value = record.get_item(&field.name)?.ok_or_else(missing)?;
             if value.is_none() {
-                let what = unstorable(&self.dir.join(&field.spec.name), &value);
-                return Err(PyTypeError::new_err(format!("{what} (record {index})")));
+                return Err(unstorable(&self.dir.join(&field.spec.name), index, &value));
             }
             Ok(value)
         };
@@ -224,7 +224,7 @@ impl RecordEncoder {
             let name = text.to_str()?;
             check_name(name).map_err(|what| self.refused(index, &what))?;
             let declared = declared.get_item(text)?.map(|found| found.extract::<Declared>()).transpose()?;
-            let (kind, encoder, shape) = self.field(name, &value, declared)?;
+            let (kind, encoder, shape) = self.field(name, &value, index, declared)?;
             let spec = FieldSpec { name: name.to_owned(), kind, shape };
             Ok(FieldEncoder { name: PyString::intern(text.py(), name).unbind(), spec, encoder })
         };
@@ -239,12 +239,13 @@ impl RecordEncoder {
         &self,
         name: &str,
         value: &Bound<'_, PyAny>,
+        index: usize,
         declared: Option<Declared<'_>>,
     ) -> PyResult<(Kind, Encoder, Option<Vec<i64>>)> {
         let py = value.py();
         let dir = self.dir.join(name);
         let (kind, dtype, shape, zstd) = declared.unwrap_or_default();
-        let kind = decide_kind(&dir, value, kind.as_deref())?;
+        let kind = decide_kind(&dir, index, value, kind.as_deref(), dtype.as_ref())?;
         let place = || format!("{}: the field '{name}'", self.dir.display());
         let dtype = dtype.map(|dtype| asked_dtype(py, dtype, place)).transpose()?;
         Ok(match kind {
@@ -278,21 +279,35 @@ pub fn trailing(shape: Option<&[i64]>) -> Option<Vec<i64>> {
     shape.and_then(|shape| shape.get(1..)).map(<[i64]>::to_vec)
 }
 
-/// The kind of the field in `dir` that was asked for, or that of its first value.
-pub fn decide_kind(dir: &Path, value: &Bound<'_, PyAny>, asked: Option<&str>) -> PyResult<Kind> {
-    let asked = asked.and_then(|kind| Kind::parse(kind.as_bytes()));
-    let kind = asked.or_else(|| kind_of_value(value));
-    kind.ok_or_else(|| PyTypeError::new_err(unstorable(dir, value)))
+/// The kind of the field in `dir` that was asked for, or that of its first value. `dtype` is the one that was asked for.
+pub fn decide_kind(
+    dir: &Path,
+    index: usize,
+    value: &Bound<'_, PyAny>,
+    asked: Option<&str>,
+    dtype: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Kind> {
+    if let Some(asked) = asked.and_then(|kind| Kind::parse(kind.as_bytes())) {
+        return Ok(asked);
+    }
+    let kind = kind_of_value(value).ok_or_else(|| unstorable(dir, index, value))?;
+    match dtype {
+        Some(dtype) if kind == Kind::String => {
+            let what = format!("{} is a str, declared as {dtype}; declare texts as str", place(dir, index));
+            Err(PyTypeError::new_err(what))
+        }
+        _ => Ok(kind),
+    }
 }
 
-fn unstorable(dir: &Path, value: &Bound<'_, PyAny>) -> String {
+fn unstorable(dir: &Path, index: usize, value: &Bound<'_, PyAny>) -> PyErr {
     let found = value.get_type().name().map_or_else(|_| String::new(), |name| name.to_string());
     let hint = if value.is_none() {
         "leave out records without this field, or store a value that marks them"
     } else {
         "a field holds texts, numbers or arrays; flatten it into several fields"
     };
-    format!("{}: a value is {found}: {hint}", dir.display())
+    PyTypeError::new_err(format!("{} is {found}: {hint}", place(dir, index)))
 }
 
 /// The kind of a field whose first value is `value`: a text, a number, or anything that becomes an array.

@@ -97,7 +97,7 @@ impl PyStream {
         let (asked_kind, asked, shape, zstd) = declared.unwrap_or_default();
         let kind = match kind_of(&out_dir)? {
             Some(kind) => kind,
-            None => decide_kind(&out_dir, sample, asked_kind.as_deref())?,
+            None => decide_kind(&out_dir, 0, sample, asked_kind.as_deref(), asked.as_ref())?,
         };
         let mut stream = match kind {
             Kind::String => Self::strings(out_dir, options, zstd)?,
