@@ -81,7 +81,8 @@ class Handle(WithAttrs):
 
         def overrides(*names: str) -> bool:
             return any(
-                inspect.getattr_static(cls, name) is not inspect.getattr_static(base, name) for name in names
+                inspect.getattr_static(cls, name, None) is not inspect.getattr_static(base, name, None)
+                for name in names
             )
 
         cls._overrides_reads = overrides("get_single", "get_multiple")

@@ -299,10 +299,11 @@ def _naming(source: Path, partial: Path) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        found, message = f"{partial}: ", str(error)
-        if not message.startswith(found):
+        found, message = str(partial), str(error)
+        # The path of a field goes on behind that of its records.
+        if not message.startswith((f"{found}: ", f"{found}{os.sep}")):
             raise
-        raise type(error)(f"{source}: {message.removeprefix(found)}") from error
+        raise type(error)(f"{source}{message.removeprefix(found)}") from error
 
 
 def _open_new(kind: str, out_dir: str | PathLike[str], **options: Any) -> Any:

@@ -249,6 +249,12 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
 
         return {name: column(name, kind) for name, kind, _ in self._specs()}
 
+    def _prefetch(self, indices: "Indices") -> None:
+        positions = self._positions(indices)
+        for name, kind, _ in self._specs():
+            if kind != "numpy":  # The rows of an array lie where its indices say.
+                self.field(name).prefetch(positions)
+
     def _facts(self) -> list[str]:
         from mmap_ninja._display.format import human_size
 

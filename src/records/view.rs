@@ -158,6 +158,10 @@ impl Field {
         let opened = match spec.kind {
             Kind::Ragged => ragged::View::open(&path, options, Some(rows)).map(FieldView::Ragged),
             Kind::String => strings::View::open(&path, options, Some(rows)).map(FieldView::Strings),
+            // The elements of a ragged map open as an array, too.
+            Kind::Numpy if kind_of(&path)? == Some(Kind::Ragged) => {
+                Err(Error::WrongKind { path: path.clone(), expected: spec.kind, found: Kind::Ragged })
+            }
             Kind::Numpy => dense::View::open(&path, options, Some(rows)).map(FieldView::Dense),
             Kind::Records => return Err(Error::corrupt(path, "a field cannot have fields of its own")),
         };

@@ -22,9 +22,11 @@ use self::target::Target;
 use super::build::ended;
 use super::callback;
 use super::options::{PyOptions, Zstd, compression};
+use super::samples::place;
 use crate::dense::Dense;
 use crate::format::Kind;
 use crate::paths::absolute;
+use crate::ragged::Ragged;
 use crate::records::Form;
 use crate::schema::kind_of;
 use crate::stream::blocks::BlockWriter;
@@ -107,12 +109,17 @@ impl PyStream {
         let (dir, stored) = (stream.dir.clone(), stream.stored());
         let asked = asked.map(|dtype| asked_dtype(py, dtype, || dir.display().to_string())).transpose()?;
         let parts = stream.parts.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((Fields::Single(encoder), _)) = parts.as_mut().filter(|_| stored == 0) {
-            match kind {
-                Kind::Ragged => *encoder = Box::new(RaggedEncoder::new(dir, asked, trailing(shape.as_deref()))),
-                Kind::Numpy => *encoder = Box::new(RowEncoder::new(dir, asked, shape)),
-                _ => {}
+        match parts.as_mut() {
+            Some((Fields::Single(encoder), Target::Ragged(store))) => {
+                let trailing = trailing(shape.as_deref());
+                check_stored_axes(store, trailing.as_deref())?;
+                let dtype = store.dtype().map(|dtype| stored_dtype(py, dtype)).transpose()?;
+                *encoder = Box::new(RaggedEncoder::new(dir, dtype.or(asked), trailing));
             }
+            Some((Fields::Single(encoder), Target::Dense { .. })) if stored == 0 => {
+                *encoder = Box::new(RowEncoder::new(dir, asked, shape));
+            }
+            _ => {}
         }
         Ok(stream)
     }
@@ -154,6 +161,21 @@ impl PyStream {
         let parts = Mutex::new(Some((Fields::Single(Box::new(encoder)), target)));
         Self { parts, dir, stored: AtomicUsize::new(stored) }
     }
+}
+
+/// Checks the samples that an interrupted build has left against the fixed axes that are declared now.
+fn check_stored_axes(store: &Ragged, trailing: Option<&[i64]>) -> PyResult<()> {
+    let Some(trailing) = trailing else { return Ok(()) };
+    for index in 0..store.len() {
+        let found = store.get(index)?.shape;
+        if found.get(1..) != Some(trailing) {
+            let place = place(&store.view.dir, index);
+            return Err(PyValueError::new_err(format!(
+                "{place} is stored with the shape {found:?}; the declaration is another than before"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Encodes samples, fills blocks with them, and runs signal handlers while it waits.

@@ -1,0 +1,354 @@
+"""The files of records: read by others, made by others, damaged, and hostile."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from building_workers import plain
+from conftest import names, tree, unchanged
+from damage import files, flip
+from mmap_ninja import (
+    CorruptDatasetError,
+    RaggedMmap,
+    RecordsMmap,
+    StringsMmap,
+    concatenate,
+    open_existing,
+    subset,
+    verify,
+    write_checksums,
+)
+from original_driver import describe
+from record_samples import FIELDS, expected, record, records, shown
+
+COUNT = 10
+
+
+@pytest.fixture
+def train(path):
+    return RecordsMmap.from_lists(path, records(COUNT), fields=FIELDS)
+
+
+def listed(*fields, **others):
+    fields = [{"name": name, "kind": kind} for name, kind in fields]
+    return json.dumps({"version": 1, "fields": fields} | others)
+
+
+# The original
+
+
+def test_the_original_reads_every_field(train, path, original):
+    for begun in range(COUNT, COUNT + 3):
+        train.append(record(begun))
+    for name in train.fields:
+        original.open("field", "open_existing", str(path / name))
+        ours = train[name]
+        # The original knows no compressed texts.
+        if name != "caption":
+            assert original.items("field") == [describe(ours[index]) for index in range(len(train))]
+        original.close("field")
+
+
+def test_what_the_original_wrote_side_by_side_opens_as_records(path, original):
+    samples = {"label": np.arange(4), "name": ["a", "b", "", "é"], "tokens": [[1], [2, 3], [], [4]]}
+    for name, constructor in {
+        "name": "StringsMmap.from_strings",
+        "label": "numpy.from_ndarray",
+        "tokens": "RaggedMmap.from_lists",
+    }.items():
+        path.mkdir(exist_ok=True)
+        values = [np.array(each, int) for each in samples[name]] if name == "tokens" else samples[name]
+        source = "array" if name == "label" else "list"
+        original.create("field", constructor, str(path / name), values, source=source)
+        original.close("field")
+    (path / "notes.txt").write_text("of the user")
+    before = tree(path)
+    for memmap in RecordsMmap(path), open_existing(path):
+        assert memmap.fields == ["label", "name", "tokens"]
+        assert [shown(each) for each in memmap] == [
+            {"label": plain(label), "name": name, "tokens": plain(np.array(tokens, int))}
+            for label, name, tokens in zip(*samples.values(), strict=True)
+        ]
+    assert RecordsMmap(path, fields=["name"])[1] == {"name": "b"}
+    assert "no list of fields" in str(verify(path).notes)
+    assert verify(path).ok
+    assert tree(path) == before
+    memmap = RecordsMmap(path)
+    with unchanged(path), pytest.raises(ValueError, match="'tokens' is missing"):
+        memmap.append({"label": 4, "name": "e"})
+    memmap.append({"label": 4, "name": "e", "tokens": [5, 6]})
+    memmap.append({"label": 5, "name": "f", "tokens": []})
+    assert names(path) == ["fields.json", "label", "name", "notes.txt", "shape.ninja", "tokens", "type.ninja"]
+    assert RecordsMmap(path)[-2:][0]["tokens"].tolist() == [5, 6]
+    assert verify(path).ok
+
+
+@pytest.mark.parametrize("change", ["add_field", "remove_field"])
+def test_fields_without_a_list_are_added_to_and_removed(path, change):
+    RaggedMmap.from_lists(path / "x", [[1], [2, 3]])
+    StringsMmap.from_strings(path / "n", ["a", "b"])
+    memmap = RecordsMmap(path)
+    if change == "add_field":
+        memmap.add_field("k", [5, 6])
+        assert memmap["k"].tolist() == [5, 6]
+    else:
+        memmap.remove_field("n")
+    assert RecordsMmap(path).fields == memmap.fields == (["n", "x", "k"] if change == "add_field" else ["x"])
+    assert verify(path).ok
+
+
+def test_fields_without_a_list_that_differ_in_length_are_listed(path):
+    RaggedMmap.from_lists(path / "x", [[1], [2, 3]])
+    StringsMmap.from_strings(path / "n", ["a"])
+    for opener in RecordsMmap, open_existing:
+        with pytest.raises(CorruptDatasetError, match="n has 1, x has 2"):
+            opener(path)
+    assert not verify(path).ok
+
+
+# Damage
+
+
+def test_any_flipped_bit_is_found_in_the_field_that_it_is_in(train, path):
+    write_checksums(path)
+    assert verify(path).unlisted == 0
+    found = [file for file in files(path) if file.name != "checksums.json" and file.stat().st_size]
+    assert len(found) > 60
+    for number, file in enumerate(found):
+        # Every third of them, and at least one of each field.
+        if number % 3 and file.name != "data.ninja":
+            continue
+        flip(file, bit := number % (8 * file.stat().st_size))
+        report = verify(path)
+        flip(file, bit)
+        where = file.relative_to(path)
+        assert not report.ok, where
+        # The files at the root say what the others are.
+        assert len(where.parts) == 1 or any(
+            finding.file.parts[:1] == where.parts[:1] for finding in report.findings
+        ), (where, report)
+    assert verify(path).ok
+
+
+def test_checksums_cover_what_was_there_and_follow_appends(train, path):
+    write_checksums(path)
+    train.append(record(COUNT))
+    assert verify(path).ok
+    write_checksums(path)
+    assert verify(path).ok
+    train.add_field("more", range(COUNT + 1))
+    assert verify(path).ok
+    train.remove_field("label")
+    assert verify(path).ok
+
+
+def damage(path, name, how):
+    if how == "missing":
+        shutil.rmtree(path / name)
+    elif how == "a file":
+        shutil.rmtree(path / name)
+        (path / name).write_text("")
+    elif how == "another kind":
+        shutil.rmtree(path / name)
+        shutil.copytree(path / ("label" if name == "tokens" else "tokens"), path / name)
+    elif how == "records":
+        shutil.copytree(path, path.with_name("copy"))
+        shutil.rmtree(path / name)
+        path.with_name("copy").rename(path / name)
+    elif how == "shorter":
+        shutil.rmtree(path / name)
+        shorter = RecordsMmap.from_lists(path.with_name("shorter"), records(COUNT - 1), fields=FIELDS)
+        shutil.copytree(shorter.out_dir / name, path / name)
+    else:
+        data = path / name / "data.ninja"
+        os.truncate(data, data.stat().st_size // 2)
+
+
+HOWS = ["missing", "a file", "another kind", "records", "shorter", "cut"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("name", ["tokens", "label", "name"])
+def test_a_damaged_field_is_an_error_and_the_others_open_without_it(train, path, name, how):
+    damage(path, name, how)
+    before = tree(path)
+    for opener in RecordsMmap, open_existing:
+        with pytest.raises((CorruptDatasetError, NotADirectoryError), match=name):
+            opener(path)
+    others = [field for field in record(0) if field != name]
+    found = RecordsMmap(path, fields=others)
+    assert [shown(each) for each in found] == [
+        {field: each[field] for field in others} for each in expected(records(COUNT))
+    ]
+    report = verify(path)
+    assert not report.ok
+    assert any(finding.file.parts[:1] == (name,) for finding in report.findings), report
+    assert tree(path) == before
+
+
+HOSTILE = {
+    "empty": "",
+    "a list": "[]",
+    "no fields": "{}",
+    "another version": '{"version": 2, "fields": []}',
+    "a large version": '{"version": 99999999999999999999, "fields": []}',
+    "an unknown key": listed(("a", "numpy"), more=1),
+    "an unknown key of a field": '{"version": 1, "fields": [{"name": "a", "kind": "numpy", "more": 1}]}',
+    "a key twice": '{"version": 1, "version": 1, "fields": []}',
+    "a kind": listed(("a", "image")),
+    "records in records": listed(("a", "records")),
+    "a way out": listed(("../data/a", "numpy")),
+    "the parent": listed(("..", "numpy")),
+    "itself": listed((".", "numpy")),
+    "a root": listed(("/etc", "numpy")),
+    "a NUL": listed(("a\0", "numpy")),
+    "hidden": listed((".a", "numpy")),
+    "twice": listed(("a", "numpy"), ("a", "numpy")),
+    "twice but for case": listed(("a", "numpy"), ("A", "numpy")),
+    "a long name": listed(("a" * 300, "numpy")),
+    "a huge name": listed(("a" * 1_000_000, "numpy")),
+    "too large": listed(("a", "numpy")) + " " * (1 << 20),
+    "many": listed(*((str(number), "numpy") for number in range(257))),
+    "deep": '{"version": 1, "fields": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "deep objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "a shape of numbers": '{"version": 1, "fields": [{"name": "a", "kind": "numpy", "shape": [-1, 4]}]}',
+    "a shape without -1": '{"version": 1, "fields": [{"name": "b", "kind": "ragged", "shape": [2, 4]}]}',
+    "a negative axis": '{"version": 1, "fields": [{"name": "b", "kind": "ragged", "shape": [-1, -1]}]}',
+    "a huge axis": '{"version": 1, "fields": [{"name": "b", "kind": "ragged", "shape": [-1, 99999999999999999999]}]}',
+    "many axes": json.dumps(
+        {"version": 1, "fields": [{"name": "b", "kind": "ragged", "shape": [-1] + [1] * 1000}]}
+    ),
+    "pending fields": listed(("a", "numpy"), pending=["a"]),
+    "pending ways out": listed(("a", "numpy"), pending=["../../other"]),
+    "NaN": '{"version": NaN, "fields": []}',
+    "not UTF-8": b'{"version": 1, "fields": [{"name": "\xff", "kind": "numpy"}]}',
+    "two": listed(("a", "numpy")) * 2,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_list_of_fields_is_damage_and_nothing_else(path, name):
+    other = path.with_name("other")
+    other.mkdir()
+    (other / "kept").write_text("")
+    memmap = RecordsMmap.from_lists(path, [{"a": 1, "b": [1]}])
+    text = HOSTILE[name]
+    (path / "fields.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with unchanged(path.parent):
+        for use in (
+            lambda: RecordsMmap(path),
+            lambda: open_existing(path),
+            lambda: memmap.refresh(),
+            lambda: memmap.append({"a": 1, "b": [1]}),
+            lambda: memmap.remove_field("a"),
+            lambda: memmap.add_field("c", [1]),
+        ):
+            with pytest.raises(CorruptDatasetError, match=r"fields\.json"):
+                use()
+        assert [str(finding.file) for finding in verify(path).findings] == ["fields.json"]
+    assert memmap[0]["a"] == 1
+    # A new build takes the place of the damaged one.
+    RecordsMmap.from_lists(path, [{"c": 3}])
+    assert RecordsMmap(path)[:] == [{"c": 3}]
+
+
+def test_a_list_without_fields_or_of_other_axes_is_damage(path):
+    RecordsMmap.from_lists(path, [{"b": [1, 2]}] * 2)
+    text = '{"version": 1, "fields": [{"name": "b", "kind": "ragged", "shape": [-1, 4]}]}'
+    (path / "fields.json").write_text(text)
+    assert "expected [-1, 4]" in str(verify(path).findings)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix")
+@pytest.mark.parametrize("make", ["fifo", "directory", "loop", "device", "missing"])
+def test_a_list_that_is_no_file_is_an_error_at_once(path, make):
+    memmap = RecordsMmap.from_lists(path, [{"a": 1}])
+    file = path / "fields.json"
+    file.unlink()
+    if make == "fifo":
+        os.mkfifo(file)
+    elif make == "directory":
+        file.mkdir()
+    elif make != "missing":
+        file.symlink_to({"loop": file, "device": "/dev/zero"}[make])
+    for use in lambda: RecordsMmap(path), lambda: memmap.append({"a": 1}), lambda: memmap.add_field("b", [1]):
+        with pytest.raises((ValueError, OSError)):
+            use()
+    assert not verify(path).ok
+
+
+def test_a_directory_that_holds_itself_is_no_trouble(path):
+    RecordsMmap.from_lists(path, [{"a": 1, "b": [1]}])
+    (path / "c").symlink_to(path)
+    (path / "d").symlink_to(path / "b")
+    assert RecordsMmap(path)[:][0].keys() == {"a", "b"}
+    for name in "fields.json", "type.ninja", "shape.ninja":
+        (path / name).unlink()
+    assert set(RecordsMmap(path).fields) <= {"a", "b"}
+
+
+# Joined and copied
+
+
+def test_joined_records_are_those_of_one_build(train, path):
+    train.attrs = {"classes": ["a"]}
+    other = RecordsMmap.from_lists(path.with_name("other"), records(25, COUNT), fields=FIELDS)
+    other.attrs = {"classes": ["a"]}
+    joined = concatenate(path.with_name("joined"), [path, path.with_name("other")])
+    assert type(joined) is RecordsMmap
+    assert joined.attrs == {"classes": ["a"]}
+    whole = RecordsMmap.from_lists(path.with_name("whole"), records(25), fields=FIELDS)
+    whole.attrs = {"classes": ["a"]}
+    assert tree(joined.out_dir) == tree(whole.out_dir)
+
+
+def test_fields_are_joined_by_name(path):
+    places = [path.with_name(name) for name in "abc"]
+    RecordsMmap.from_lists(places[0], [{"x": 1, "y": "a"}])
+    RecordsMmap.from_lists(places[1], [{"y": "b", "x": 2}])
+    RecordsMmap.from_lists(places[2], [{"x": 1}])
+    assert concatenate(path, places[:2])[:] == [{"x": 1, "y": "a"}, {"x": 2, "y": "b"}]
+    RaggedMmap.from_lists(path.with_name("d"), [[1]])
+    for others, error in [("ac", ValueError), ("ca", ValueError), ("ad", ValueError), ("da", ValueError)]:
+        with unchanged(path.parent), pytest.raises(error):
+            concatenate(path, [path.with_name(name) for name in others])
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [({"x": 1.5}, TypeError), ({"x": [1]}, ValueError), ({"y": [1.5]}, TypeError), ({"z": 3}, ValueError)],
+    ids=str,
+)
+def test_records_whose_fields_differ_are_not_joined(path, changes, error):
+    sample = {"x": 1, "y": [1], "z": "a"}
+    RecordsMmap.from_lists(path.with_name("a"), [sample])
+    RecordsMmap.from_lists(path.with_name("b"), [sample | changes])
+    with unchanged(path.parent), pytest.raises(error, match=str(path.with_name("b"))):
+        concatenate(path, [path.with_name("a"), path.with_name("b")])
+
+
+def test_a_subset_has_the_records_that_were_chosen(train, path):
+    chosen = subset(path.with_name("chosen"), train, [7, 2, 2, -1])
+    assert [shown(each) for each in chosen] == [shown(train[index]) for index in (7, 2, 2, -1)]
+    some = subset(path.with_name("some"), RecordsMmap(path, fields=["label"]), [1])
+    assert some[:] == [{"label": train[1]["label"]}]
+    none = subset(path.with_name("none"), path, [])
+    assert (len(none), none.fields) == (0, train.fields)
+    none.extend(records(COUNT))
+    assert [shown(each) for each in none] == expected(records(COUNT))
+    assert tree(none.out_dir) == tree(path)
+
+
+def test_attributes_and_an_index_live_beside_the_fields(train, path):
+    from mmap_ninja import write_index
+
+    train.attrs = {"a": 1}
+    write_index(path / "name")
+    train.append(record(COUNT))
+    train.append(record(4) | {"tokens": [[1, 2]]})
+    assert train.attrs == RecordsMmap(path).attrs == {"a": 1}
+    assert train["name"].index(record(7)["name"]) == 7
+    assert train["name"].index(record(COUNT)["name"]) == COUNT
+    assert verify(path).ok
