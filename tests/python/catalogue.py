@@ -9,6 +9,7 @@ CONSTRUCTORS = {
     "ragged": "RaggedMmap.from_lists",
     "string": "StringsMmap.from_strings",
     "numpy": "numpy.from_ndarray",
+    "records": "RecordsMmap.from_lists",
 }
 FIELDS = np.dtype([("box", "<i2", (2, 2)), ("label", "S4"), ("inner", [("score", "<f4")])])
 LENGTHS = [(number % 5,) for number in range(9)]
@@ -40,7 +41,7 @@ class Kind:
 
     store: str
     samples: list | np.ndarray
-    more: str | np.ndarray | None
+    more: str | dict | np.ndarray | None
     options: dict = field(default_factory=dict)
 
     def create(self, path, samples=None, side=None):
@@ -116,11 +117,16 @@ KINDS = {
     "dense byte": dense("uint8", (1,)),
     "dense without elements": dense("int64", (0, 3)),
     "dense structured": dense(FIELDS, (3,)),
+    "records": Kind(
+        "records",
+        [{"tokens": list(range(count)), "label": count, "name": f"{count}.txt"} for count in (3, 0, 1, 5)],
+        {"tokens": [7], "label": 7, "name": "more"},
+    ),
 }
 # One kind for each form that the files have; all others are edge cases of these.
 FORMS = [
     *["flat", "n-d", "big-endian", "structured", "unicode", "strings", "zstd", "zstd with a dictionary"],
-    *["dense", "dense in F order", "dense 0-D", "dense structured"],
+    *["dense", "dense in F order", "dense 0-D", "dense structured", "records"],
 ]
 
 

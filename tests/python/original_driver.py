@@ -38,6 +38,8 @@ def describe(value):
     """Everything that two equal answers have in common."""
     if isinstance(value, list | mmap_ninja.RaggedMmap):
         return [describe(item) for item in value]
+    if isinstance(value, dict):
+        return {name: describe(each) for name, each in value.items()}
     if isinstance(value, np.ndarray):
         return "array", value.dtype, value.shape, value.tobytes()
     if isinstance(value, np.generic):

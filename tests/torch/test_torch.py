@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pages
 import pytest
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 
 torch = pytest.importorskip("torch")
 
@@ -224,6 +224,75 @@ def test_an_error_in_a_worker_names_the_map(sequences):
         loader = load([0, COUNT], loader_workers, batch_size=2, collate_fn=Collate(sequences))
         with pytest.raises(IndexError, match=f"sequences.*{COUNT}"):
             list(loader)
+
+
+@pytest.fixture
+def records(tmp_path):
+    samples = [
+        {"image": image(index), "label": index, "name": f"{index}.png", "tokens": sequence(index)}
+        for index in range(COUNT)
+    ]
+    RecordsMmap.from_lists(tmp_path / "records", samples)
+    return RecordsMmap(tmp_path / "records")
+
+
+@workers
+def test_the_default_collation_stacks_the_fields_of_records(records, workers):
+    dataset = RecordsMmap(records.out_dir, ["image", "label", "name"], {"image": torch.from_numpy})
+    batches = list(load(dataset, workers, batch_size=8))
+    assert [list(batch) for batch in batches] == [["image", "label", "name"]] * 8
+    labels = torch.cat([batch["label"] for batch in batches])
+    assert labels.tolist() == list(range(COUNT))
+    assert labels.dtype == torch.int64
+    assert torch.cat([batch["image"] for batch in batches])[:, 3, 2].tolist() == list(range(COUNT))
+    assert [name for batch in batches for name in batch["name"]] == [f"{index}.png" for index in range(COUNT)]
+
+
+class Padded:
+    """A batch of records from its indices, where the dataset is a range."""
+
+    def __init__(self, records):
+        self.records = records
+
+    def __call__(self, indices):
+        batch = self.records.batch(indices, pad={"tokens": -1})
+        padded, lengths = batch["tokens"]
+        return torch.from_numpy(batch["label"]), torch.from_numpy(padded), torch.from_numpy(lengths)
+
+
+@workers
+def test_batches_of_records_are_padded_by_the_indices(records, workers):
+    seen = []
+    for labels, padded, lengths in load(
+        range(COUNT), workers, batch_size=8, shuffle=True, collate_fn=Padded(records)
+    ):
+        check_padded(labels, padded, lengths)
+        seen += labels.tolist()
+    assert sorted(seen) == list(range(COUNT))
+
+
+def test_a_loader_asks_records_for_whole_batches(records):
+    found = records.__getitems__(torch.tensor([5, -1]))
+    assert [sample["label"] for sample in found] == [5, COUNT - 1]
+    dataset = RecordsMmap(records.out_dir, ["label"])
+    batches = [batch["label"].tolist() for batch in load(dataset, (0, None), batch_size=40)]
+    assert batches == [list(range(40)), list(range(40, COUNT))]
+
+
+def test_a_dataset_of_dicts_is_stored_as_records(tmp_path):
+    class Dicts(Dataset):
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, index):
+            image = torch.full((2, index % 3), index)
+            return {"image": image, "label": index, "score": torch.tensor([index / 2])}
+
+    stored = RecordsMmap.from_indexable(tmp_path / "stored", Dicts(), 6)
+    assert len(stored) == 20
+    for index, found in enumerate(stored):
+        for name, value in Dicts()[index].items():
+            assert torch.equal(torch.from_numpy(np.array(found[name])), torch.as_tensor(value))
 
 
 # __getitems__

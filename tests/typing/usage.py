@@ -4,11 +4,12 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, TypedDict, assert_type
 
 import numpy as np
 from mmap_ninja import (
     RaggedMmap,
+    RecordsMmap,
     StringsMmap,
     Wrapped,
     concatenate,
@@ -140,3 +141,50 @@ def plans_of_a_map(out_dir: Path) -> None:
     assert_type(blocks[0], plans.Slices)
     assert_type(tokens.slices(*blocks[0]), NDArray[np.uint16])
     assert_type(blocks.report.fill, float)
+
+
+class Sample(TypedDict):
+    """A record."""
+
+    tokens: NDArray[np.uint16]
+    label: np.int64
+    name: str
+
+
+def records_of_a_type(out_dir: Path, samples: list[Sample]) -> None:
+    train: RecordsMmap[Sample] = RecordsMmap(out_dir, fields=["tokens", "label", "name"])
+    assert_type(train[0], Sample)
+    assert_type(train[0]["tokens"], NDArray[np.uint16])
+    assert_type(train[[1, 0]], list[Sample])
+    assert_type(train[np.array([True, False])], list[Sample])
+    assert_type(train["tokens"], Any)
+    assert_type(train.__getitems__([0, 1]), list[Sample])
+    assert_type(train.fields, list[str])
+    assert_type(train.batch([0, 1], pad={"tokens": 0}), dict[str, Any])
+    assert_type(random.sample(train, 2), list[Sample])
+    for sample in train:
+        assert_type(sample["name"], str)
+    train.append(samples[0])
+    train.extend(samples)
+    train.add_field("score", [0.5], declaration=np.float32, resume=True)
+    train.remove_field("score")
+    train[0]["lable"]  # type: ignore[typeddict-item]
+    sequence: Sequence[Sample] = train
+    assert_type(sequence[0], Sample)
+
+
+def records_of_dicts(out_dir: Path) -> None:
+    train = RecordsMmap(out_dir)
+    assert_type(train[0], dict[str, Any])
+    assert_type(train[:2], list[dict[str, Any]])
+    fields = {"boxes": {"shape": (-1, 4), "dtype": np.float32}, "name": str, "x": np.dtype(("f4", (3,)))}
+    built = RecordsMmap.from_columns(
+        out_dir, {"boxes": [[[0, 0, 1, 1]]], "name": ["a"], "x": [[1, 2, 3]]}, fields
+    )
+    built[0]["boxes"].sum()
+    RecordsMmap.from_lists(out_dir, [{"a": 1}], {"a": np.int64}).append({"a": 2})
+    RecordsMmap.from_generator(out_dir, iter([{"a": 1}]), batch_size=8, n=1)[0]["a"].item()
+    RecordsMmap.from_indexable(out_dir, [{"a": 1}], batch_size=8, n_jobs=2)[0]["a"].item()
+    wrapped = RecordsMmap(out_dir, wrapper_fn={"boxes": to_tensor}, mode="c")
+    assert_type(wrapped["boxes"], Any)
+    RecordsMmap(out_dir, access="often")  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
 BUILT = 50
@@ -22,26 +22,39 @@ def text(writer, number):
     return f"{writer} {number}"
 
 
-def append_all(path, writer, appends, ragged=None, strings=None):
-    """Append to three datasets; open handles where none are given."""
+def record(writer, number):
+    return {"array": array(writer, number), "text": text(writer, number), "number": number}
+
+
+def append_all(path, writer, appends, ragged=None, strings=None, records=None):
+    """Append to four datasets; open handles where none are given."""
+    records = RecordsMmap(path / "records") if records is None else records
     ragged = RaggedMmap(path / "ragged") if ragged is None else ragged
     strings = StringsMmap(path / "strings") if strings is None else strings
     for number in range(appends):
         ragged.append(array(writer, number))
         strings.append(text(writer, number))
         np_ninja.extend_dir(path / "dense", np.array([[writer, number]]))
+        records.append(record(writer, number))
 
 
 def append_and_count(path, count):
     """Append until killed; `count` is a lower bound of the number of samples."""
     ragged, strings = RaggedMmap(path / "ragged"), StringsMmap(path / "strings")
+    records = RecordsMmap(path / "records")
     for number in range(10**9):
         ragged.append(array(0, number))
         strings.append(text(0, number))
         np_ninja.extend_dir(path / "dense", np.array([[0, number]]))
+        records.append(record(0, number))
         struct.pack_into("q", count, 0, number + 1)
         # The new dataset replaces the one of the turn before.
         RaggedMmap.from_lists(path / "replaced", [np.full(5, number)] * (number % 3 + 1))
+
+
+def check_record(found, writer, number):
+    assert np.array_equal(found["array"], array(writer, number))
+    assert (found["text"], found["number"]) == (text(writer, number), number)
 
 
 def open_and_check(path, count, until):
@@ -50,13 +63,16 @@ def open_and_check(path, count, until):
     while time.monotonic() < until:
         (least,) = struct.unpack_from("q", count)
         ragged, strings = RaggedMmap(path / "ragged"), StringsMmap(path / "strings")
-        rows = np_ninja.open_existing(path / "dense")
-        assert min(len(ragged), len(strings), len(rows) - 1) >= least
+        rows, records = np_ninja.open_existing(path / "dense"), RecordsMmap(path / "records")
+        assert min(len(ragged), len(strings), len(rows) - 1, len(records)) >= least
         for number in (0, least // 2, least - 1, len(ragged) - 1, least) if least else ():
             if number < len(ragged):
                 assert np.array_equal(ragged[number], array(0, number))
             if number < len(strings):
                 assert strings[number] == text(0, number)
+            if number < len(records):
+                check_record(records[number], 0, number)
+                assert {len(records[name]) for name in records.fields} == {len(records)}
             if number + 1 < len(rows):
                 assert rows[number + 1].tolist() == [0, number]
         if least > 1:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
 # The number of killed writers after which another dataset begins.
@@ -81,7 +81,22 @@ class Dense(Ragged):
         return memmap[number].tolist() == [number] * 3
 
 
-STORES = [Ragged(), Strings(), Frames(), Dense()]
+class Records(Ragged):
+    name = "records"
+
+    def open(self, path):
+        return RecordsMmap(path)
+
+    def extend(self, path, memmap, numbers):
+        memmap.extend({"a": array(number), "t": text(number), "n": number} for number in numbers)
+
+    def is_right(self, memmap, number):
+        found = memmap[number]
+        is_right = found["t"] == text(number) and found["n"] == number
+        return is_right and super().is_right(memmap["a"], number)
+
+
+STORES = [Ragged(), Strings(), Frames(), Dense(), Records()]
 
 
 def append_until_killed(store, path, writing, rng):

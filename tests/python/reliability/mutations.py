@@ -71,6 +71,7 @@ TEXTS = {
     "type.ninja": [
         "numpy",
         "ragged",
+        "records",
         "string",
         "strings",
         "",
@@ -83,6 +84,20 @@ TEXTS = {
     "order.ninja": ["C", "F", "K", "", "CF", " C\n"],
     "zstd_level.ninja": ["1", "22", "-1", "0", "", "three", "99999999999", "-131073", "3\n", "9" * 70_000],
 }
+FIELD_NAMES = [
+    "tokens",
+    "label",
+    "name",
+    "Tokens",
+    "..",
+    "../place",
+    "/etc",
+    "a\0b",
+    "",
+    ".hidden",
+    "x" * 300,
+    "starts",
+]
 ELSEWHERE = [
     "/dev/zero",
     "/dev/urandom",
@@ -227,6 +242,28 @@ def a_text(place, rng):
     text = rng.choice(TEXTS.get(Path(name).name, ["text"])).encode()
     place.write(name, rng.choice([text, text, text, text + b"\xff\xfe", b"\xef\xbb\xbf" + text]))
     return name, text[:50]
+
+
+def a_list_of_fields(place, rng):
+    """Other names, kinds, shapes, orders and versions of fields."""
+    fields = [
+        {"name": rng.choice(FIELD_NAMES), "kind": rng.choice(["ragged", "numpy", "string", "records", 3])}
+        for _ in range(rng.choice([0, 1, 2, 3, 3, 300]))
+    ]
+    known = [
+        {"name": "tokens", "kind": "ragged"},
+        {"name": "label", "kind": "numpy"},
+        {"name": "name", "kind": "string"},
+    ]
+    fields = rng.choice([fields, rng.sample(known, rng.randrange(4)), known])
+    for field in fields:
+        if rng.random() < 0.2:
+            field["shape"] = [rng.choice([-1, 0, 4, *EDGES]) for _ in range(rng.choice([0, 1, 2, 2, 99]))]
+    text = {"version": rng.choice([1, 1, 1, 2, "1"]), "fields": fields}
+    if rng.random() < 0.3:
+        text["pending"] = rng.sample(FIELD_NAMES, 2)
+    place.write("fields.json", rng.choice([json.dumps(text)] * 8 + [NESTED, ""]).encode())
+    return str(text)[:200]
 
 
 def a_size(place, rng):
@@ -404,4 +441,4 @@ MUTATIONS += [
     (a_directory, 1),
 ]
 MUTATIONS += [(a_file, 1), (another_member, 2), (a_copy_within, 1), (a_deep_nest, 0.2), (no_permission, 1)]
-MUTATIONS += [(a_journal, 2), (a_foreign_entry, 1)]
+MUTATIONS += [(a_journal, 2), (a_foreign_entry, 1), (a_list_of_fields, 0.5)]

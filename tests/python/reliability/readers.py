@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing, repair, verify
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, open_existing, repair, verify
 from mmap_ninja import numpy as np_ninja
 
 # The errors that a damaged directory may raise.
@@ -80,7 +80,29 @@ def read_dense(path, mode="r"):
             part.tobytes()
 
 
-READERS = {"ragged": read_ragged, "string": read_strings, "numpy": read_dense}
+def read_records(path, mode="r"):
+    """Every way to read a `RecordsMmap`, and the fields that open without the others."""
+    for names in (["tokens"], ["label"], ["name"], None):
+        with suppress(*EXPECTED):
+            memmap = RecordsMmap(path, mode=mode, fields=names)
+    memmap = RecordsMmap(path, mode=mode)
+    indices = range(min(len(memmap), 20))
+    for ask in (
+        lambda: [np.ravel(value)[:MOST].tobytes() for index in indices for value in memmap[index].values()],
+        lambda: memmap[-1],
+        lambda: memmap[: len(indices)],
+        lambda: list(islice(memmap, 20)),
+        lambda: memmap.__getitems__(indices),
+        lambda: [memmap[name] for name in memmap.fields],
+        lambda: memmap.batch(indices) if memmap.nbytes < MOST else None,
+        lambda: memmap.refresh(),
+        lambda: pickle.loads(pickle.dumps(memmap))[0],
+    ):
+        with suppress(IndexError, *EXPECTED):
+            ask()
+
+
+READERS = {"ragged": read_ragged, "string": read_strings, "numpy": read_dense, "records": read_records}
 
 
 def read_any(path, mode="r"):
@@ -89,7 +111,7 @@ def read_any(path, mode="r"):
     if isinstance(data, np.memmap):
         return
     with suppress(IndexError, *EXPECTED):
-        if len(data) and data.lengths[0] < MOST:
+        if len(data) and (isinstance(data, RecordsMmap) or data.lengths[0] < MOST):
             data[0]
 
 
@@ -119,6 +141,11 @@ def append_one(path):
         opened = RaggedMmap(path)
         assert len(opened) == len(data)
         assert opened[-1].tobytes() == sample.tobytes()
+    elif isinstance(data, RecordsMmap):
+        if data.fields == ["tokens", "label", "name"]:
+            data.append({"tokens": [3], "label": 3, "name": "appended"})
+            opened = RecordsMmap(path)
+            assert (len(opened), opened[-1]["name"]) == (len(data), "appended")
     elif data.ndim and data.shape[1:] and np.prod(data.shape[1:], dtype=object) < MOST:
         np_ninja.append(data, np.zeros(data.shape[1:], data.dtype))
         assert np_ninja.open_existing(path).shape == (data.shape[0] + 1, *data.shape[1:])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import readers
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
 
@@ -19,6 +19,8 @@ def read(folder):
         count += np.size(data) if isinstance(data, np.ndarray) else len(list(data))
         if isinstance(data, RaggedMmap):
             readers.read_ragged(path)
+        elif isinstance(data, RecordsMmap):
+            readers.read_records(path)
         elif isinstance(data, StringsMmap):
             readers.read_strings(path)
             StringsMmap(path)[0]
@@ -35,6 +37,7 @@ def append(folder):
         "flat": lambda path: RaggedMmap(path).append(np.arange(2, dtype="int32")),
         "strings": lambda path: StringsMmap(path).append("new"),
         "dense": lambda path: np_ninja.extend_dir(path, np.ones((1, 3))),
+        "records": lambda path: RecordsMmap(path).append({"tokens": [1], "label": 1, "name": "new"}),
         "missing": lambda path: RaggedMmap(path).append(np.arange(2)),
         "n-d": lambda path: RaggedMmap.from_lists(path, [np.arange(2)]),
     }

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from mmap_ninja import RaggedMmap, StringsMmap, open_existing
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, open_existing
 from mmap_ninja import numpy as np_ninja
 
 
@@ -50,12 +50,14 @@ def appending(folder):
     """Append with handles that stay open."""
     flat, images = RaggedMmap(folder / "flat"), RaggedMmap(folder / "n-d")
     texts, frames = StringsMmap(folder / "strings"), StringsMmap(folder / "zstd")
+    records = RecordsMmap(folder / "records")
 
     def once(number):
         flat.append(np.arange(3, dtype="int32"))
         images.append(np.ones((1, 2, 3), "uint8"))
         texts.append("appended")
         frames.append("appended")
+        records.append({"tokens": [1, 2], "label": 3, "name": "appended"})
         np_ninja.extend_dir(folder / "dense", np.ones((1, 3)))
 
     return once

@@ -13,7 +13,7 @@ import pytest
 import readers
 from conftest import names, tree
 from crowd import append_all, array, text
-from mmap_ninja import RaggedMmap, StringsMmap, verify
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, verify
 from mmap_ninja import numpy as np_ninja
 from scale import scaled
 
@@ -40,6 +40,15 @@ def check_all(path, writers):
     assert {writer: rows[rows[:, 0] == writer, 1].tolist() for writer in expected} == expected
     RaggedMmap.from_lists(path / "whole", ragged[:])
     assert tree(path / "whole") == tree(path / "ragged")
+    records = RecordsMmap(path / "records")
+    seen = {writer: [] for writer in range(writers)}
+    for found in records:
+        writer, number = map(int, found["text"].split())
+        crowd.check_record(found, writer, number)
+        seen[writer].append(number)
+    assert seen == expected
+    RecordsMmap.from_lists(path / "all", records[:])
+    assert tree(path / "all") == tree(path / "records")
 
 
 @pytest.fixture
@@ -65,14 +74,14 @@ def test_threads_with_handles_of_their_own_lose_nothing(folder):
 
 
 def test_threads_that_share_a_handle_lose_nothing(folder):
-    handles = RaggedMmap(folder / "ragged"), StringsMmap(folder / "strings")
+    handles = RaggedMmap(folder / "ragged"), StringsMmap(folder / "strings"), RecordsMmap(folder / "records")
     run(
         [
             threading.Thread(target=append_all, args=(folder, writer, APPENDS, *handles))
             for writer in range(THREADS)
         ]
     )
-    assert [len(handle) for handle in handles] == [THREADS * APPENDS] * 2
+    assert [len(handle) for handle in handles] == [THREADS * APPENDS] * 3
     check_all(folder, THREADS)
 
 

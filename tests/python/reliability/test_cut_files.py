@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import readers
 from catalogue import create_all
-from mmap_ninja import open_existing
+from mmap_ninja import RecordsMmap, open_existing
 from mutations import Place
 from scale import SOAK
 
@@ -21,6 +21,8 @@ def everything(path):
     if isinstance(data, np.memmap):
         return data.dtype, data.shape, data.tobytes()
     items = data[:]
+    if isinstance(data, RecordsMmap):
+        items = [value for item in items for value in item.values()]
     return [item if isinstance(item, str) else (np.shape(item), np.asarray(item).tobytes()) for item in items]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import readers
 from catalogue import create_all
-from mmap_ninja import RaggedMmap, StringsMmap, concatenate, open_existing
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, concatenate, open_existing
 from mmap_ninja import numpy as np_ninja
 
 BAD_INDICES = {
@@ -61,6 +61,7 @@ def cases():
     yield from option_cases()
     yield from dense_cases()
     yield from place_cases()
+    yield from record_cases()
 
 
 def index_cases():
@@ -289,6 +290,46 @@ def place_cases():
     )
 
 
+RECORD = {"tokens": [1], "label": 1, "name": "a"}
+NO_RECORDS = {
+    "missing": ({"tokens": [1], "label": 1}, ValueError),
+    "surplus": (RECORD | {"more": 1}, ValueError),
+    "none": (RECORD | {"name": None}, TypeError),
+    "nested": (RECORD | {"tokens": {}}, TypeError),
+    "fraction": (RECORD | {"label": 0.5}, TypeError),
+    "text": (RECORD | {"label": "1"}, TypeError),
+    "shape": (RECORD | {"label": [1]}, ValueError),
+    "surrogate": (RECORD | {"name": "\ud800"}, UnicodeEncodeError),
+    "list": ([RECORD], TypeError),
+    "empty": ({}, ValueError),
+}
+
+
+def record_cases():
+    for why, (indices, error) in BAD_INDICES.items():
+        for index in indices:
+            raised = KeyError if isinstance(index, str) else error
+            yield f"records[{index!r}] {why}", lambda at, i=index: opened(at, "records")[i], raised
+    for why, (bad, error) in NO_RECORDS.items():
+        yield f"records.append({why})", lambda at, b=bad: opened(at, "records").append(b), error
+        both = [RECORD, bad]
+        yield f"records.extend({why})", lambda at, b=both: opened(at, "records").extend(b), error
+        if why != "fraction":  # In a first batch, it makes the field one of fractions.
+            call = lambda at, b=both: RecordsMmap.from_lists(at / "records", b)
+            yield f"from_lists(records, {why})", call, error
+    for name in ["", "..", ".x", "a/b", "CON", "type.ninja", "Label"]:
+        call = lambda at, n=name: opened(at, "records").add_field(n, [1] * 4)
+        yield f"add_field({name!r})", call, ValueError
+    yield "add_field(none)", lambda at: opened(at, "records").add_field("new", []), ValueError
+    yield "add_field(failing)", lambda at: opened(at, "records").add_field("new", 5), TypeError
+    yield "remove_field", lambda at: opened(at, "records").remove_field("new"), ValueError
+    yield "columns", lambda at: RecordsMmap.from_columns(at / "records", {"a": [1], "b": []}), ValueError
+    yield "fields", lambda at: RecordsMmap(at / "records", fields=["new"]), ValueError
+    yield "field alone", lambda at: RaggedMmap(at / "records" / "tokens").append([1]), ValueError
+    yield "rows alone", lambda at: np_ninja.extend_dir(at / "records" / "label", np.ones(1, int)), ValueError
+    yield "closed records", lambda at: closed(opened(at, "records")).append(RECORD), ValueError
+
+
 def opened(at, name, mode="r+"):
     return open_existing(at / name, mode=mode)
 
@@ -312,7 +353,7 @@ def failing():
 
 
 CASES = list(cases())
-USED = ["flat", "n-d", "strings", "zstd", "dense", "dense in F order", "dense 0-D"]
+USED = ["flat", "n-d", "strings", "zstd", "dense", "dense in F order", "dense 0-D", "records"]
 
 
 def digest(folder):

@@ -89,6 +89,6 @@ def check(done, errno):
     count, *refused = done.stdout.splitlines()
     assert int(count) > 100
     assert [line.split()[:2] for line in refused] == [
-        [name, str(errno)] for name in ("flat", "strings", "dense", "missing", "n-d")
+        [name, str(errno)] for name in ("flat", "strings", "dense", "records", "missing", "n-d")
     ]
     assert all("sets" in line for line in refused)
