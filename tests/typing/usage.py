@@ -177,9 +177,10 @@ def records_of_dicts(out_dir: Path) -> None:
     train = RecordsMmap(out_dir)
     assert_type(train[0], dict[str, Any])
     assert_type(train[:2], list[dict[str, Any]])
-    fields = {"boxes": {"shape": (-1, 4), "dtype": np.float32}, "name": str, "x": np.dtype(("f4", (3,)))}
     built = RecordsMmap.from_columns(
-        out_dir, {"boxes": [[[0, 0, 1, 1]]], "name": ["a"], "x": [[1, 2, 3]]}, fields
+        out_dir,
+        {"boxes": [[[0, 0, 1, 1]]], "name": ["a"], "x": [[1, 2, 3]]},
+        {"boxes": {"shape": (-1, 4), "dtype": np.float32}, "name": str, "x": np.dtype(("f4", (3,)))},
     )
     built[0]["boxes"].sum()
     RecordsMmap.from_lists(out_dir, [{"a": 1}], {"a": np.int64}).append({"a": 2})
