@@ -23,6 +23,7 @@ SUITES = (
     "opening",
     "batches",
     "plans",
+    "records",
     "training",
     "headline",
     "cold",

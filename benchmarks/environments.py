@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks.settings import ROOT, WORK
 
-ORIGINAL = ("mmap_ninja==0.9.0", "zstandard", "pillow", "joblib")
-PEERS = ("lmdb", "pyarrow", "h5py", "bagz", "datasets")
+ORIGINAL = ("mmap_ninja==0.9.0", "mmap_ninja_dataframe==0.4.4", "zstandard", "pillow", "joblib")
+PEERS = ("lmdb", "pyarrow", "h5py", "bagz", "datasets", "pylance")
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 

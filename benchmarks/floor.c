@@ -1,14 +1,17 @@
-/* The floor of an item: what a C extension pays that does nothing else. A view of mapped bytes, and a str made of them.
+/* The floor of an item: what a C extension pays that does nothing else. A view of mapped bytes, a str made of them, and a
+dict of both and a NumPy scalar.
 
 Views(values, starts, shapes)[i]    a NumPy array on values from starts[i] on, of shape shapes[i]
 Texts(values, starts, ends)[i]      the str in values[starts[i]:ends[i]]
+Records(views, labels, texts)[i]    {"tokens": views[i], "label": labels[i], "text": texts[i]}
 
-All arguments are C-contiguous arrays; starts, ends and shapes are int64. Nothing that the arrays say is checked. */
+All arrays are C-contiguous; starts, ends, shapes and labels are int64. Nothing that the arrays say is checked. */
 
 #define PY_SSIZE_T_CLEAN
 #define NPY_NO_DEPRECATED_API NPY_1_22_API_VERSION
 #include <Python.h>
 #include <numpy/arrayobject.h>
+#include <numpy/arrayscalars.h>
 
 typedef struct {
     PyObject_HEAD
@@ -89,10 +92,68 @@ static Py_ssize_t length(PyObject *self) {
     return ((Floor *)self)->length;
 }
 
+typedef struct {
+    PyObject_HEAD
+    PyObject *views, *texts;
+    PyArrayObject *labels;
+    npy_int64 *label;
+} Dicts;
+
+static PyObject *names[3];
+
+/* Sets one entry, whose value it takes over. */
+static int put(PyObject *record, PyObject *name, PyObject *value) {
+    int failed = !value || PyDict_SetItem(record, name, value);
+    Py_XDECREF(value);
+    return failed;
+}
+
+static PyObject *record_at(PyObject *self, PyObject *key) {
+    Dicts *d = (Dicts *)self;
+    Py_ssize_t i = as_index(key);
+    PyObject *record = PyDict_New();
+    if (!record || put(record, names[0], view(d->views, i))) goto failed;
+    PyObject *label = PyArrayScalar_New(Int64);
+    if (!label) goto failed;
+    PyArrayScalar_ASSIGN(label, Int64, d->label[i]);
+    if (put(record, names[1], label) || put(record, names[2], text(d->texts, i))) goto failed;
+    return record;
+failed:
+    Py_XDECREF(record);
+    return NULL;
+}
+
+static PyObject *create_records(PyTypeObject *type, PyObject *args, PyObject *options) {
+    PyObject *views, *texts;
+    PyArrayObject *labels;
+    if (!PyArg_ParseTuple(args, "OO!O", &views, &PyArray_Type, &labels, &texts)) return NULL;
+    Dicts *d = (Dicts *)type->tp_alloc(type, 0);
+    if (!d) return NULL;
+    d->views = Py_NewRef(views);
+    d->texts = Py_NewRef(texts);
+    d->labels = (PyArrayObject *)Py_NewRef(labels);
+    d->label = PyArray_DATA(labels);
+    return (PyObject *)d;
+}
+
+static void forget_records(PyObject *self) {
+    Dicts *d = (Dicts *)self;
+    Py_DECREF(d->views);
+    Py_DECREF(d->texts);
+    Py_DECREF(d->labels);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static Py_ssize_t count(PyObject *self) {
+    return PyArray_SIZE(((Dicts *)self)->labels);
+}
+
 static PySequenceMethods view_items = {.sq_length = length, .sq_item = view};
 static PySequenceMethods text_items = {.sq_length = length, .sq_item = text};
 static PyMappingMethods view_mapping = {.mp_length = length, .mp_subscript = view_at};
 static PyMappingMethods text_mapping = {.mp_length = length, .mp_subscript = text_at};
+
+static PyMappingMethods record_mapping = {.mp_length = count, .mp_subscript = record_at};
 
 #define FLOOR_TYPE(NAME, ITEMS, MAPPING)                                                                          \
     {                                                                                                             \
@@ -103,14 +164,23 @@ static PyMappingMethods text_mapping = {.mp_length = length, .mp_subscript = tex
 
 static PyTypeObject Views = FLOOR_TYPE("floor.Views", view_items, view_mapping);
 static PyTypeObject Texts = FLOOR_TYPE("floor.Texts", text_items, text_mapping);
+static PyTypeObject Records = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "floor.Records", .tp_basicsize = sizeof(Dicts),
+    .tp_flags = Py_TPFLAGS_DEFAULT, .tp_new = create_records, .tp_dealloc = forget_records,
+    .tp_as_mapping = &record_mapping
+};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "floor", .m_size = -1};
 
 PyMODINIT_FUNC PyInit_floor(void) {
     import_array();
-    if (PyType_Ready(&Views) < 0 || PyType_Ready(&Texts) < 0) return NULL;
+    if (PyType_Ready(&Views) < 0 || PyType_Ready(&Texts) < 0 || PyType_Ready(&Records) < 0) return NULL;
+    const char *spelled[] = {"tokens", "label", "text"};
+    for (int i = 0; i < 3; i++)
+        if (!(names[i] = PyUnicode_InternFromString(spelled[i]))) return NULL;
     PyObject *made = PyModule_Create(&module);
     if (!made) return NULL;
     PyModule_AddObjectRef(made, "Views", (PyObject *)&Views);
     PyModule_AddObjectRef(made, "Texts", (PyObject *)&Texts);
+    PyModule_AddObjectRef(made, "Records", (PyObject *)&Records);
     return made;
 }

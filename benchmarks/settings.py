@@ -13,7 +13,7 @@ class Settings:
     """Sizes of the data, and how often to measure.
 
     Attributes:
-        sequences, images, texts: samples of each kind.
+        sequences, images, texts, records: samples of each kind.
         cold_bytes: of the file of 2 kB samples that is read cold.
         cold_images: images of about 0.5 MB that are read cold.
         cold_batches: batches in one measurement of cold pages.
@@ -28,6 +28,7 @@ class Settings:
     sequences: int
     images: int
     texts: int
+    records: int
     cold_bytes: int
     cold_images: int
     cold_batches: int
@@ -52,6 +53,7 @@ FULL = Settings(
     sequences=100_000,
     images=1_000,
     texts=50_000,
+    records=100_000,
     cold_bytes=6_000_000_000,
     cold_images=4_000,
     cold_batches=8,
@@ -67,6 +69,7 @@ QUICK = Settings(
     sequences=5_000,
     images=60,
     texts=3_000,
+    records=3_000,
     cold_bytes=300_000_000,
     cold_images=100,
     cold_batches=2,

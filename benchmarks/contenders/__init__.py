@@ -10,9 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from benchmarks.data import samples
+from benchmarks.data import are_equal, samples
 from benchmarks.settings import Settings
 
 
@@ -30,6 +28,16 @@ def make(adapter: str) -> Adapter:
     """A new adapter, by `module.Class` below this package."""
     module, name = adapter.split(".")
     return getattr(import_module(f"benchmarks.contenders.{module}"), name)()
+
+
+class RecordsAdapter(Adapter, Protocol):
+    """What a contender for records also does."""
+
+    def batch(self, reader: Any, indices: list[int]) -> dict[str, Any]:
+        """The padded tokens and their lengths, an array of labels, and a list of texts."""
+
+    def append(self, reader: Any, record: dict[str, Any]) -> None:
+        """Store one more record."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,38 @@ CONTENDERS = {
     )
 }
 
+BARE_RECORDS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS, LANCE = (
+    "bare C dict",
+    "this library, three maps in a dict",
+    "the original, three maps in a dict",
+    "mmap_ninja_dataframe",
+    "datasets",
+    "lance",
+)
+# The same for records, whose adapters do more.
+RECORDS = {
+    contender.name: contender
+    for contender in (
+        Contender(MEMORY, "ours", "record_maps.InMemory", kinds=("records",)),
+        Contender(BARE_RECORDS, "ours", "record_maps.Bare", kinds=("records",)),
+        Contender(OURS, "ours", "record_maps.Records", kinds=("records",)),
+        Contender(MAPS, "ours", "record_maps.Maps", kinds=("records",)),
+        Contender(ORIGINAL_MAPS, "original", "record_maps.Maps", kinds=("records",)),
+        Contender(DATAFRAME, "original", "record_maps.DataFrame", kinds=("records",)),
+        Contender(DATASETS, "peers", "record_tables.Datasets", kinds=("records",)),
+        Contender(LANCE, "peers", "record_tables.Lance", kinds=("records",)),
+    )
+}
+
+
+def find(name: str, kind: str) -> Contender:
+    return (RECORDS if kind == "records" else CONTENDERS)[name]
+
 
 @cache
 def opened(name: str, folder: str, kind: str, count: int) -> Any:
     """The samples of a contender, which stay open in this process. They are written if they are not there."""
-    adapter, path = CONTENDERS[name].make(), Path(folder)
+    adapter, path = find(name, kind).make(), Path(folder)
     if not path.exists():
         write(adapter, path, kind, count)
     return adapter.open(path, kind)
@@ -102,6 +137,6 @@ def write(adapter: Adapter, folder: Path, kind: str, count: int) -> None:
     adapter.write(partial, kind, expected)
     reader = adapter.open(partial, kind)
     for i in (0, count // 2, count - 1):
-        if not np.array_equal(reader[i], expected[i]):
+        if not are_equal(reader[i], expected[i]):
             raise ValueError(f"another sample comes back at {i} of the {kind}")
     partial.rename(folder)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import bagz
 
-from benchmarks.contenders.records import decoder, encode
+from benchmarks.contenders.encoded import decoder, encode
 
 
 class Bagz:

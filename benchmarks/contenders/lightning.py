@@ -4,7 +4,7 @@ from pathlib import Path
 
 import lmdb
 
-from benchmarks.contenders.records import decoder, encode
+from benchmarks.contenders.encoded import decoder, encode
 
 MAP_SIZE = 1 << 36
 

@@ -11,7 +11,15 @@ from benchmarks.pages.tables import figure
 from benchmarks.results import Key, Results
 
 OURS, ORIGINAL, OTHERS, FLOOR = "#e4792b", "#4c8bc0", "#b4bec9", "#5d6873"
-FLOORS = ("list in memory", "bare C view", "plain write", "in memory", "loop over samples in memory", "cp -r")
+FLOORS = (
+    "list in memory",
+    "bare C view",
+    "bare C dict",
+    "plain write",
+    "in memory",
+    "loop over samples in memory",
+    "cp -r",
+)
 
 
 @dataclass(frozen=True)

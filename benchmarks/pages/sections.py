@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmarks.contenders import BARE, ORIGINAL, OURS, SUBCLASS
+from benchmarks.contenders import BARE, BARE_RECORDS, ORIGINAL, OURS, SUBCLASS
 from benchmarks.pages.charts import Chart
 from benchmarks.pages.tables import ByWhat, ByWho
 from benchmarks.suites import (
@@ -17,6 +17,7 @@ from benchmarks.suites import (
     items,
     opening,
     plans,
+    records,
     rust,
     scale,
     training,
@@ -133,6 +134,37 @@ PLANS = Section(
             ),
         ),
         ByWho(plans.SUITE, columns((plans.PACKED, plans.SLICES), "µs")),
+    ),
+)
+RECORDS = Section(
+    "records",
+    records.SUITE,
+    "Records",
+    "Records of three fields: 8 to 500 uint16 tokens, an int64 label and a text of 24 characters. A record is read as a "
+    "dict by a random index; the bare C dict is created from the same bytes without any check. A batch is the tokens "
+    "padded, the labels as an array and the texts as a list; where a library does not pad, a loop does it. An append goes to "
+    "a handle that has appended before. Hugging Face `datasets` cannot append to a dataset that it has saved, and its build "
+    "includes saving. The dict of three maps is what one would write without records: three maps that are appended to "
+    "one after another, so that a crash leaves them of different lengths. In brackets: the ratio to the bare C dict.",
+    (
+        ByWho(records.SUITE, columns([records.ITEM], "ns"), relative_to=BARE_RECORDS),
+        ByWho(
+            records.SUITE,
+            (
+                *columns([records.BATCH, records.APPEND], "µs"),
+                *columns([records.OPEN], "ms"),
+                *columns([records.BUILD], "s"),
+            ),
+        ),
+    ),
+    Chart(
+        records.SUITE,
+        "Records of three fields",
+        (
+            *panels([records.ITEM], "ns"),
+            *panels([records.BATCH, records.APPEND], "µs"),
+            *panels([records.BUILD], "s"),
+        ),
     ),
 )
 TRAINING = Section(
@@ -260,6 +292,7 @@ SECTIONS = (
     OPENING,
     BATCHES,
     PLANS,
+    RECORDS,
     TRAINING,
     COLD,
     BUILDING,

@@ -1,6 +1,6 @@
 """The performance targets of the library, in the order in which the page lists them."""
 
-from benchmarks.contenders import BARE, ORIGINAL, OURS, SUBCLASS
+from benchmarks.contenders import BARE, BARE_RECORDS, MAPS, ORIGINAL, OURS, SUBCLASS
 from benchmarks.pages.goals import Outcome, Target, at_least_times, at_most, at_most_times
 from benchmarks.pages.tables import figure
 from benchmarks.results import Key, Results
@@ -13,6 +13,7 @@ from benchmarks.suites import (
     growing,
     items,
     opening,
+    records,
     rust,
     training,
 )
@@ -52,6 +53,10 @@ def converted(what: str, who: str, unit: str = "s") -> Key:
 
 def appended(kind: str, count: int, who: str) -> Key:
     return Key(growing.SUITE, growing.what(kind, count), who, "µs")
+
+
+def record(what: str, unit: str, who: str = OURS) -> Key:
+    return Key(records.SUITE, what, who, unit)
 
 
 def relative_to_bare(kind: str, name: str, who: str = OURS) -> Target:
@@ -163,6 +168,34 @@ COLD = (
         for who in (cold.GATHER, cold.PADDED, cold.PREFETCH)
     ),
 )
+RECORDS = (
+    at_most_times(
+        "a record of three fields: at most 2.0 times creating the same dict in C",
+        2.0,
+        record(records.ITEM, "ns"),
+        record(records.ITEM, "ns", BARE_RECORDS),
+    ),
+    at_most("a record of three fields: at most 500 ns", 500, record(records.ITEM, "ns")),
+    at_most_times(
+        "a batch of 256 records: at most the time of a batch of three maps",
+        1.0,
+        record(records.BATCH, "µs"),
+        record(records.BATCH, "µs", MAPS),
+    ),
+    at_most_times(
+        "appending one record: at most 2.0 times an append of its tokens alone",
+        2.0,
+        record(records.APPEND, "µs"),
+        record(records.APPEND, "µs", records.ONE_MAP),
+    ),
+    at_most("opening records of three fields takes at most 0.5 ms", 0.5, record(records.OPEN, "ms")),
+    at_most_times(
+        "building records: at most 1.1 times the builds of their fields one after another",
+        1.1,
+        record(records.BUILD, "s"),
+        record(records.BUILD, "s", MAPS),
+    ),
+)
 TRAINING = (
     at_least_times(
         "one shuffled epoch of padded batches of 256 sequences: at least 10 times the original's throughput",
@@ -264,4 +297,4 @@ CONVERSION = (
         for who in (conversion.CP, conversion.CP_SYNCED)
     ),
 )
-TARGETS = (*ITEMS, *OPENING, *BATCHES, *COLD, *TRAINING, *RUST, *BUILDING, *CONVERSION)
+TARGETS = (*ITEMS, *OPENING, *BATCHES, *RECORDS, *COLD, *TRAINING, *RUST, *BUILDING, *CONVERSION)

@@ -3,6 +3,7 @@ a list for a loop, an array for this library.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -21,16 +22,24 @@ def joined(reader) -> Batch:
 
 def padded_in_a_loop(reader) -> Batch:
     """A dense array of zeros, filled in a loop over the items."""
+    return lambda indices, _: pad([reader[i] for i in indices])
 
-    def batch(indices: list[int], _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = [reader[i] for i in indices]
-        lengths = np.array([sample.shape for sample in found])
-        dense = np.zeros((len(found), *lengths.max(axis=0)), found[0].dtype)
-        for place, sample in zip(dense, found, strict=True):
-            place[tuple(map(slice, sample.shape))] = sample
-        return dense, lengths
 
-    return batch
+def pad(found: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    lengths = np.array([sample.shape for sample in found])
+    dense = np.zeros((len(found), *lengths.max(axis=0)), found[0].dtype)
+    for place, sample in zip(dense, found, strict=True):
+        place[tuple(map(slice, sample.shape))] = sample
+    return dense, lengths
+
+
+def collated(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """A batch of records: padded tokens and their lengths, an array of labels, and a list of texts."""
+    return {
+        "tokens": pad([record["tokens"] for record in records]),
+        "label": np.array([record["label"] for record in records]),
+        "text": [record["text"] for record in records],
+    }
 
 
 def gather(reader) -> Batch:
@@ -60,5 +69,5 @@ def pad_sequence(reader) -> Batch:
     import torch
 
     tensors = [torch.from_numpy(np.array(sample)) for sample in reader]
-    pad = torch.nn.utils.rnn.pad_sequence
-    return lambda indices, _: pad([tensors[i] for i in indices], batch_first=True)
+    pad_sequence = torch.nn.utils.rnn.pad_sequence
+    return lambda indices, _: pad_sequence([tensors[i] for i in indices], batch_first=True)
