@@ -177,12 +177,6 @@ RECORDS = (
     ),
     at_most("a record of three fields: at most 500 ns", 500, record(records.ITEM, "ns")),
     at_most_times(
-        "a batch of 256 records: at most the time of a batch of three maps",
-        1.0,
-        record(records.BATCH, "µs"),
-        record(records.BATCH, "µs", MAPS),
-    ),
-    at_most_times(
         "appending one record: at most 2.0 times an append of its tokens alone",
         2.0,
         record(records.APPEND, "µs"),

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmap_ninja import numpy as np_ninja
+
 if TYPE_CHECKING:
     from mmap_ninja._typing import Indices, PadValues
     from mmap_ninja.records import RecordsMmap
@@ -11,16 +13,14 @@ if TYPE_CHECKING:
 
 def batch(records: "RecordsMmap[Any]", indices: "Indices", pad: "PadValues | None") -> dict[str, Any]:
     """The records at `indices`, field by field; see `RecordsMmap.batch`."""
-    positions = np.array(records._positions(indices), dtype=np.int64)
-    kinds = {name: kind for name, kind, _ in records._specs()}
+    positions, specs = records._rows(indices), records._specs()
+    kinds = {name: kind for name, kind, _ in specs}
     pad = {} if pad is None else dict(pad)
     for name in pad:
         if kinds.get(name) != "ragged":
             what = "only ragged fields are padded" if name in kinds else "there is no such field"
             raise ValueError(f"{records.out_dir}: pad names '{name}', but {what}")
-    return {
-        name: _column(records, name, kind, shape, positions, pad) for name, kind, shape in records._specs()
-    }
+    return {name: _column(records, name, kind, shape, positions, pad) for name, kind, shape in specs}
 
 
 def _column(
@@ -33,7 +33,7 @@ def _column(
 ) -> Any:
     memmap = records.field(name)
     if kind == "numpy":
-        return np.asarray(memmap[positions])
+        return np_ninja.gather(memmap, positions)
     if kind == "string":
         return memmap[positions]
     if name in pad:

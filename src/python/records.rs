@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use numpy::PyArray1;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -16,6 +17,7 @@ use super::records_state::{RecordWrapper, RecordsState};
 use super::snapshot_cell::SnapshotCell;
 use super::stream::{Fields, RecordEncoder};
 use crate::io::mapping::{Mode, Region};
+use crate::memory;
 use crate::records::Records;
 use crate::stream::Block;
 use crate::stream::sinks::append_blocks;
@@ -141,6 +143,13 @@ impl PyRecords {
         let state = self.state.load(py);
         state.view.check_open()?;
         index::batch(indices, state.view.len, |at| state.view.out_of_range(at))
+    }
+
+    /// As `_positions`, as an array.
+    fn _rows<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let positions = self._positions(py, indices)?.into_iter().map(|position| position as i64);
+        let positions = memory::collect(&self.state.load(py).view.dir, positions)?;
+        Ok(PyArray1::from_vec(py, positions))
     }
 
     /// Appends records, all of them or none. Where there are none yet, `fields` declares what the first one does not tell.
