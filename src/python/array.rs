@@ -7,7 +7,9 @@ use numpy::npyffi::{
 };
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt};
 
 use crate::batch::Out;
 use crate::io::mapping::Region;
@@ -76,6 +78,31 @@ pub fn empty<'py>(
         Bound::from_owned_ptr_or_err(py, array)?
     };
     Ok(array.cast_into::<PyUntypedArray>()?)
+}
+
+/// A number of Python's or NumPy's as an array without axes, which is what `numpy.asarray` makes of it; `None` for anything
+/// else.
+pub fn of_number<'py>(number: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyUntypedArray>>> {
+    let py = number.py();
+    let is_number = number.is_exact_instance_of::<PyInt>()
+        || number.is_exact_instance_of::<PyFloat>()
+        || number.is_exact_instance_of::<PyBool>()
+        || is_instance(number, NpyTypes::PyNumberArrType_Type)
+        || is_instance(number, NpyTypes::PyBoolArrType_Type);
+    if !is_number {
+        return Ok(None);
+    }
+    // SAFETY: NumPy takes over the reference to the number, and returns a new one.
+    let array = unsafe {
+        let array = PY_ARRAY_API.PyArray_EnsureArray(py, number.clone().into_ptr());
+        Bound::from_owned_ptr_or_err(py, array)?
+    };
+    Ok(Some(array.cast_into::<PyUntypedArray>()?))
+}
+
+fn is_instance(object: &Bound<'_, PyAny>, class: NpyTypes) -> bool {
+    // SAFETY: both pointers are to live objects, and the second one is to a type.
+    unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), get_type_object(object.py(), class)) != 0 }
 }
 
 /// The elements of a C-contiguous array, for writing.

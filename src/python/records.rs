@@ -147,8 +147,10 @@ impl PyRecords {
 
     /// As `_positions`, as an array.
     fn _rows<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let positions = self._positions(py, indices)?.into_iter().map(|position| position as i64);
-        let positions = memory::collect(&self.state.load(py).view.dir, positions)?;
+        let state = self.state.load(py);
+        state.view.check_open()?;
+        let positions = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
+        let positions = memory::collect(&state.view.dir, positions.into_iter().map(|position| position as i64))?;
         Ok(PyArray1::from_vec(py, positions))
     }
 

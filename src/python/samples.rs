@@ -6,9 +6,9 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyBool, PyFloat, PyInt, PyIterator, PyList, PyString, PyTuple};
+use pyo3::types::{IntoPyDict, PyIterator, PyList, PyString, PyTuple};
 
-use super::array::empty;
+use super::array::{empty, of_number};
 use super::callback;
 use super::dtype::{check_storable, has_dtype};
 use super::masks::{holds_masks, masked_array};
@@ -118,6 +118,9 @@ pub fn to_array<'py>(
     if let Ok(array) = sample.cast_exact::<PyUntypedArray>() {
         return Ok(array.clone());
     }
+    if let Some(array) = of_number(sample)? {
+        return Ok(array);
+    }
     let py = sample.py();
     let masked = masked_array(py)?;
     if let Some(masked) = &masked
@@ -169,9 +172,6 @@ fn may_round(
 fn is_plain(sample: &Bound<'_, PyAny>) -> bool {
     sample.is_exact_instance_of::<PyList>()
         || sample.is_exact_instance_of::<PyTuple>()
-        || sample.is_exact_instance_of::<PyFloat>()
-        || sample.is_exact_instance_of::<PyInt>()
-        || sample.is_exact_instance_of::<PyBool>()
         || sample.is_exact_instance_of::<PyString>()
         || sample.cast::<PyUntypedArray>().is_ok()
 }
