@@ -8,10 +8,11 @@ use super::fs::{remove_file, sync};
 use super::journal::{Entry, Journal, read_journal};
 use super::lock::DirLock;
 use crate::error::{Error, Result};
-use crate::format::{JOURNAL, SHAPE};
+use crate::format::fields::FieldSpec;
+use crate::format::{JOURNAL, Kind, SHAPE};
 use crate::io::untrusted::{check_directory, open_member, size_of_member};
 use crate::options::Durability;
-use crate::schema::{placeholder, read_shape};
+use crate::schema::{placeholder, read_fields, read_shape};
 
 /// Finishes or rolls back an interrupted append, or finishes an interrupted build. A torn journal was never acted upon.
 /// Recovery is rare and always waits for the disk: the journal must not disappear before the changes that it describes.
@@ -97,13 +98,18 @@ fn check_size(path: &Path, [least, most]: [u64; 2]) -> Result<()> {
     Ok(())
 }
 
-/// Only the bytes of strings have no count.
+/// Only the bytes of strings have no count: those of the dataset itself, or of a field of records.
 fn check_uncounted(dir: &Path, entry: &Entry) -> Result<()> {
-    let path = dir.join(&entry.member).join(SHAPE);
-    if path.symlink_metadata().is_err() {
+    let is_field = |field: &FieldSpec| field.name == entry.member && field.kind == Kind::String;
+    let is_own = entry.member.is_empty() || read_fields(dir).is_ok_and(|list| list.fields.iter().any(is_field));
+    if is_own && dir.join(&entry.member).join(SHAPE).symlink_metadata().is_err() {
         return Ok(());
     }
-    Err(Error::corrupt(path, "the journal of an interrupted append does not state this count"))
+    let what = format!(
+        "the journal does not state the count of '{}', which only texts of the dataset do not have",
+        entry.member
+    );
+    Err(Error::corrupt(dir.join(JOURNAL), what))
 }
 
 /// No part of a member's path is a link, which may lead to the files of another dataset.

@@ -126,7 +126,7 @@ def _parameters(name, thing):
     if inspect.isclass(thing):
         members += [(f"{name}.{attribute}", getattr(thing, attribute)) for attribute in dir(thing)]
     for dotted, member in members:
-        if inspect.isclass(member) or inspect.isroutine(member):
+        if inspect.isclass(member) or (inspect.isroutine(member) and callable(member)):
             with suppress(ValueError):
                 yield dotted, list(inspect.signature(member).parameters)
 
