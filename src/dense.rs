@@ -246,10 +246,10 @@ impl Dense {
         typed(&self.dir, self.dtype(), self.bytes())
     }
 
-    /// Row `index` along the first axis, as bytes; `None` where there is none, or an array of several axes is in F order.
+    /// Row `index` along the first axis, as bytes; `None` where there is none or the order is F.
     #[must_use]
     pub fn row(&self, index: usize) -> Option<&[u8]> {
-        self.view.row(index)
+        if self.order() == Order::C { self.view.row(index) } else { None }
     }
 }
 

@@ -47,7 +47,7 @@ impl View {
         usize::try_from(self.header.rows()).unwrap_or(usize::MAX)
     }
 
-    /// Row `index` along the first axis, as bytes; `None` where there is none or the order is F.
+    /// Row `index` along the first axis, as bytes; `None` where there is none, or where elements of several rows alternate.
     pub fn row(&self, index: usize) -> Option<&[u8]> {
         let rows = usize::try_from(self.header.rows()).ok().filter(|&rows| index < rows)?;
         let size = self.data.bytes().len() / rows;
