@@ -1,6 +1,6 @@
 """Declarations of the fields of records: what a user says about them before the first record comes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,21 @@ _ZSTD = ("zstd_level", "zstd_train_dictionary_size")
 _OPTIONS = {"ragged": ("dtype", "shape"), "string": _ZSTD, "numpy": ("dtype", "shape")}
 # What NumPy allows.
 _MAX_AXES = 64
+
+
+def names(fields: Iterable[str]) -> list[str]:
+    """The names of fields that a user lists.
+
+    Raises:
+        TypeError: `fields` is one str.
+        ValueError: there are none, or one occurs twice.
+    """
+    if isinstance(fields, str):
+        raise TypeError(f"fields must be a list of names, not the str {fields!r}")
+    listed = list(fields)
+    if not listed or len(set(listed)) < len(listed):
+        raise ValueError(f"fields must be the names of one or more fields, each once, not {listed!r}")
+    return listed
 
 
 def declared(fields: "Mapping[str, FieldDeclaration] | None") -> dict[str, Declared]:

@@ -72,7 +72,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         options = _core.Options(
             mode=mode, access=access, durability=durability, timeout=timeout, locking=locking
         )
-        wanted = None if fields is None else _names(fields)
+        wanted = None if fields is None else _fields.names(fields)
         by_field = dict(wrapper_fn) if isinstance(wrapper_fn, Mapping) else None
         whole = None if isinstance(wrapper_fn, Mapping) else wrapper_fn
         self._open(out_dir, options, wanted, (whole, by_field, copy_before_wrapper_fn))
@@ -477,12 +477,3 @@ def _write_shard(records: RecordsMmap[Any]) -> Callable[[Path, list[Any]], None]
 
 def _write_records(out_dir: Path, records: list[Any], fields: dict[str, _fields.Declared]) -> None:
     _core.Stream.records(out_dir, _core.Options(), fields=fields).extend(records, len(records))
-
-
-def _names(fields: Iterable[str]) -> list[str]:
-    if isinstance(fields, str):
-        raise TypeError(f"fields must be a list of names, not the str {fields!r}")
-    names = list(fields)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"fields must be the names of one or more fields, each once, not {names!r}")
-    return names

@@ -7,6 +7,7 @@ mod attrs;
 mod batches;
 mod build;
 mod callback;
+mod columns;
 mod dense;
 mod dtype;
 mod error;

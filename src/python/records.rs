@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::array::Owner;
+use super::columns::{Column, GivenColumn, Parts};
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
@@ -172,6 +173,19 @@ impl PyRecords {
         let forms = fields.forms(py, &mut block)?;
         let fields: Vec<_> = fields.specs().into_iter().zip(forms).collect();
         self.change(py, |store| append_blocks(store, &fields, &[block], None))
+    }
+
+    /// Appends new samples of every field, all of them or none, without a step for each sample.
+    fn _extend_columns(&self, py: Python<'_>, columns: Vec<GivenColumn<'_>>) -> PyResult<()> {
+        let dir = {
+            let state = self.state.load(py);
+            state.view.check_open()?;
+            state.view.dir.clone()
+        };
+        let columns = columns.into_iter().map(|column| Column::collect(column, &dir)).collect::<PyResult<Vec<_>>>()?;
+        let parts = columns.iter().map(|column| column.parts(&dir)).collect::<PyResult<Vec<_>>>()?;
+        let fields: Vec<_> = parts.iter().map(Parts::batch).collect();
+        self.change(py, |store| store.append(&fields))
     }
 
     /// Appends all records in `source`.

@@ -38,7 +38,7 @@ pub(super) fn flat_column<'a>(offsets: &Offsets<'a>, role: Role, elements: i64, 
 
 impl<'a> EncodedBatch<'a> {
     /// Checks and lays out the samples at `offsets` in `bytes`: of one axis each, or of these `shapes`.
-    fn of_gathered(
+    pub fn of_gathered(
         dir: &Path,
         first: usize,
         dtype: &Dtype,

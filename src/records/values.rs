@@ -33,8 +33,38 @@ pub struct FieldBatch<'a> {
 #[derive(Clone, Debug)]
 enum Given<'a> {
     Ragged(Dtype, &'a [Sample<'a>]),
+    RaggedGathered(Dtype, Gathered<'a>),
     Strings(Vec<&'a [u8]>),
+    StringsGathered(Gathered<'a>),
     Dense(Header, &'a [u8]),
+}
+
+/// Samples that lie one after another, which are checked when they are encoded.
+#[derive(Clone, Copy, Debug)]
+struct Gathered<'a> {
+    bytes: &'a [u8],
+    offsets: &'a [i64],
+    shapes: Option<&'a [i64]>,
+}
+
+impl<'a> Gathered<'a> {
+    fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// The bytes, the number of elements, and the shape of one sample, whose elements have `size` bytes.
+    fn sample(&self, index: usize, size: usize) -> (&'a [u8], i64, Cow<'a, [i64]>) {
+        let (start, end) = (self.offsets[index], self.offsets[index + 1]);
+        let at = |offset: i64| usize::try_from(offset).unwrap_or(usize::MAX).saturating_mul(size);
+        let shape = self.shapes.map_or_else(
+            || vec![end - start].into(),
+            |shapes| {
+                let rank = shapes.len() / self.len();
+                shapes[index * rank..(index + 1) * rank].into()
+            },
+        );
+        (self.bytes.get(at(start)..at(end)).unwrap_or_default(), end - start, shape)
+    }
 }
 
 impl<'a> FieldBatch<'a> {
@@ -49,6 +79,31 @@ impl<'a> FieldBatch<'a> {
     pub fn strings<S: AsRef<str>>(name: &str, strings: &'a [S]) -> Self {
         let strings = strings.iter().map(|string| string.as_ref().as_bytes()).collect();
         Self::of(name, Kind::String, Given::Strings(strings))
+    }
+
+    /// Samples of one dtype that lie one after another, as [`Ragged::append_gathered`](crate::Ragged::append_gathered)
+    /// takes them.
+    #[must_use]
+    pub fn ragged_gathered(
+        name: &str,
+        dtype: &Dtype,
+        bytes: &'a [u8],
+        offsets: &'a [i64],
+        shapes: Option<&'a [i64]>,
+    ) -> Self {
+        Self::of(name, Kind::Ragged, Given::RaggedGathered(dtype.clone(), Gathered { bytes, offsets, shapes }))
+    }
+
+    /// UTF-8 texts that lie one after another, as [`Strings::append_gathered`](crate::Strings::append_gathered) takes them.
+    ///
+    /// ```
+    /// use mmap_ninja::FieldBatch;
+    /// let names = FieldBatch::strings_gathered("name", "onezwei".as_bytes(), &[0, 3, 7]);
+    /// assert_eq!(names.len(), 2);
+    /// ```
+    #[must_use]
+    pub fn strings_gathered(name: &str, bytes: &'a [u8], offsets: &'a [i64]) -> Self {
+        Self::of(name, Kind::String, Given::StringsGathered(Gathered { bytes, offsets, shapes: None }))
     }
 
     /// Rows of one dense array: `shape` is that of all rows, whose elements lie in C order.
@@ -82,6 +137,7 @@ impl<'a> FieldBatch<'a> {
     pub fn len(&self) -> usize {
         match &self.values {
             Given::Ragged(_, samples) => samples.len(),
+            Given::RaggedGathered(_, samples) | Given::StringsGathered(samples) => samples.len(),
             Given::Strings(strings) => strings.len(),
             Given::Dense(header, _) => usize::try_from(header.rows()).unwrap_or(usize::MAX),
         }
@@ -100,8 +156,8 @@ impl<'a> FieldBatch<'a> {
     /// The field, and what its samples are stored as.
     pub(crate) fn form(&self) -> (FieldSpec, Form) {
         let form = match &self.values {
-            Given::Ragged(dtype, _) => Form::Ragged(dtype.clone()),
-            Given::Strings(_) => Form::Strings(self.compression),
+            Given::Ragged(dtype, _) | Given::RaggedGathered(dtype, _) => Form::Ragged(dtype.clone()),
+            Given::Strings(_) | Given::StringsGathered(_) => Form::Strings(self.compression),
             Given::Dense(header, _) => {
                 Form::Dense(header.dtype.clone(), header.shape.get(1..).unwrap_or_default().to_vec())
             }
@@ -116,6 +172,8 @@ impl<'a> FieldBatch<'a> {
                 let Sample { bytes, shape } = samples[index];
                 (bytes, (bytes.len() / dtype.item_size()) as i64, shape.into())
             }
+            Given::RaggedGathered(dtype, samples) => samples.sample(index, dtype.item_size()),
+            Given::StringsGathered(samples) => samples.sample(index, 1),
             Given::Strings(strings) => {
                 let len = strings[index].len() as i64;
                 (strings[index], len, vec![len].into())
@@ -131,16 +189,22 @@ impl<'a> FieldBatch<'a> {
 
     /// Lays out the samples for the records in `dir`, the first of which will have the index `first`.
     pub(crate) fn encode(&'a self, dir: &Path, first: usize) -> Result<Column<'a>> {
+        let (dir, compression) = (dir.join(&self.spec.name), self.compression);
         let values = match &self.values {
             Given::Ragged(dtype, samples) => {
-                let batch = EncodedBatch::encode(&dir.join(&self.spec.name), first, dtype, samples)?;
+                let batch = EncodedBatch::encode(&dir, first, dtype, samples)?;
                 Values::Ragged { dtype: dtype.clone(), batch }
             }
-            Given::Strings(strings) => {
-                Values::Strings { payload: Payload::Strings(strings), compression: self.compression }
+            Given::RaggedGathered(dtype, Gathered { bytes, offsets, shapes }) => {
+                let batch = EncodedBatch::of_gathered(&dir, first, dtype, bytes, offsets, *shapes)?;
+                Values::Ragged { dtype: dtype.clone(), batch }
+            }
+            Given::Strings(strings) => Values::Strings { payload: Payload::Strings(strings), compression },
+            Given::StringsGathered(Gathered { bytes, offsets, .. }) => {
+                Values::Strings { payload: Payload::gathered(&dir, first, bytes, offsets)?, compression }
             }
             Given::Dense(header, bytes) => {
-                check_fit(&dir.join(&self.spec.name), header, bytes.len())?;
+                check_fit(&dir, header, bytes.len())?;
                 Values::Dense { header: header.clone(), chunks: vec![Chunk::from(*bytes)] }
             }
         };

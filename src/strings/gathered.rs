@@ -28,7 +28,7 @@ impl Strings {
     ) -> Result<()> {
         options.names.check()?;
         let dir = absolute(dir.as_ref())?;
-        let payload = checked(&dir, 0, bytes, offsets)?;
+        let payload = Payload::gathered(&dir, 0, bytes, offsets)?;
         let codec = payload.codec(&dir, compression)?;
         txn::create(&dir, options, &payload.new_members(&dir, &options.names, codec.as_ref())?)
     }
@@ -51,20 +51,22 @@ impl Strings {
     /// UTF-8; otherwise as [`Strings::append`]. Then nothing has changed.
     pub fn append_gathered(&mut self, bytes: &[u8], offsets: &[i64]) -> Result<()> {
         self.view.check_open()?;
-        let payload = checked(&self.view.dir, self.view.len, bytes, offsets)?;
+        let payload = Payload::gathered(&self.view.dir, self.view.len, bytes, offsets)?;
         let is_nothing = offsets.len() == 1 && self.view.exists;
         if is_nothing { Ok(()) } else { self.append_payload(None, &payload, None) }
     }
 }
 
-/// The strings at `offsets` in `bytes`, the first of which will have the index `first`.
-fn checked<'a>(dir: &Path, first: usize, bytes: &'a [u8], offsets: &'a [i64]) -> Result<Payload<'a>> {
-    let offsets = Offsets::new(dir, offsets, bytes.len())?;
-    let bytes = &bytes[offsets.range()];
-    if let Some(index) = first_invalid(bytes, offsets) {
-        return Err(Error::Argument { what: format!("{}: string {} is not UTF-8", dir.display(), first + index) });
+impl<'a> Payload<'a> {
+    /// The strings at `offsets` in `bytes`, the first of which will have the index `first`, after a check of all.
+    pub fn gathered(dir: &Path, first: usize, bytes: &'a [u8], offsets: &'a [i64]) -> Result<Self> {
+        let offsets = Offsets::new(dir, offsets, bytes.len())?;
+        let bytes = &bytes[offsets.range()];
+        if let Some(index) = first_invalid(bytes, offsets) {
+            return Err(Error::Argument { what: format!("{}: string {} is not UTF-8", dir.display(), first + index) });
+        }
+        Ok(Self::Gathered { bytes, offsets })
     }
-    Ok(Payload::Gathered { bytes, offsets })
 }
 
 /// The first string that is not UTF-8 among those that fill `bytes`. All are if all bytes together are, and no string

@@ -21,6 +21,7 @@ class Column:
         kind: 'string' for texts; 'numpy' where all rows have one shape by their type; otherwise 'ragged'.
         dtype: that of the elements; uint8 for texts and bytes.
         shape: the axes of a row, of kind 'numpy'.
+        trailing: the axes behind the first one, of kind 'ragged', if all but the first one are fixed by the type.
 
     Raises:
         TypeError: no map can hold such a column.
@@ -38,11 +39,14 @@ class Column:
         self.dtype = dtype
         self.kind: Literal["numpy", "ragged", "string"] = "ragged"
         self.shape: tuple[int, ...] = ()
+        self.trailing: tuple[int, ...] | None = None
         if types.is_text(leaf):
             self.kind = "string"
         elif not self._is_flat_bytes and None not in self._levels:
             self.kind = "numpy"
-            self.shape = tuple(size for level in self._levels for size in level or ())
+            self.shape = types.sizes(self._levels)
+        elif len(self._levels) > 1 and self._levels[0] is None and None not in self._levels[1:]:
+            self.trailing = types.sizes(self._levels[1:])
 
     def decode(self, array: Any, first: int = 0, source: str = "") -> tuple[Any, ...]:
         """The samples of an array of this column.

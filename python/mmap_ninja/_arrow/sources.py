@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,48 +20,52 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of a column.
+    """Some rows.
 
     Attributes:
-        array: a `pyarrow.Array`.
-        first: the number of its first row in the source, or in the file if there is one.
+        arrays: a `pyarrow.Array` of each column, of one length.
+        first: the number of the first row in the source, or in the file if there is one.
         file: the Parquet file.
     """
 
-    array: Any
+    arrays: list[Any]
     first: int
     file: str = ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A column, piece by piece.
+    """Columns, piece by piece.
 
     Attributes:
-        name: its name.
-        type: its Arrow type.
-        rows: their number, if it is known beforehand.
+        names: their names.
+        types: their Arrow types.
+        rows: the number of rows, if it is known beforehand.
         pieces: the rows in order, to be read once.
     """
 
-    name: str
-    type: Any
+    names: list[str]
+    types: list[Any]
     rows: int | None
     pieces: Iterator[Piece]
 
 
-def open_column(source: Any, field: str | None) -> Source:
-    """The column `field` of a source, or the only one that it has."""
+def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
+    """The columns of these names, or all but those that pandas made of its index."""
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _parquet(_files(os.fsdecode(source)), field)
+        return _parquet(_files(os.fsdecode(source)), wanted)
     pa = pyarrow()
     if isinstance(source, pa.Table):
         rows, batches = source.num_rows, source.to_reader()
     else:
         rows, batches = None, _reader(source)
-    index = _choose(batches.schema.names, field)
+    names = batches.schema.names
+    indices = [names.index(name) for name in _chosen(names, wanted)]
     return Source(
-        batches.schema.names[index], batches.schema.types[index], rows, _pieces(batches, index, file="")
+        [names[index] for index in indices],
+        [batches.schema.types[index] for index in indices],
+        rows,
+        _pieces(batches, indices, file=""),
     )
 
 
@@ -96,12 +100,12 @@ def _files(pattern: str) -> list[str]:
     return found
 
 
-def _parquet(files: list[str], field: str | None) -> Source:
+def _parquet(files: list[str], wanted: Sequence[str] | None) -> Source:
     with _opened(files[0]) as first:
         schema = first.schema_arrow
-    name = schema.names[_choose(schema.names, field)]
+    names = _chosen(schema.names, wanted)
     rows = sum(_rows(file) for file in files)
-    return Source(name, schema.field(name).type, rows, _parquet_pieces(files, name))
+    return Source(names, [schema.field(name).type for name in names], rows, _parquet_pieces(files, names))
 
 
 def _rows(path: str) -> int:
@@ -109,14 +113,17 @@ def _rows(path: str) -> int:
         return int(file.metadata.num_rows)
 
 
-def _parquet_pieces(files: list[str], name: str) -> Iterator[Piece]:
+def _parquet_pieces(files: list[str], names: list[str]) -> Iterator[Piece]:
     for path in files:
         with _opened(path) as file:
-            if name not in file.schema_arrow.names:
-                raise ValueError(f"{path}: there is no column '{name}'")
+            found = file.schema_arrow.names
+            if missing := [name for name in names if name not in found]:
+                raise ValueError(f"{path}: there is no column '{missing[0]}'")
+            # The columns of a batch are in the order of the file.
+            in_order = sorted(names, key=found.index)
             try:
-                batches = file.iter_batches(batch_size=_batch_size(file.metadata), columns=[name])
-                yield from _pieces(batches, 0, path)
+                batches = file.iter_batches(batch_size=_batch_size(file.metadata), columns=names)
+                yield from _pieces(batches, [in_order.index(name) for name in names], path)
             except pyarrow().ArrowException as error:
                 _build.note(error, f"while {path} was read")
                 raise
@@ -140,25 +147,26 @@ def _batch_size(metadata: Any) -> int:
     return max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(size, 1)))
 
 
-def _pieces(batches: Any, index: int, file: str) -> Iterator[Piece]:
+def _pieces(batches: Any, indices: list[int], file: str) -> Iterator[Piece]:
     first = 0
     for batch in batches:
-        yield Piece(batch.column(index), first, file)
+        yield Piece([batch.column(index) for index in indices], first, file)
         first += len(batch)
 
 
-def _choose(names: list[str], field: str | None) -> int:
-    """The position of the column to read."""
-    if field is not None:
-        if (count := names.count(field)) != 1:
-            raise ValueError(f"there are {count} columns '{field}'; the source has {_listed(names)}")
-        return names.index(field)
-    columns = [index for index, name in enumerate(names) if not _INDEX.fullmatch(name)]
-    if len(columns) != 1:
-        raise ValueError(
-            f"a map holds one column; choose one with field=...: the source has {_listed(names)}"
-        )
-    return columns[0]
+def _chosen(names: list[str], wanted: Sequence[str] | None) -> list[str]:
+    """The columns to read, of each of which there is one."""
+    chosen = (
+        [name for name in names if not _INDEX.fullmatch(name)]
+        if wanted is None
+        else list(dict.fromkeys(wanted))
+    )
+    if not chosen:
+        raise ValueError(f"there is no column to read; the source has {_listed(names)}")
+    for name in chosen:
+        if (count := names.count(name)) != 1:
+            raise ValueError(f"there are {count} columns '{name}'; the source has {_listed(names)}")
+    return chosen
 
 
 def _listed(names: list[str]) -> str:

@@ -48,6 +48,11 @@ def axes(found: list[Level]) -> int:
     return sum(1 if level is None else len(level) for level in found)
 
 
+def sizes(found: list[Level]) -> tuple[int, ...]:
+    """The sizes of the axes, which are fixed."""
+    return tuple(size for level in found for size in level or ())
+
+
 def width(level: Level) -> int:
     """The number of elements of a level of fixed size."""
     return prod(level or ())
