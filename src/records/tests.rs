@@ -5,6 +5,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::options::Options;
+use crate::stream::Writer;
 use crate::testing::folder;
 use crate::testing::stores::Store;
 use crate::txn::testing::fault::{Fault, count_operations, inject};
@@ -282,4 +284,57 @@ fn samples_of_a_field_with_fixed_axes_have_them() {
     let refused = open(&path).append(&[FieldBatch::ragged("boxes", &float32, &flat)]);
     assert!(matches!(refused, Err(Error::Shape { .. })), "{refused:?}");
     assert_eq!(open(&path).len(), 2);
+}
+
+/// One record for each offset but the last, of which the texts and the tokens lie one after another.
+fn gathered<'a>(
+    tokens: &'a [u8],
+    offsets: &'a [i64],
+    shapes: Option<&'a [i64]>,
+    names: &'a str,
+) -> [FieldBatch<'a>; 2] {
+    let tokens = FieldBatch::ragged_gathered("tokens", &Dtype::of::<u8>(), tokens, offsets, shapes);
+    [tokens, FieldBatch::strings_gathered("name", names.as_bytes(), offsets)]
+}
+
+#[test]
+fn fields_with_offsets_hold_what_lies_between_them() {
+    let folder = folder();
+    let (created, streamed) = (folder.path().join("created"), folder.path().join("streamed"));
+    // The first two bytes and the last one belong to no record.
+    let flat = gathered(&[0, 0, 1, 2, 3, 9], &[2, 4, 4, 5], None, "..abc.");
+    let nested = gathered(&[4, 5], &[0, 2], Some(&[2, 1]), "de");
+    Records::create(&created, &flat).unwrap();
+    open(&created).append(&nested).unwrap();
+    let mut writer = Writer::records(&streamed, &Options::default(), &flat).unwrap();
+    writer.push(&flat).unwrap();
+    writer.push(&nested).unwrap();
+    assert_eq!(writer.finish().unwrap(), 4);
+    for path in [created, streamed] {
+        let (records, report) = (open(&path), verify(&path).unwrap());
+        assert!(report.is_ok());
+        let (tokens, names) = (records.ragged("tokens").unwrap(), records.strings("name").unwrap());
+        assert_eq!(tokens.gather(&[0, 1, 2, 3]).unwrap().bytes, [1, 2, 3, 4, 5]);
+        assert_eq!(tokens.get(3).unwrap().shape, [2, 1]);
+        let found: Vec<_> = (0..4).map(|index| names.get(index).unwrap().into_owned()).collect();
+        assert_eq!(found, ["ab", "", "c", "de"]);
+    }
+}
+
+#[test]
+fn fields_with_offsets_outside_of_their_values_are_refused() {
+    let folder = folder();
+    let path = folder.path().join("train");
+    let refused = |fields: &[FieldBatch]| {
+        let mut writer = Writer::records(folder.path().join("streamed"), &Options::default(), fields).unwrap();
+        assert!(writer.push(fields).is_err());
+        Records::create(&path, fields).unwrap_err().to_string()
+    };
+    assert!(refused(&gathered(&[1], &[0, 2], None, "ab")).contains("tokens: the last sample ends at offset 2"));
+    assert!(refused(&gathered(&[1, 2], &[0, 2], None, "a")).contains("name: the last sample ends at offset 2"));
+    assert!(refused(&gathered(&[1, 2], &[0, 2], Some(&[3]), "ab")).contains("tokens: sample 0"));
+    assert!(refused(&gathered(&[1, 2], &[0, 1, 2], Some(&[1]), "ab")).contains("1 entries are not the shapes of 2"));
+    assert!(refused(&gathered(&[1, 2], &[0, 1, 2], None, "é")).contains("name: string 0 is not UTF-8"));
+    assert!(refused(&gathered(&[], &[], None, "")).contains("there are no offsets"));
+    assert!(!path.exists());
 }

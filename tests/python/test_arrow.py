@@ -299,8 +299,9 @@ def test_parquet_files_are_read_in_the_order_of_their_names(tmp_path):
     assert from_arrow(tmp_path / "one", str(tmp_path / "part-1.parquet"), field="label").tolist() == list(
         range(50)
     )
-    with pytest.raises(ValueError, match="choose one with field=.*'text', 'label'"):
-        from_arrow(tmp_path / "map", tmp_path / "part-0.parquet")
+    records = from_arrow(tmp_path / "records", tmp_path / "part-*.parquet", fields=["label", "text"])
+    assert [record["text"] for record in records] == expected
+    assert list(records[49]) == ["label", "text"]
     with pytest.raises(ValueError, match="there are 0 columns 'x'"):
         from_arrow(tmp_path / "map", tmp_path / "part-0.parquet", field="x")
     with pytest.raises(FileNotFoundError, match="No Parquet file"):

@@ -59,14 +59,9 @@ def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
         rows, batches = source.num_rows, source.to_reader()
     else:
         rows, batches = None, _reader(source)
-    names = batches.schema.names
-    indices = [names.index(name) for name in _chosen(names, wanted)]
-    return Source(
-        [names[index] for index in indices],
-        [batches.schema.types[index] for index in indices],
-        rows,
-        _pieces(batches, indices, file=""),
-    )
+    names = _chosen(batches.schema.names, wanted)
+    types = [batches.schema.field(name).type for name in names]
+    return Source(names, types, rows, _pieces(batches, names, file=""))
 
 
 def _reader(source: Any) -> Any:
@@ -119,11 +114,9 @@ def _parquet_pieces(files: list[str], names: list[str]) -> Iterator[Piece]:
             found = file.schema_arrow.names
             if missing := [name for name in names if name not in found]:
                 raise ValueError(f"{path}: there is no column '{missing[0]}'")
-            # The columns of a batch are in the order of the file.
-            in_order = sorted(names, key=found.index)
             try:
                 batches = file.iter_batches(batch_size=_batch_size(file.metadata), columns=names)
-                yield from _pieces(batches, [in_order.index(name) for name in names], path)
+                yield from _pieces(batches, names, path)
             except pyarrow().ArrowException as error:
                 _build.note(error, f"while {path} was read")
                 raise
@@ -147,10 +140,10 @@ def _batch_size(metadata: Any) -> int:
     return max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(size, 1)))
 
 
-def _pieces(batches: Any, indices: list[int], file: str) -> Iterator[Piece]:
+def _pieces(batches: Any, names: list[str], file: str) -> Iterator[Piece]:
     first = 0
     for batch in batches:
-        yield Piece([batch.column(index) for index in indices], first, file)
+        yield Piece([batch.column(name) for name in names], first, file)
         first += len(batch)
 
 
