@@ -149,11 +149,7 @@ def _pieces(batches: Any, names: list[str], file: str) -> Iterator[Piece]:
 
 def _chosen(names: list[str], wanted: Sequence[str] | None) -> list[str]:
     """The columns to read, of each of which there is one."""
-    chosen = (
-        [name for name in names if not _INDEX.fullmatch(name)]
-        if wanted is None
-        else list(dict.fromkeys(wanted))
-    )
+    chosen = [name for name in names if not _INDEX.fullmatch(name)] if wanted is None else list(wanted)
     if not chosen:
         raise ValueError(f"there is no column to read; the source has {_listed(names)}")
     for name in chosen:
