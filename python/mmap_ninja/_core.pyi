@@ -131,9 +131,16 @@ class Ragged(Generic[ScalarT, ItemT]):
         dtype: Any,
     ) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
     def _packed(
-        self, samples: Any, starts: ArrayLike | None, lengths: ArrayLike | None, across: bool
-    ) -> tuple[NDArray[ScalarT], NDArray[np.int32], NDArray[np.int64]]: ...
-    def _slices(self, samples: Any, starts: ArrayLike, length: int, across: bool) -> NDArray[ScalarT]: ...
+        self,
+        samples: Any,
+        starts: ArrayLike | None,
+        lengths: ArrayLike | None,
+        across: bool,
+        dtype: Any,
+    ) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]: ...
+    def _slices(
+        self, samples: Any, starts: ArrayLike, length: int, across: bool, dtype: Any
+    ) -> NDArray[Any]: ...
     def _prefetch(self, indices: Any) -> None: ...
     def _stored(self, index: int) -> Any: ...
     def _expect_few_reads(self) -> None: ...
@@ -258,9 +265,16 @@ class Order:
 
 @final
 class Source:
-    """Maps or arrays of one kind and dtype; `pad` is the value to pad samples of a ragged map with."""
+    """Maps or arrays of one kind and dtype.
 
-    def __new__(cls, sources: Sequence[Any], pad: Any) -> Self: ...
+    Batches are cast to `dtype`. `pad` is the value to pad samples of a ragged map with; `axes` are those behind the first
+    one, if the samples of a ragged map have fixed ones.
+    """
+
+    def __new__(cls, sources: Sequence[Any], pad: Any, dtype: Any, axes: Sequence[int]) -> Self: ...
+    @staticmethod
+    def of_fields(fields: Sequence[tuple[str, Source]]) -> Source:
+        """Fields of the same samples, by name."""
     def fingerprint(self, number: int, len: int) -> int:
         """A number that tells the first `len` samples of a source from other samples."""
 

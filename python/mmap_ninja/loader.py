@@ -47,7 +47,9 @@ class Loader:
         drop_last: leave out the last batch of an epoch if it is smaller than `batch_size`.
         rank, world_size: which part of each global batch to read. All ranks yield equally many batches.
         plan: a sequence of arrays of indices, such as `mmap_ninja.plans.budget` makes. Its entries are shuffled.
-        pad: the value to pad samples of a ragged map with, on the right; of records, what their `batch` takes.
+        pad: the value to pad samples of a ragged map with, on the right; of records, a dict of fields to such values.
+        dtype: the dtype of the batches instead of the source's, as in `gather`; of records, a dict of fields to dtypes.
+            Elements are cast while they are copied.
         threads: threads that fill batches; 0 fills a batch when it is asked for.
         ahead: batches that are filled in advance.
         transform: called with every batch, in the caller's thread, and gives what is yielded.
@@ -55,7 +57,7 @@ class Loader:
     Raises:
         ValueError: `world_size` does not divide `batch_size`, the last batch of an epoch has fewer samples than there are
             ranks, or another argument is out of range.
-        TypeError: the source cannot be read, or an argument has the wrong type.
+        TypeError: the source cannot be read, a cast could change a value, or an argument has the wrong type.
         IndexError: an index is out of range.
 
     An error while a batch is read or transformed ends the iteration. A note on it names the samples.
@@ -85,6 +87,7 @@ class Loader:
         world_size: int = 1,
         plan: Sequence[Any] | None = None,
         pad: Any = None,
+        dtype: Any = None,
         threads: int = 2,
         ahead: int = 2,
         transform: Callable[[Any], Any] | None = None,
@@ -98,9 +101,9 @@ class Loader:
         self.world_size = _integer("world_size", world_size, 1)
         self.rank = _integer("rank", rank, 0, self.world_size)
         self.shuffle, self.drop_last, self.plan = bool(shuffle), bool(drop_last), plan
-        self._pad, self._transform = pad, transform
+        self._pad, self._dtype, self._transform = pad, dtype, transform
         self._threads, self._ahead = _integer("threads", threads, 0), _integer("ahead", ahead, 1)
-        sources.check_pad(self._sources[0].data, pad)
+        sources.check(self._data, pad, dtype)
         self._selected = self._order_of_samples(indices)
         self._order = self._selected if plan is None else self._order_of_entries(plan)
         self._batches = self._count_batches()
@@ -123,9 +126,9 @@ class Loader:
         return _core.Order(parts, self.seed, self.shuffle)
 
     def _order_of_entries(self, plan: Sequence[Any]) -> _core.Order:
-        plans.check(plan)
         if len(self._sources) > 1:
             raise ValueError("a plan is for one source, not for a mixture")
+        plans.check(plan, self._data[0], self._pad)
         return _core.Order([(len(plan), None, 1.0)], self.seed, self.shuffle)
 
     def _count_batches(self) -> int:
@@ -202,20 +205,27 @@ class Loader:
         size = min(self.batch_size, len(self._order) - start)
         return start + size * self.rank // self.world_size, start + size * (self.rank + 1) // self.world_size
 
+    @property
+    def _data(self) -> list[Any]:
+        return [each.data for each in self._sources]
+
     def _feed(self) -> feeds.Feed:
-        data = self._sources[0].data
+        first = self._data[0]
         if self.plan is not None and not plans.is_of_indices(self.plan):
             return feeds.Calls(self._read_pieces, None)
-        if all(sources.is_read_by_threads(each.data) for each in self._sources):
-            return feeds.threads(self._source(), self._order, self._threads)
-        return feeds.Calls(sources.reader(data, self._pad), getattr(data, "prefetch", None))
+        if self._is_read_by_threads:
+            source = sources.opened(self._data, self._pad, self._dtype)
+            return feeds.threads(source, self._order, self._threads)
+        return feeds.Calls(sources.reader(first, self._pad, self._dtype), getattr(first, "prefetch", None))
+
+    @property
+    def _is_read_by_threads(self) -> bool:
+        return all(map(sources.is_read_by_threads, self._data))
 
     def _read_pieces(self, entries: NDArray[np.int64]) -> Any:
         plan: Any = self.plan
-        return plan.read(self._sources[0].data, entries)
-
-    def _source(self) -> _core.Source:
-        return _core.Source([each.data for each in self._sources], self._pad)
+        options = {} if self._dtype is None else {"dtype": self._dtype}
+        return plan.read(self._data[0], entries, **options)
 
     def _selection(self) -> Callable[[int, int, int], Any]:
         """What tells the feed which samples to read: from an epoch and a range of positions."""
@@ -224,7 +234,7 @@ class Loader:
             if plans.is_of_indices(plan):
                 return lambda *place: plans.take(plan, order.draws(*place)[1])
             return lambda *place: order.draws(*place)[1]
-        if all(sources.is_read_by_threads(each.data) for each in self._sources):
+        if self._is_read_by_threads:
             return lambda *place: place
         return lambda *place: order.draws(*place)[1]
 
@@ -249,7 +259,7 @@ class Loader:
             raise ValueError("there is no spec for a plan of pieces of samples")
         share, rest = self.batch_size // self.world_size, len(self._order) % self.batch_size
         is_fixed = self.plan is None and (self.drop_last or not rest)
-        return sources.spec(self._sources[0].data, share if is_fixed else None, self._pad)
+        return sources.spec(self._data[0], share if is_fixed else None, self._pad, self._dtype)
 
     @cached_property
     def _facts(self) -> state.Facts:
@@ -271,7 +281,7 @@ class Loader:
 
     def _fingerprint(self, number: int, count: int) -> str:
         """A hash of the first `count` samples of a source."""
-        return sources.fingerprint(self._sources[number].data, count)
+        return sources.fingerprint(self._data[number], count)
 
     def state_dict(self) -> dict[str, Any]:
         """How far the run is: a dict of at most 1 kB that JSON can hold.

@@ -267,16 +267,17 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         """
         return self._padded(indices, padding_value, padding_side, max_length, out, start, dtype)
 
-    def packed(self, pieces: "Pieces | Slices | Indices") -> Packed:
+    def packed(self, pieces: "Pieces | Slices | Indices", *, dtype: DTypeLike | None = None) -> Packed:
         """Pieces of samples one after another, as attention of variable length takes them.
 
         Args:
             pieces: an item of a plan of `mmap_ninja.plans`, or anything that selects whole samples: `gather` takes the same.
+            dtype: the dtype of the values instead of the map's, as in `gather`.
 
         Returns:
             Three arrays.
 
-            - `values`, of the map's dtype and shape (elements,): piece k is `values[offsets[k] : offsets[k + 1]]`, its
+            - `values`, of shape (elements,): piece k is `values[offsets[k] : offsets[k + 1]]`, its
               elements in C order.
             - `offsets`, int32 of shape (pieces + 1,), since FlashAttention takes its `cu_seqlens` so.
             - `positions`, int64 of shape (elements,): that of each element in its piece, counted from 0.
@@ -284,6 +285,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         Raises:
             IndexError: a sample does not exist.
             ValueError: a piece reaches behind the end of its sample, or the batch has 2**31 elements or more.
+            TypeError: the cast could change a value.
 
         >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
         >>> values, offsets, positions = tokens.packed([2, 0])
@@ -291,14 +293,50 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         ([5, 6, 1, 2, 3], [0, 2, 5], [0, 1, 0, 1, 2])
         """
         if isinstance(pieces, Slices):
-            return Packed(*self._packed(*pieces))
+            return Packed(*self._packed(*pieces, dtype))
         if isinstance(pieces, Pieces):
-            return Packed(*self._packed(*pieces, False))
-        return Packed(*self._packed(pieces, None, None, False))
+            return Packed(*self._packed(*pieces, False, dtype))
+        return Packed(*self._packed(pieces, None, None, False, dtype))
 
+    @overload
     def slices(
-        self, samples: "Indices", starts: ArrayLike, length: int, across: bool = False
-    ) -> NDArray[ScalarT]:
+        self,
+        samples: "Indices",
+        starts: ArrayLike,
+        length: int,
+        across: bool = False,
+        *,
+        dtype: None = None,
+    ) -> NDArray[ScalarT]: ...
+    @overload
+    def slices(
+        self,
+        samples: "Indices",
+        starts: ArrayLike,
+        length: int,
+        across: bool = False,
+        *,
+        dtype: "DtypeOf[CastT]",
+    ) -> "NDArray[CastT]": ...
+    @overload
+    def slices(
+        self,
+        samples: "Indices",
+        starts: ArrayLike,
+        length: int,
+        across: bool = False,
+        *,
+        dtype: DTypeLike | None,
+    ) -> NDArray[Any]: ...
+    def slices(
+        self,
+        samples: "Indices",
+        starts: ArrayLike,
+        length: int,
+        across: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+    ) -> NDArray[Any]:
         """Slices of one length in a dense array.
 
         Args:
@@ -308,14 +346,16 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
             length: the number of elements of every slice.
             across: a slice that reaches the end of its sample runs on into the samples that follow. Otherwise it is an
                 error.
+            dtype: the dtype of the slices instead of the map's, as in `gather`.
 
         Returns:
-            An array of the map's dtype and shape (len(samples), length).
+            An array of shape (len(samples), length).
 
         Raises:
             IndexError: a sample does not exist.
             ValueError: a slice reaches behind the end of its sample, or with `across` behind that of the last one;
                 `starts` does not fit `samples`, or a number is negative.
+            TypeError: the cast could change a value.
 
         >>> tokens = RaggedMmap.from_lists(out_dir, [[1, 2, 3], [4], [5, 6]])
         >>> tokens.slices([0, 2], [1, 0], 2).tolist()
@@ -323,7 +363,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         >>> tokens.slices([0], [1], 4, across=True).tolist()
         [[2, 3, 4, 5]]
         """
-        return self._slices(samples, starts, length, across)
+        return self._slices(samples, starts, length, across, dtype)
 
     def set_single(self, idx: int, value: ArrayLike) -> None:
         """Overwrite the sample at `idx`. `self[idx] = value` calls it if a subclass overrides it."""

@@ -113,10 +113,11 @@ impl Pool {
         Ok(Buffer { memory: Some(memory), len, pool: Arc::downgrade(self) })
     }
 
-    /// Memory for `len` bytes; what is too small for that is given back to the system.
+    /// The smallest memory for `len` bytes. Where there is none, a smaller one is given back to the system.
     fn take(&self, len: usize) -> Option<Memory> {
         let mut spare = self.spare.lock().ok()?;
-        let place = spare.iter().position(|memory| memory.capacity >= len);
+        let fitting = spare.iter().enumerate().filter(|(_, memory)| memory.capacity >= len);
+        let place = fitting.min_by_key(|(_, memory)| memory.capacity).map(|(place, _)| place);
         if place.is_none() {
             spare.pop();
         }

@@ -65,6 +65,13 @@ impl Source {
             Kind::Ragged { views, .. } => of_ragged(&views[dataset], len),
             Kind::Strings(views) => of_strings(&views[dataset], len),
             Kind::Rows { arrays, .. } => of_rows(&arrays[dataset], len),
+            Kind::Fields(fields) => {
+                let mut hash = Hash::new("fields");
+                for field in fields {
+                    hash.number(field.fingerprint(dataset, len)?);
+                }
+                Ok(hash.value())
+            }
         }
     }
 }

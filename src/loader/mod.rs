@@ -22,6 +22,8 @@ mod pipeline;
 mod prefetcher;
 mod rows;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use buffer::Buffer;
 pub use prefetcher::{Prefetcher, Selection};

@@ -25,7 +25,7 @@ pub enum Selection {
         /// The positions.
         positions: Range<usize>,
     },
-    /// Indices of samples of the only source.
+    /// Indices of samples of the first dataset.
     Indices(Vec<usize>),
 }
 
@@ -67,7 +67,8 @@ impl Prefetcher {
     /// taken.
     #[must_use]
     pub fn start(source: Source, order: Order, threads: usize) -> Self {
-        Self { pipeline: Pipeline::start(Reader { source, order, pool: Pool::new(SPARE) }, threads) }
+        let pool = Pool::new(SPARE.saturating_mul(source.arrays()));
+        Self { pipeline: Pipeline::start(Reader { source, order, pool }, threads) }
     }
 
     /// Requests the pages of a batch that will be requested later.

@@ -12,7 +12,6 @@ use crate::batch::pad::{PaddedPlan, Padding, pad};
 use crate::error::{Error, Result};
 use crate::format::dtype::Dtype;
 use crate::io::advice::PrefetchPolicy;
-use crate::io::mapping::Region;
 use crate::memory;
 use crate::order::Draw;
 use crate::ragged::{self, Ragged};
@@ -45,6 +44,8 @@ pub enum Batch {
         /// The number of rows.
         len: usize,
     },
+    /// The batch of every field.
+    Fields(Vec<Batch>),
 }
 
 /// Where batches are read from.
@@ -56,6 +57,7 @@ pub(super) enum Kind {
     Ragged { views: Vec<ragged::View>, padding: Option<Vec<u8>>, cast: Cast },
     Strings(Vec<strings::View>),
     Rows { arrays: Vec<Rows>, cast: Cast },
+    Fields(Vec<Source>),
 }
 
 impl Source {
@@ -131,6 +133,20 @@ impl Source {
         Ok(Self(Kind::Rows { arrays, cast }))
     }
 
+    /// Fields of the same samples, such as those of records: a batch has one of each.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are different numbers of samples.
+    pub fn fields(fields: Vec<Source>) -> Result<Self> {
+        match fields.iter().find(|field| field.len() != fields[0].len()) {
+            None => Ok(Self(Kind::Fields(fields))),
+            Some(other) => {
+                let (one, other) = (fields[0].len(), other.len());
+                Err(Error::Shape { what: format!("a field has {one} samples, another {other}") })
+            }
+        }
+    }
+
     /// Samples of the first dataset.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -138,6 +154,7 @@ impl Source {
             Kind::Ragged { views, .. } => views.first().map_or(0, |view| view.len),
             Kind::Strings(views) => views.first().map_or(0, |view| view.len),
             Kind::Rows { arrays, .. } => arrays.first().map_or(0, Rows::len),
+            Kind::Fields(fields) => fields.first().map_or(0, Source::len),
         }
     }
 
@@ -145,6 +162,11 @@ impl Source {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The arrays of a batch.
+    pub(super) fn arrays(&self) -> usize {
+        if let Kind::Fields(fields) = &self.0 { fields.iter().map(Source::arrays).sum() } else { 1 }
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -157,7 +179,7 @@ impl Source {
             Kind::Ragged { views, .. } => {
                 for (view, indices) in views.iter().zip(split(draws, views.len())) {
                     let last = || indices.last().and_then(|&last| view.get(last).ok()).map(|sample| sample.bytes);
-                    if is_cold(&view.extents.data, last) {
+                    if view.extents.is_due(PrefetchPolicy::IfCold, &indices, last) {
                         let _ = view.samples(&indices, PrefetchPolicy::Always);
                     }
                 }
@@ -165,7 +187,7 @@ impl Source {
             Kind::Strings(views) => {
                 for (view, indices) in views.iter().zip(split(draws, views.len())) {
                     let last = || indices.last().and_then(|&last| view.stored(last).ok());
-                    if is_cold(&view.extents.data, last) {
+                    if view.extents.is_due(PrefetchPolicy::IfCold, &indices, last) {
                         let _ = view.stored_batch(&indices, PrefetchPolicy::Always);
                     }
                 }
@@ -175,6 +197,7 @@ impl Source {
                     let _ = rows.fetch(&indices);
                 }
             }
+            Kind::Fields(fields) => fields.iter().for_each(|field| field.prefetch(draws)),
         }
     }
 
@@ -204,12 +227,11 @@ impl Source {
                 let values = pool.fill(arrays[0].dir(), total, |out| concatenate(&rows, *cast, out))?;
                 Ok(Batch::Rows { values, len: rows.len() })
             }
+            Kind::Fields(fields) => {
+                fields.iter().map(|field| field.read(draws, pool)).collect::<Result<_>>().map(Batch::Fields)
+            }
         }
     }
-}
-
-fn is_cold<'a>(data: &Region, last: impl FnOnce() -> Option<&'a [u8]>) -> bool {
-    PrefetchPolicy::IfCold.is_due(data, || last().map(|bytes| data.range_of(bytes)))
 }
 
 /// The indices that are drawn from each source.

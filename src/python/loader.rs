@@ -8,15 +8,14 @@ use numpy::prelude::*;
 use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyRange};
+use pyo3::types::{PyDict, PyList, PyRange, PyString};
 
 use super::array::owning;
-use super::batches::element;
+use super::batches::{Target, element};
 use super::index;
 use super::ragged::PyRagged;
 use super::samples::bytes;
 use super::strings::{PyStrings, str_of};
-use crate::batch::cast::Cast;
 use crate::error::Error;
 use crate::loader::{Batch, Order, Prefetcher, Rows, Selection, Source, Subset};
 
@@ -91,8 +90,9 @@ pub struct PySource {
 /// How a batch is handed over.
 enum Format {
     Texts,
-    /// Elements of a dtype; rows have a shape.
+    /// Elements of a dtype. Rows of dense arrays, and those of ragged fields whose other axes are fixed, have a shape.
     Array(Py<PyArrayDescr>, Vec<i64>),
+    Fields(Vec<(Py<PyString>, Format)>),
 }
 
 impl Format {
@@ -100,24 +100,42 @@ impl Format {
         match self {
             Self::Texts => Self::Texts,
             Self::Array(descr, row) => Self::Array(descr.clone_ref(py), row.clone()),
+            Self::Fields(fields) => {
+                Self::Fields(fields.iter().map(|(name, field)| (name.clone_ref(py), field.clone_ref(py))).collect())
+            }
         }
     }
 }
 
 #[pymethods]
 impl PySource {
-    /// `pad` is the value to pad samples of a ragged map with.
+    /// Batches are cast to `dtype`. `pad` is the value to pad samples of a ragged map with; `axes` are those behind the
+    /// first one, if the samples of a ragged map have fixed ones.
     #[new]
-    fn new(py: Python<'_>, sources: Vec<Bound<'_, PyAny>>, pad: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        sources: Vec<Bound<'_, PyAny>>,
+        pad: Option<Bound<'_, PyAny>>,
+        dtype: Option<Bound<'_, PyAny>>,
+        axes: Vec<i64>,
+    ) -> PyResult<Self> {
         if let Some(maps) = all_of::<PyRagged>(&sources) {
-            return Self::ragged(py, &maps, pad);
+            return Self::ragged(py, &maps, pad, dtype, axes);
         }
         if let Some(maps) = all_of::<PyStrings>(&sources) {
             let views = maps.iter().map(|map| map.get().shown(py)).collect();
             return Ok(Self { source: Source::of_string_views(views)?, format: Format::Texts });
         }
         let arrays = all_of::<PyUntypedArray>(&sources);
-        Self::rows(&arrays.ok_or_else(|| PyTypeError::new_err("the sources are of different kinds"))?)
+        Self::rows(&arrays.ok_or_else(|| PyTypeError::new_err("the sources are of different kinds"))?, dtype)
+    }
+
+    /// Fields of the same samples, by name.
+    #[staticmethod]
+    fn of_fields(py: Python<'_>, fields: Vec<(Py<PyString>, Py<PySource>)>) -> PyResult<Self> {
+        let sources = fields.iter().map(|(_, field)| field.get().source.clone()).collect();
+        let formats = fields.iter().map(|(name, field)| (name.clone_ref(py), field.get().format.clone_ref(py)));
+        Ok(Self { source: Source::fields(sources)?, format: Format::Fields(formats.collect()) })
     }
 
     /// A number that tells the first `len` samples of a source from other samples.
@@ -127,17 +145,26 @@ impl PySource {
 }
 
 impl PySource {
-    fn ragged(py: Python<'_>, maps: &[Bound<'_, PyRagged>], pad: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn ragged(
+        py: Python<'_>,
+        maps: &[Bound<'_, PyRagged>],
+        pad: Option<Bound<'_, PyAny>>,
+        dtype: Option<Bound<'_, PyAny>>,
+        axes: Vec<i64>,
+    ) -> PyResult<Self> {
         let states: Vec<_> = maps.iter().map(|map| map.get().shown(py)).collect();
         states.iter().try_for_each(|state| state.view.check_open())?;
-        let descr = states[0].descr()?;
-        let value = pad.map(|value| element(&value, descr.bind(py), &states[0].view.dir)).transpose()?;
+        let Target { descr, cast, .. } = states[0].target(py, dtype, None)?;
+        let value = pad.map(|value| element(&value, &descr, &states[0].view.dir)).transpose()?;
         let views = states.iter().map(|state| state.view.clone()).collect();
-        let format = Format::Array(descr.clone_ref(py), Vec::new());
-        Ok(Self { source: Source::of_ragged_views(views, value, Cast::none(descr.bind(py).itemsize()))?, format })
+        let source = Source::of_ragged_views(views, value, cast)?;
+        // The offsets of a batch without elements cannot count rows.
+        let size = axes.iter().try_fold(1, |size: i64, &axis| size.checked_mul(axis)).filter(|&size| size > 0);
+        let row = if size.is_some() { axes } else { Vec::new() };
+        Ok(Self { source, format: Format::Array(descr.unbind(), row) })
     }
 
-    fn rows(arrays: &[Bound<'_, PyUntypedArray>]) -> PyResult<Self> {
+    fn rows(arrays: &[Bound<'_, PyUntypedArray>], dtype: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let first = &arrays[0];
         for array in arrays {
             if !array.is_c_contiguous() || array.ndim() == 0 || array.dtype().has_object() {
@@ -148,14 +175,17 @@ impl PySource {
             }
         }
         let what = format!("{} {:?}", first.dtype(), &first.shape()[1..]);
-        let rows = |array: &Bound<'_, PyUntypedArray>| {
-            let memory = Arc::new(ArrayBytes::of(array));
+        let place = |array: &Bound<'_, PyUntypedArray>| {
             let file = array.getattr("filename").and_then(|file| file.extract::<PathBuf>());
-            Rows::new(&file.unwrap_or_else(|_| "array".into()), what.clone(), memory, array.shape()[0])
+            file.unwrap_or_else(|_| "array".into())
         };
+        let rows = |array: &Bound<'_, PyUntypedArray>| {
+            Rows::new(&place(array), what.clone(), Arc::new(ArrayBytes::of(array)), array.shape()[0])
+        };
+        let target = Target::new(|| place(first).display().to_string(), &first.dtype(), dtype, None)?;
         let row = first.shape()[1..].iter().map(|&axis| axis as i64).collect();
-        let format = Format::Array(first.dtype().unbind(), row);
-        Ok(Self { source: Source::rows(arrays.iter().map(rows).collect())?, format })
+        let source = Source::of_rows(arrays.iter().map(rows).collect(), target.cast)?;
+        Ok(Self { source, format: Format::Array(target.descr.unbind(), row) })
     }
 }
 
@@ -232,7 +262,7 @@ impl PyPrefetcher {
         let prefetcher = self.threads()?;
         loop {
             if let Some(batch) = py.detach(|| prefetcher.take_within(BETWEEN_SIGNALS))? {
-                return self.handed_over(py, batch);
+                return self.format.hand_over(py, batch);
             }
             py.check_signals()?;
         }
@@ -261,33 +291,54 @@ impl PyPrefetcher {
             }
         }
     }
+}
 
-    fn handed_over<'py>(&self, py: Python<'py>, batch: Batch) -> PyResult<Bound<'py, PyAny>> {
-        let (descr, row) = match (&self.format, &batch) {
-            (Format::Texts, Batch::Gathered { values, offsets }) => return texts(py, values.bytes(), offsets),
-            (Format::Texts, _) => return Err(PyTypeError::new_err("texts are neither padded nor rows")),
-            (Format::Array(descr, row), _) => (descr.bind(py), row),
-        };
-        match batch {
-            Batch::Gathered { values, offsets } => {
-                let elements = offsets.last().copied().unwrap_or(0);
-                let values = owning(py, descr, &[elements], values)?;
-                Ok((values, PyArray1::from_vec(py, offsets)).into_pyobject(py)?.into_any())
+impl Format {
+    fn hand_over<'py>(&self, py: Python<'py>, batch: Batch) -> PyResult<Bound<'py, PyAny>> {
+        match (self, batch) {
+            (Self::Fields(formats), Batch::Fields(batches)) => {
+                let fields = PyDict::new(py);
+                for ((name, format), batch) in formats.iter().zip(batches) {
+                    fields.set_item(name, format.hand_over(py, batch)?)?;
+                }
+                Ok(fields.into_any())
             }
-            Batch::Padded { values, shape, lengths } => {
-                let lengths = PyArray1::from_vec(py, lengths);
-                let lengths = match shape.len() {
-                    2 => lengths.into_any(),
-                    axes => lengths.reshape([shape[0], axes - 1])?.into_any(),
-                };
-                let shape: Vec<i64> = shape.iter().map(|&axis| axis as i64).collect();
-                Ok((owning(py, descr, &shape, values)?, lengths).into_pyobject(py)?.into_any())
-            }
-            Batch::Rows { values, len } => {
-                let shape: Vec<i64> = std::iter::once(len as i64).chain(row.iter().copied()).collect();
-                owning(py, descr, &shape, values)
-            }
+            (Self::Texts, Batch::Gathered { values, offsets }) => texts(py, values.bytes(), &offsets),
+            (Self::Array(descr, row), batch) => array(descr.bind(py), row, batch),
+            _ => Err(PyTypeError::new_err("this source has no such batches")),
         }
+    }
+}
+
+/// A batch of elements of a dtype, in rows of a shape.
+fn array<'py>(descr: &Bound<'py, PyArrayDescr>, row: &[i64], batch: Batch) -> PyResult<Bound<'py, PyAny>> {
+    let py = descr.py();
+    let shape = |len: i64| std::iter::once(len).chain(row.iter().copied()).collect::<Vec<i64>>();
+    match batch {
+        Batch::Gathered { values, mut offsets } => {
+            let (size, elements) = (row.iter().product::<i64>(), offsets.last().copied().unwrap_or(0));
+            if elements % size != 0 {
+                let what = format!("the samples do not have the axes {row:?} that the records declare");
+                return Err(PyValueError::new_err(what));
+            }
+            for offset in &mut offsets {
+                *offset /= size;
+            }
+            let shape = shape(elements / size);
+            let values = owning(py, descr, &shape, values)?;
+            Ok((values, PyArray1::from_vec(py, offsets)).into_pyobject(py)?.into_any())
+        }
+        Batch::Padded { values, shape, lengths } => {
+            let lengths = PyArray1::from_vec(py, lengths);
+            let lengths = match shape.len() {
+                2 => lengths.into_any(),
+                axes => lengths.reshape([shape[0], axes - 1])?.into_any(),
+            };
+            let shape: Vec<i64> = shape.iter().map(|&axis| axis as i64).collect();
+            Ok((owning(py, descr, &shape, values)?, lengths).into_pyobject(py)?.into_any())
+        }
+        Batch::Rows { values, len } => owning(py, descr, &shape(len as i64), values),
+        Batch::Fields(_) => Err(PyTypeError::new_err("a field has no fields of its own")),
     }
 }
 

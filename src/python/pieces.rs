@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use numpy::prelude::*;
-use numpy::{PyArray1, PyArrayDescr, PyReadonlyArray1, PyUntypedArray};
+use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::array::{empty, out};
+use super::batches::Target;
 use super::index::{self, integer};
 use super::ragged_state::State;
 use crate::batch::cast::Cast;
@@ -27,6 +28,7 @@ pub fn read_packed<'py>(
     samples: &Bound<'py, PyAny>,
     extents: Option<(&Bound<'py, PyAny>, &Bound<'py, PyAny>)>,
     across: bool,
+    dtype: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Packed<'py>> {
     let (py, view, samples) = (samples.py(), &state.view, selected(state, samples)?);
     let bytes = if let Some((starts, lengths)) = extents {
@@ -37,7 +39,7 @@ pub fn read_packed<'py>(
         let samples = py.detach(|| view.samples(&samples, PrefetchPolicy::IfCold))?;
         memory::collect(&view.dir, samples.iter().map(|sample| sample.bytes))?
     };
-    packed(&view.dir, state.descr()?.bind(py), &bytes)
+    packed(&view.dir, &state.target(py, dtype, None)?, &bytes)
 }
 
 /// Slices of one length as the rows of an array.
@@ -47,12 +49,13 @@ pub fn read_rows<'py>(
     starts: &Bound<'py, PyAny>,
     length: isize,
     across: bool,
+    dtype: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, view, samples) = (samples.py(), &state.view, selected(state, samples)?);
     let length = self::length(length)?;
     let pieces = pieces(&view.dir, &samples, starts, &Lengths::All(length))?;
     let bytes = py.detach(|| view.pieces(&pieces, across, PrefetchPolicy::IfCold))?;
-    rows(&view.dir, state.descr()?.bind(py), &bytes, length)
+    rows(&view.dir, &state.target(py, dtype, None)?, &bytes, length)
 }
 
 /// The samples of an open map that an index expression selects.
@@ -114,55 +117,50 @@ fn column(value: &Bound<'_, PyAny>, name: &str, count: usize) -> PyResult<Vec<us
 }
 
 /// The pieces one after another, where each begins and ends, and the position of every element in its piece.
-fn packed<'py>(dir: &Path, descr: &Bound<'py, PyArrayDescr>, pieces: &[&[u8]]) -> PyResult<Packed<'py>> {
-    let (py, size) = (descr.py(), descr.itemsize());
-    let total =
-        total_len(pieces.iter().map(|piece| piece.len()), Cast::none(1)).ok_or_else(|| memory::refused(dir))? / size;
-    let offsets = offsets(dir, pieces, size, total)?;
-    let values = empty(py, descr, &[total])?;
+fn packed<'py>(dir: &Path, target: &Target<'py>, pieces: &[&[u8]]) -> PyResult<Packed<'py>> {
+    let (py, cast) = (target.descr.py(), target.cast);
+    let size = total_len(pieces.iter().map(|piece| piece.len()), cast).ok_or_else(|| memory::refused(dir))?;
+    let total = size / cast.item_size();
+    let offsets = offsets(dir, pieces, cast, total)?;
+    let values = empty(py, &target.descr, &[total])?;
     // SAFETY: the array is new, so that nothing else refers to it.
-    let target = unsafe { out(&values) };
+    let room = unsafe { out(&values) };
     let positions = py.detach(|| {
-        concatenate(pieces, Cast::none(1), target);
-        positions(dir, pieces, size, total)
+        concatenate(pieces, cast, room);
+        positions(dir, pieces, cast, total)
     })?;
     Ok((values.into_any(), PyArray1::from_vec(py, offsets), PyArray1::from_vec(py, positions)))
 }
 
 /// Where each piece begins and ends, as kernels for attention of variable length take it.
-fn offsets(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<Vec<i32>> {
+fn offsets(dir: &Path, pieces: &[&[u8]], cast: Cast, total: usize) -> Result<Vec<i32>> {
     let mut end = i32::try_from(total).map(|_| 0).map_err(|_| Error::Argument {
         what: format!("a packed batch of {total} elements exceeds its int32 offsets; take fewer rows at a time"),
     })?;
     let mut offsets = memory::with_room(dir, pieces.len() + 1)?;
     offsets.push(0);
     offsets.extend(pieces.iter().map(|piece| {
-        end += i32::try_from(piece.len() / size).unwrap_or(0);
+        end += i32::try_from(cast.count(piece.len())).unwrap_or(0);
         end
     }));
     Ok(offsets)
 }
 
-fn positions(dir: &Path, pieces: &[&[u8]], size: usize, total: usize) -> Result<Vec<i64>> {
+fn positions(dir: &Path, pieces: &[&[u8]], cast: Cast, total: usize) -> Result<Vec<i64>> {
     let mut positions = memory::with_room(dir, total)?;
     for piece in pieces {
-        positions.extend(0..(piece.len() / size) as i64);
+        positions.extend(0..cast.count(piece.len()) as i64);
     }
     Ok(positions)
 }
 
 /// Pieces of `length` elements as the rows of one array.
-fn rows<'py>(
-    dir: &Path,
-    descr: &Bound<'py, PyArrayDescr>,
-    pieces: &[&[u8]],
-    length: usize,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = descr.py();
-    total_len(pieces.iter().map(|piece| piece.len()), Cast::none(1)).ok_or_else(|| memory::refused(dir))?;
-    let values = empty(py, descr, &[pieces.len(), length])?;
+fn rows<'py>(dir: &Path, target: &Target<'py>, pieces: &[&[u8]], length: usize) -> PyResult<Bound<'py, PyAny>> {
+    let (py, cast) = (target.descr.py(), target.cast);
+    total_len(pieces.iter().map(|piece| piece.len()), cast).ok_or_else(|| memory::refused(dir))?;
+    let values = empty(py, &target.descr, &[pieces.len(), length])?;
     // SAFETY: the array is new, so that nothing else refers to it.
-    let target = unsafe { out(&values) };
-    py.detach(|| concatenate(pieces, Cast::none(1), target));
+    let room = unsafe { out(&values) };
+    py.detach(|| concatenate(pieces, cast, room));
     Ok(values.into_any())
 }

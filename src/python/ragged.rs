@@ -284,8 +284,9 @@ impl PyRagged {
         starts: Option<&Bound<'py, PyAny>>,
         lengths: Option<&Bound<'py, PyAny>>,
         across: bool,
+        dtype: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Packed<'py>> {
-        pieces::read_packed(&self.state.load(samples.py()), samples, starts.zip(lengths), across)
+        pieces::read_packed(&self.state.load(samples.py()), samples, starts.zip(lengths), across, dtype)
     }
 
     fn _slices<'py>(
@@ -294,8 +295,9 @@ impl PyRagged {
         starts: &Bound<'py, PyAny>,
         length: isize,
         across: bool,
+        dtype: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        pieces::read_rows(&self.state.load(samples.py()), samples, starts, length, across)
+        pieces::read_rows(&self.state.load(samples.py()), samples, starts, length, across, dtype)
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -160,6 +160,17 @@ def test_an_interrupt_ends_the_wait_for_a_batch(tokens):
     assert len(list(loader_of(tokens))) == 75
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such signals")
+def test_an_interrupt_ends_the_wait_for_threads():
+    rows = 1_000_000
+    batches = iter(Loader(np.zeros((rows, 1), np.uint8), rows, shuffle=True, threads=1))
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        while True:
+            next(batches, None)
+    assert list(batches) == []
+
+
 def loader_of(tokens):
     return Loader(tokens, 8, pad=0, shuffle=True)
 
@@ -194,7 +205,7 @@ def test_the_interpreter_ends_while_loaders_are_at_work(tokens):
     done = subprocess.run(
         program("load_until_exit", tokens.out_dir.parent), check=False, capture_output=True, timeout=60
     )
-    assert (done.returncode, done.stdout.strip()) == (0, b"ends"), done.stderr
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, b"ends", b"")
 
 
 @linux

@@ -1,7 +1,5 @@
 """What fills the batches of one iteration."""
 
-import atexit
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -24,20 +22,9 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
-_running: "weakref.WeakSet[_core.Prefetcher]" = weakref.WeakSet()
-
-
 def threads(source: _core.Source, order: _core.Order, count: int) -> Feed:
-    """Threads that fill batches without the interpreter. They end when they are closed, at the latest with the interpreter."""
-    feed = _core.Prefetcher(source, order, count)
-    _running.add(feed)
-    return feed
-
-
-@atexit.register
-def _close_all() -> None:
-    for feed in tuple(_running):
-        feed.close()
+    """Threads that fill batches without the interpreter, so that they need not end before it does."""
+    return _core.Prefetcher(source, order, count)
 
 
 class Calls:

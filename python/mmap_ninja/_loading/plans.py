@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmap_ninja import _core
+
 
 def take(plan: Any, entries: NDArray[np.int64]) -> Any:
     """Entries of a plan joined into one: an array of indices, or what the plan itself can read."""
@@ -39,7 +41,13 @@ def fingerprint(plan: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def check(plan: Any) -> None:
-    """Refuse what is not a sequence."""
+def check(plan: Any, data: Any, pad: Any) -> None:
+    """Refuse what is not a sequence, and a plan of pieces whose batches cannot be read."""
     if not (isinstance(plan, Sequence) or (hasattr(plan, "__len__") and hasattr(plan, "__getitem__"))):
         raise TypeError(f"plan must be a sequence of arrays of indices, not {type(plan).__name__}")
+    if is_of_indices(plan):
+        return
+    if not isinstance(data, _core.Ragged):
+        raise TypeError(f"a plan of pieces of samples is for a ragged map, not for {type(data).__name__}")
+    if pad is not None:
+        raise ValueError("pieces of samples are not padded; pad is for a plan of indices")

@@ -1,12 +1,13 @@
 """What a loader reads from."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmap_ninja import _core
+from mmap_ninja.records import RecordsMmap
 
 
 class ArraySpec(NamedTuple):
@@ -51,7 +52,7 @@ def parse(source: Any) -> list[Mixed]:
             raise ValueError(f"source {name!r} has no samples")
         mixed.append(Mixed(str(name), data, weight))
     if len(mixed) > 1 and not all(is_read_by_threads(each.data) for each in mixed):
-        raise TypeError("a mixture is of ragged maps, texts, or arrays in C order")
+        raise TypeError("a mixture is of ragged maps, texts, records, or arrays in C order")
     return mixed
 
 
@@ -69,41 +70,110 @@ def is_read_by_threads(data: Any) -> bool:
     """Whether threads can read it without the interpreter."""
     if isinstance(data, np.ndarray):
         return bool(data.flags.c_contiguous)
-    return isinstance(data, (_core.Ragged, _core.Strings))
+    return isinstance(data, (_core.Ragged, _core.Strings)) or _has_fields(data)
 
 
-def reader(data: Any, pad: Any) -> Callable[[Any], Any]:
+def _has_fields(data: Any) -> bool:
+    """Whether these are records whose batches consist of those of their fields."""
+    return isinstance(data, RecordsMmap) and type(data).batch is RecordsMmap.batch
+
+
+def opened(datasets: Sequence[Any], pad: Any = None, dtype: Any = None) -> _core.Source:
+    """What threads read datasets of one kind by.
+
+    Raises:
+        TypeError, ValueError: they cannot be read so.
+    """
+    first = datasets[0]
+    if not _has_fields(first):
+        return _core.Source(datasets, pad, dtype, [])
+    names = first.fields
+    if not all(_has_fields(each) and sorted(each.fields) == sorted(names) for each in datasets):
+        raise ValueError(f"records of a mixture must have the same fields: {', '.join(names)}")
+    pads, dtypes = _by_field("pad", first, pad), _by_field("dtype", first, dtype)
+
+    def field(name: str) -> _core.Source:
+        maps = [each.field(name) for each in datasets]
+        check_options(maps[0], pads.get(name), dtypes.get(name), f"field {name!r}: ")
+        return _core.Source(maps, pads.get(name), dtypes.get(name), _axes(first, name))
+
+    return _core.Source.of_fields([(name, field(name)) for name in names])
+
+
+def _by_field(option: str, records: "RecordsMmap[Any]", given: Any) -> dict[str, Any]:
+    """An option of records: a dict of names of fields to values."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{option} of records must be a dict of fields to values, not {given!r}")
+    if unknown := [name for name in given if name not in records.fields]:
+        raise ValueError(f"{records.out_dir}: {option} names {unknown[0]!r}, but there is no such field")
+    return dict(given)
+
+
+def _axes(records: "RecordsMmap[Any]", name: str) -> list[int]:
+    """The axes behind the first one of a ragged field, if they are declared."""
+    shapes = {known: shape for known, _, shape in records._specs()}
+    return list((shapes[name] or [])[1:])
+
+
+def reader(data: Any, pad: Any, dtype: Any) -> Callable[[Any], Any]:
     """What reads a batch of a source that threads cannot read."""
     if isinstance(data, np.ndarray):
-        return lambda indices: data[indices]
-    if pad is None:
-        return lambda indices: data.batch(indices)
-    return lambda indices: data.batch(indices, pad=pad)
+        return lambda indices: data[indices].astype(dtype or data.dtype, copy=False)
+    options = {name: value for name, value in (("pad", pad), ("dtype", dtype)) if value is not None}
+    return lambda indices: data.batch(indices, **options)
 
 
-def check_pad(data: Any, pad: Any) -> None:
-    """Refuse to pad what is not padded."""
+def check(datasets: Sequence[Any], pad: Any, dtype: Any) -> None:
+    """Refuse what cannot be padded or cast, before anything is read."""
+    check_options(datasets[0], pad, dtype, "")
+    if all(is_read_by_threads(each) for each in datasets):
+        opened(datasets, pad, dtype)
+
+
+def check_options(data: Any, pad: Any, dtype: Any, place: str) -> None:
+    """Refuse options that this kind of source does not have."""
     if pad is not None and isinstance(data, (_core.Strings, np.ndarray)):
-        raise ValueError("pad is for ragged maps and records; texts and rows of an array are not padded")
+        raise ValueError(
+            f"{place}pad is for ragged maps and records; texts and rows of an array are not padded"
+        )
+    if dtype is not None and isinstance(data, _core.Strings):
+        raise ValueError(f"{place}dtype is for arrays; texts are not cast")
+    if dtype is not None and isinstance(data, np.ndarray) and not np.can_cast(data.dtype, dtype, "safe"):
+        raise TypeError(f"{place}a cast from {data.dtype} to {np.dtype(dtype)} could change a value")
 
 
-def spec(data: Any, samples: int | None, pad: Any) -> Any:
+def spec(data: Any, samples: int | None, pad: Any, dtype: Any) -> Any:
     """What a batch looks like, where it has that many samples."""
+    if _has_fields(data):
+        pads, dtypes = _by_field("pad", data, pad), _by_field("dtype", data, dtype)
+        return {
+            name: _spec_of_map(data.field(name), samples, pads.get(name), dtypes.get(name), _axes(data, name))
+            for name in data.fields
+        }
+    if is_read_by_threads(data) or isinstance(data, np.ndarray):
+        return _spec_of_map(data, samples, pad, dtype, [])
+    return _spec_of(reader(data, pad, dtype)([0]))
+
+
+def _spec_of_map(data: Any, samples: int | None, pad: Any, dtype: Any, axes: list[int]) -> Any:
+    """That of a map or an array; `axes` are those that all samples of a ragged map have behind the first one."""
     int64 = np.dtype(np.int64)
-    if isinstance(data, np.ndarray):
-        return ArraySpec((samples, *data.shape[1:]), data.dtype)
     if isinstance(data, _core.Strings):
         return ArraySpec((samples,), np.dtype(str))
-    if not isinstance(data, _core.Ragged):
-        return _spec_of(data.batch([0]) if pad is None else data.batch([0], pad=pad))
-    dtype = data.dtype
-    if dtype is None:
+    if data.dtype is None:
         raise ValueError("a map without samples has no dtype yet")
+    dtype = np.dtype(data.dtype if dtype is None else dtype)
+    if isinstance(data, np.ndarray):
+        return ArraySpec((samples, *data.shape[1:]), dtype)
     if pad is None:
-        return ArraySpec((None,), dtype), ArraySpec((None if samples is None else samples + 1,), int64)
-    axes = np.ndim(data._stored(0))
-    lengths = (samples,) if axes == 1 else (samples, axes)
-    return ArraySpec((samples, *[None] * axes), dtype), ArraySpec(lengths, int64)
+        ends = None if samples is None else samples + 1
+        return ArraySpec((None, *([] if 0 in axes else axes)), dtype), ArraySpec((ends,), int64)
+    rank = np.ndim(data._stored(0))
+    lengths = (samples,) if rank == 1 else (samples, rank)
+    others: list[int | None] = [*axes] or [None] * (rank - 1)
+    return ArraySpec((samples, None, *others), dtype), ArraySpec(lengths, int64)
 
 
 def _spec_of(batch: Any) -> Any:
@@ -119,10 +189,10 @@ def _spec_of(batch: Any) -> Any:
 def fingerprint(data: Any, count: int) -> str:
     """16 digits that tell the first `count` samples from others. Few samples are read."""
     if is_read_by_threads(data):
-        return f"{_core.Source([data], None).fingerprint(0, count):016x}"
+        return f"{opened([data]).fingerprint(0, count):016x}"
     digest = hashlib.sha256(f"{type(data).__name__} {count}".encode())
     if count:
-        _update(digest, reader(data, None)(np.unique([0, count // 2, count - 1])))
+        _update(digest, reader(data, None, None)(np.unique([0, count // 2, count - 1])))
     return digest.hexdigest()[:16]
 
 

@@ -3,9 +3,14 @@
 load_until_exit.py FOLDER, whose dataset `map` has many samples
 """
 
+import atexit
 import sys
 import threading
+import time
 from pathlib import Path
+
+# Functions that are registered later run earlier: whatever the library registers has run when this waits.
+atexit.register(time.sleep, 0.1)
 
 from mmap_ninja import Loader, RaggedMmap
 

@@ -1,0 +1,66 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use super::buffer::Pool;
+use super::*;
+use crate::{Dtype, Element, Error, Mode, Ragged, Sample, Strings};
+
+fn draws(indices: &[usize]) -> Vec<Draw> {
+    indices.iter().map(|&index| Draw { source: 0, index }).collect()
+}
+
+fn tokens(dir: &Path) -> Ragged {
+    let samples = [Sample::new(&[1_u16, 2, 3], &[3]), Sample::new(&[4_u16], &[1])];
+    Ragged::create(dir, &Dtype::of::<u16>(), &samples).unwrap();
+    Ragged::open(dir, Mode::ReadOnly).unwrap()
+}
+
+fn rows(bytes: &[u8], size: usize) -> Rows {
+    Rows::new(Path::new("rows"), "u1".to_owned(), Arc::new(bytes.to_vec()), bytes.len() / size)
+}
+
+#[test]
+fn batches_are_cast_and_padded_in_the_dtype_of_the_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = tokens(&dir.path().join("tokens"));
+    let (int64, value) = (Dtype::of::<i64>(), (-100_i64).to_le_bytes());
+    let source = Source::ragged_as(&[&tokens], Some(&value), &int64).unwrap();
+    let Batch::Padded { values, shape, lengths } = source.read(&draws(&[1, 0]), &Pool::new(1)).unwrap() else {
+        panic!("it is padded")
+    };
+    assert_eq!((values.bytes(), shape, lengths), (i64::bytes(&[4, -100, -100, 1, 2, 3]), vec![2, 3], vec![1, 3]));
+    let source = Source::ragged_as(&[&tokens], None, &int64).unwrap();
+    let Batch::Gathered { values, offsets } = source.read(&draws(&[1, 0]), &Pool::new(1)).unwrap() else {
+        panic!("it is gathered")
+    };
+    assert_eq!((values.bytes(), offsets), (i64::bytes(&[4, 1, 2, 3]), vec![0, 1, 4]));
+    assert!(matches!(Source::ragged_as(&[&tokens], None, &Dtype::of::<i16>()), Err(Error::Dtype { .. })));
+    assert!(matches!(Source::ragged_as(&[&tokens], Some(&[0]), &int64), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn a_batch_of_fields_has_that_of_every_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = tokens(&dir.path().join("tokens"));
+    Strings::create(dir.path().join("names"), None, &["one", "two"]).unwrap();
+    let names = Strings::open(dir.path().join("names"), Mode::ReadOnly).unwrap();
+    let (ragged, names) = (Source::ragged(&[&tokens], None).unwrap(), Source::strings(&[&names]).unwrap());
+    let labels = Source::rows(vec![rows(&[7, 8], 1)]).unwrap();
+    let other = labels.fingerprint(0, 2).unwrap();
+    let fields = Source::fields(vec![ragged, names, labels]).unwrap();
+    let Batch::Fields(found) = fields.read(&draws(&[1, 0, 1]), &Pool::new(3)).unwrap() else { panic!("it has fields") };
+    let bytes: Vec<&[u8]> = found
+        .iter()
+        .map(|field| match field {
+            Batch::Gathered { values, .. } | Batch::Padded { values, .. } | Batch::Rows { values, .. } => {
+                values.bytes()
+            }
+            Batch::Fields(_) => &[],
+        })
+        .collect();
+    assert_eq!(bytes, [u16::bytes(&[4, 1, 2, 3, 4]), b"twoonetwo", &[8, 7, 8]]);
+    assert_eq!((fields.len(), fields.arrays()), (2, 3));
+    assert_ne!(fields.fingerprint(0, 2).unwrap(), other);
+    let unequal = [rows(&[1, 2], 1), rows(&[1, 2, 3], 1)].map(|rows| Source::rows(vec![rows]).unwrap());
+    assert!(matches!(Source::fields(unequal.to_vec()), Err(Error::Shape { .. })));
+}
