@@ -1,5 +1,6 @@
 //! The extents of samples: where each starts and ends in the data, which ragged arrays and strings have in common.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::column::{Column, bytes_of_row};
@@ -66,6 +67,24 @@ impl Extents {
         }
     }
 
+    /// Whether to prefetch what is `selected`, the last of which has the bytes `last`. Where it has none, the place of the first
+    /// one in the index is probed instead.
+    pub fn is_due<'a, S: Selected>(
+        &self,
+        policy: PrefetchPolicy,
+        selected: &[S],
+        last: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> bool {
+        let mut is_empty = false;
+        let range = || {
+            let range = last().map(|bytes| self.data.range_of(bytes));
+            is_empty = range.as_ref().is_some_and(Range::is_empty);
+            range
+        };
+        let first = || selected.first().map(|first| bytes_of_row(first.sample()));
+        policy.is_due(&self.data, range) || (is_empty && policy.is_due(self.starts.region(), first))
+    }
+
     /// What `locate` finds for everything that is `selected`. Cold pages are prefetched: first the rows of `columns`, then the `bytes` of
     /// what was found.
     pub fn fetch<'a, S: Selected, T>(
@@ -77,8 +96,8 @@ impl Extents {
         locate: impl Fn(S) -> Result<T>,
         bytes: impl Fn(&T) -> &'a [u8],
     ) -> Result<Vec<T>> {
-        let last = || selected.last().and_then(|&last| locate(last).ok());
-        let is_cold = policy.is_due(&self.data, || last().map(|found| self.data.range_of(bytes(&found))));
+        let last = || selected.last().and_then(|&last| locate(last).ok()).map(|found| bytes(&found));
+        let is_cold = self.is_due(policy, selected, last);
         if is_cold {
             let columns: Vec<&[u8]> = columns().into_iter().map(Region::bytes).collect();
             advise_will_need(&columns, selected.iter().map(|each| bytes_of_row(each.sample())));
