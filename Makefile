@@ -35,7 +35,9 @@ demo: $(VENV)/.installed
 	$(PIP) install -q --group demo
 	$(BIN)/python examples/demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TEXTS),--texts "$(TEXTS)")
 
-test: lint test-rust test-python
+# Each of the two has work for one core alone most of the time.
+test: lint
+	$(MAKE) -j2 --output-sync=target test-rust test-python
 
 lint: lint-rust lint-python lint-workflows
 

@@ -225,6 +225,12 @@ impl Records {
         self.len() == 0
     }
 
+    /// The size of the data of all fields, in bytes.
+    #[must_use]
+    pub fn nbytes(&self) -> usize {
+        self.view.fields.iter().map(|field| field.view.data().bytes().len()).sum()
+    }
+
     /// The name and the kind of every field, in the order in which they were named.
     pub fn fields(&self) -> impl Iterator<Item = (&str, Kind)> {
         self.view.fields.iter().map(|field| (field.spec.name.as_str(), field.spec.kind))

@@ -380,7 +380,8 @@ def member(memmap: Any, key: str, mode: Mode, mapping: _core.Owner, rows: int) -
     known = opened.get(key)
     if known is None or known[0] != mapping or len(known[1]) != rows:
         with unreplaced(memmap, mapping):
-            known = opened[key] = mapping, open_existing(memmap._place / key, mode)[:rows]
+            known = mapping, open_existing(memmap._place / key, mode)[:rows]
+        opened[key] = known
     return cast("np.memmap[Any, Any]", known[1])
 
 

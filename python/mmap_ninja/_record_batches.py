@@ -1,10 +1,12 @@
 """Batches of records: every field as a training loop wants it."""
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmap_ninja import numpy as np_ninja
+from mmap_ninja._core import CorruptDatasetError
 
 if TYPE_CHECKING:
     from mmap_ninja._typing import Indices, PadValues
@@ -39,8 +41,13 @@ def _column(
     if name in pad:
         return memmap.padded(positions, pad[name])
     values, offsets = memmap.gather(positions)
-    size = 0 if shape is None else int(np.prod(shape[1:], dtype=np.int64))
+    # A hostile list of fields may state axes whose product no int64 holds.
+    size = 0 if shape is None else min(prod(shape[1:]), np.iinfo(np.int64).max)
     if shape is None or size == 0:
         return values, offsets
+    if np.any(offsets % size):
+        raise CorruptDatasetError(
+            f"{records.out_dir}: samples of the field '{name}' do not have the shape {shape} that fields.json states"
+        )
     # Rows of the fixed axes, and offsets that count them.
     return values.reshape(-1, *shape[1:]), offsets // size

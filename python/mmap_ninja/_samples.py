@@ -43,20 +43,24 @@ def prepare_rows(rows: Any, dtype: np.dtype) -> Any:
     return [prepare(row, dtype) if isinstance(row, (bytes, bytearray)) else row for row in rows]
 
 
-def unrounded(sample: list[Any] | tuple[Any, ...], array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return what NumPy made of numbers, as the integers that they are where a float beside them had one rounded.
+def unrounded(sample: list[Any] | tuple[Any, ...], array: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
+    """Return what NumPy made of numbers, as the integers that they are where a float, or an integer of another size, beside
+    them had one rounded.
 
     Args:
         sample: numbers, in lists or tuples of any depth.
         array: `np.asarray(sample)`, of floats.
-        dtype: an integer dtype.
+        dtype: the dtype to store; None if the sample decides it.
 
     Raises:
-        OverflowError: an integer is outside the range of `dtype`.
+        OverflowError: an integer is outside the range of `dtype`, or no float is equal to it.
     """
     with np.errstate(invalid="ignore"):
         if np.all(np.abs(array) < 2**53):
             return array
+    if dtype is None or dtype.kind not in "iu":
+        _check_integers(sample, dtype or array.dtype)
+        return array
     if not np.all(array == np.trunc(array)) or not np.all(np.isfinite(array)):
         return array
     whole = [int(value) for value in np.asarray(sample, dtype=object).ravel()]
@@ -65,6 +69,17 @@ def unrounded(sample: list[Any] | tuple[Any, ...], array: np.ndarray, dtype: np.
         if not limits.min <= value <= limits.max:
             raise OverflowError(f"the value {value} cannot be stored as {dtype}")
     return np.array(whole, dtype).reshape(array.shape)
+
+
+def _check_integers(sample: Any, dtype: np.dtype) -> None:
+    """Raise OverflowError for an integer among numbers that no float64 is equal to."""
+    if isinstance(sample, (list, tuple)):
+        for part in sample:
+            _check_integers(part, dtype)
+    elif isinstance(sample, int) and (abs(sample) > sys.float_info.max or int(float(sample)) != sample):
+        raise OverflowError(
+            f"the integer {sample} would be rounded as {dtype}; give the dtype that all numbers fit, such as np.uint64"
+        )
 
 
 def check_ends(sample: Any) -> None:

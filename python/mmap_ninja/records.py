@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from mmap_ninja import _build, _core, _fields, _handle, _paths, _record_batches, parallel
-from mmap_ninja import numpy as np_ninja
 from mmap_ninja._build.columns import common_length, zipped
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
 from mmap_ninja.ragged import RaggedMmap
@@ -99,7 +100,6 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
 
         Raises:
             KeyError: there is no such field.
-            ValueError: the field was replaced since the records were opened or refreshed.
 
         >>> RecordsMmap.from_columns(out_dir, {"label": [3, 5]}).field("label").tolist()
         [3, 5]
@@ -113,23 +113,45 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         opened: dict[str, tuple[tuple[int, _core.Owner], Any]] = vars(self)["_members"]
         known = opened.get(name)
         if known is None or known[0] != shown:
-            with _handle.unreplaced(self, shown[1], name):
-                known = opened[name] = shown, self._open_field(name, specs[place][1])
+            known = opened[name] = shown, self._show(place, name, specs[place][1])
         return known[1]
 
-    def _open_field(self, name: str, kind: str) -> Any:
-        place = self._place / name
+    def _show(self, place: int, name: str, kind: str) -> Any:
+        """A map of what this handle shows of a field, whatever has become of the files since."""
         if kind == "numpy":
-            return np_ninja.open_existing(place, mode=self.mode)[: len(self)]
+            array: Any = self._array(place).view(np.memmap)
+            array.filename, array.offset, array.mode = self._place / name / "data.ninja", 0, self.mode
+            return array
+        members = {"starts_key": "starts", "ends_key": "ends"}
+        if kind == "ragged":
+            members |= {"shapes_key": "shapes", "flattened_shapes_key": "flattened_shapes"}
+        is_writable = self.mode in {"r+", "r+b", "rb+", "readwrite"}
+        mode = self.mode if kind == "ragged" else "r+" if is_writable else "rb"
+        options = _core.Options(
+            mode=mode,
+            access=self.access,
+            durability=self.durability,
+            timeout=self.timeout,
+            locking=self.locking,
+            **members,
+        )
+        memmap: RaggedMmap[Any, Any] | StringsMmap
+        memmap = RaggedMmap.__new__(RaggedMmap) if kind == "ragged" else StringsMmap.__new__(StringsMmap)
+        self._show_field(place, memmap, options)
         with _paths.opening_new():
-            memmap: RaggedMmap[Any, Any] | StringsMmap
-            if kind == "ragged":
-                memmap = RaggedMmap(place, mode=self.mode, access=self.access, locking=self.locking)
-            else:
-                mode: Mode = "r+" if self.mode.startswith("r+") or self.mode == "readwrite" else "rb"
-                memmap = StringsMmap(place, mode=mode, access=self.access, locking=self.locking)
-        memmap._limit(len(self))
+            memmap._keep_attributes(self._place / name, options)
         return memmap
+
+    def _is_stored(self) -> bool:
+        """Whether there are records. Raise ValueError if other ones have replaced those that this handle shows."""
+        for place, name in enumerate(self.fields):
+            if self._mapping(place).is_at(self._place / name / "data.ninja"):
+                return True
+        if len(self):
+            raise ValueError(
+                f"{self.out_dir}: the records were replaced since they were opened; open them again"
+            )
+        return super()._is_stored()
 
     def batch(self, indices: "Indices", pad: "PadValues | None" = None) -> dict[str, Any]:
         """The records at `indices`, field by field.

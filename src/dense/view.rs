@@ -47,11 +47,15 @@ impl View {
         usize::try_from(self.header.rows()).unwrap_or(usize::MAX)
     }
 
+    /// Whether the elements of several rows alternate.
+    pub fn is_in_columns(&self) -> bool {
+        self.header.order == Order::F && self.header.shape.len() > 1
+    }
+
     /// Row `index` along the first axis, as bytes; `None` where there is none, or where elements of several rows alternate.
     pub fn row(&self, index: usize) -> Option<&[u8]> {
         let rows = usize::try_from(self.header.rows()).ok().filter(|&rows| index < rows)?;
         let size = self.data.bytes().len() / rows;
-        let is_c = self.header.order == Order::C || self.header.shape.len() < 2;
-        is_c.then(|| &self.data.bytes()[index * size..(index + 1) * size])
+        (!self.is_in_columns()).then(|| &self.data.bytes()[index * size..(index + 1) * size])
     }
 }

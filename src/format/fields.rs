@@ -116,6 +116,9 @@ impl FieldList {
         if self.fields.len() + self.pending.len() > MAX_FIELDS {
             return Err(format!("more than {MAX_FIELDS} fields"));
         }
+        if self.fields.is_empty() {
+            return Err("a record has at least one field".to_owned());
+        }
         let mut seen = HashSet::new();
         for field in &self.fields {
             field.check()?;

@@ -30,7 +30,7 @@ use crate::io::mapping::{Access, Mode};
 use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
-use crate::ragged::Ragged;
+use crate::ragged::{Ragged, View};
 use crate::sample::Sample;
 use crate::schema::kind_of;
 
@@ -60,6 +60,15 @@ impl PyRagged {
     /// What readers see at this moment.
     pub(super) fn shown(&self, py: Python<'_>) -> State {
         self.state.load(py).clone_ref(py)
+    }
+
+    /// Shows what another handle shows of one of its fields.
+    pub(crate) fn show(&self, py: Python<'_>, view: View, options: Options) -> PyResult<()> {
+        let state = State::new(py, view.clone(), options.mode, None)?;
+        let store = Ragged::of_view(view, options);
+        let ((), generation) = py.detach(|| self.store.with_lock(|current| *current = store))?;
+        self.state.store(py, generation, |_| state);
+        Ok(())
     }
 
     fn dir(&self, py: Python<'_>) -> PathBuf {

@@ -8,18 +8,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::array::Owner;
+use super::build::ended;
 use super::columns::{Column, GivenColumn, Parts};
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
 use super::overrides::{self, Overrides};
+use super::ragged::PyRagged;
 use super::records_state::{RecordWrapper, RecordsState};
 use super::snapshot_cell::SnapshotCell;
 use super::stream::{Fields, RecordEncoder};
+use super::strings::PyStrings;
 use crate::io::mapping::{Mode, Region};
 use crate::memory;
-use crate::records::Records;
+use crate::records::{FieldView, Records};
 use crate::stream::Block;
 use crate::stream::sinks::append_blocks;
 
@@ -216,6 +219,22 @@ impl PyRecords {
         let spec =
             |field: &crate::records::Field| (field.spec.name.clone(), field.spec.kind.name(), field.spec.shape.clone());
         Ok(state.view.fields.iter().map(spec).collect())
+    }
+
+    /// Lets `map`, of the class of the field's kind, show the field at a place in `_specs`.
+    fn _show_field(&self, py: Python<'_>, place: usize, map: &Bound<'_, PyAny>, options: &PyOptions) -> PyResult<()> {
+        let field = self.state.load(py).view.fields.get(place).map(|field| field.view.clone());
+        let options = options.get().clone();
+        match field {
+            Some(FieldView::Ragged(view)) => map.cast::<PyRagged>()?.get().show(py, view, options),
+            Some(FieldView::Strings(view)) => map.cast::<PyStrings>()?.get().show(py, view, options),
+            _ => Err(ended()),
+        }
+    }
+
+    /// All rows of the dense field at a place in `_specs`.
+    fn _array<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.state.load(py).array(py, place)
     }
 
     /// The mapping of the data of the field at a place in `_specs`.

@@ -6,13 +6,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use super::array::{Owner, view};
+use super::build::ended;
 use super::callback;
 use super::dtype::stored;
 use super::ragged_state::State;
 use super::strings;
 use crate::dense;
-use crate::error::{Error, Result};
-use crate::format::SHAPE;
 use crate::io::mapping::Mode;
 use crate::records::{Field, FieldView, View};
 use crate::sample::Sample;
@@ -129,6 +128,14 @@ impl RecordsState {
         PyList::new(py, items)
     }
 
+    /// All rows of the dense field with this number.
+    pub fn array<'py>(&self, py: Python<'py>, number: usize) -> PyResult<Bound<'py, PyAny>> {
+        let Some(FieldState { values: Values::Rows(rows), .. }) = self.fields.get(number) else { return Err(ended()) };
+        let shape: Vec<i64> = std::iter::once(self.view.len as i64).chain(rows.shape.iter().copied()).collect();
+        let sample = Sample { bytes: rows.view.data.bytes(), shape: &shape };
+        view(py, &rows.descr, &rows.owner, sample, self.mode.is_writable())
+    }
+
     /// The bytes of all fields.
     pub fn nbytes(&self) -> usize {
         self.view.fields.iter().map(|field| field.view.data().bytes().len()).sum()
@@ -145,7 +152,7 @@ impl FieldState {
                 descr: stored(py, &dir, &view.header.dtype)?.unbind(),
                 owner: Py::new(py, Owner::new(view.data.clone()))?,
                 shape: view.header.shape[1..].iter().map(|axis| axis.cast_signed()).collect(),
-                view: checked(view, &dir)?.clone(),
+                view: view.clone(),
             }),
         };
         Ok(Self { name: PyString::intern(py, &field.spec.name).unbind(), values })
@@ -196,12 +203,4 @@ impl Rows {
             Bound::from_owned_ptr_or_err(py, scalar)
         }
     }
-}
-
-/// Refuses an array whose rows do not lie one after another.
-fn checked<'a>(view: &'a dense::View, dir: &std::path::Path) -> Result<&'a dense::View> {
-    if view.rows() == 0 || view.row(0).is_some() {
-        return Ok(view);
-    }
-    Err(Error::corrupt(dir.join(SHAPE), "an array in F order cannot be a field"))
 }

@@ -151,21 +151,17 @@ fn as_array<'py>(
     if matches!(array.dtype().kind(), b'S' | b'U') && prepared.cast::<PyUntypedArray>().is_err() {
         callback::call(&check("check_ends")?, (&prepared,), None)?;
     }
-    if may_round(&prepared, &array, descr) {
+    if may_round(&prepared, &array) {
         let unrounded = callback::call(&check("unrounded")?, (&prepared, &array, descr), None)?;
         return Ok(unrounded.cast_into::<PyUntypedArray>()?);
     }
     Ok(array)
 }
 
-/// Whether `array`, made of a list for a map of integers, may hold integers that were rounded to floats.
-fn may_round(
-    sample: &Bound<'_, PyAny>,
-    array: &Bound<'_, PyUntypedArray>,
-    descr: Option<&Bound<'_, PyArrayDescr>>,
-) -> bool {
+/// Whether `array`, made of a list, may hold integers that were rounded to floats.
+fn may_round(sample: &Bound<'_, PyAny>, array: &Bound<'_, PyUntypedArray>) -> bool {
     let is_list = sample.cast::<PyList>().is_ok() || sample.cast::<PyTuple>().is_ok();
-    is_list && array.dtype().kind() == b'f' && descr.is_some_and(|descr| matches!(descr.kind(), b'i' | b'u'))
+    is_list && array.dtype().kind() == b'f'
 }
 
 /// Whether NumPy takes a sample as it is meant.

@@ -59,6 +59,14 @@ impl PyStrings {
         self.view.load(py).clone()
     }
 
+    /// Shows what another handle shows of one of its fields.
+    pub(crate) fn show(&self, py: Python<'_>, view: View, options: Options) -> PyResult<()> {
+        let store = Strings::of_view(view.clone(), options);
+        let ((), generation) = py.detach(|| self.store.with_lock(|current| *current = store))?;
+        self.view.store(py, generation, |_| view);
+        Ok(())
+    }
+
     #[inline]
     fn read<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = index.py();
@@ -286,14 +294,6 @@ impl PyStrings {
         let view = self.view.load(py);
         view.check_open()?;
         Ok((Owner::new(view.extents.data.clone()), view.len))
-    }
-
-    /// Hides all but the first `len` texts.
-    fn _limit(&self, py: Python<'_>, len: usize) -> PyResult<()> {
-        self.change(py, |store| {
-            store.view.len = store.view.len.min(len);
-            Ok(())
-        })
     }
 
     /// Read the files again, to see texts that others have appended. A dataset that is gone is a `FileNotFoundError`.

@@ -205,6 +205,10 @@ impl<'a> FieldBatch<'a> {
             }
             Given::Dense(header, bytes) => {
                 check_fit(&dir, header, bytes.len())?;
+                if header.shape.is_empty() {
+                    let what = format!("{}: an array without axes has no row for each record", dir.display());
+                    return Err(Error::Shape { what });
+                }
                 Values::Dense { header: header.clone(), chunks: vec![Chunk::from(*bytes)] }
             }
         };

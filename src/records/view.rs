@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crate::dense;
 use crate::error::{Error, Result};
 use crate::format::fields::FieldSpec;
-use crate::format::{FIELDS, Kind, SHAPE, TYPE};
-#[cfg(feature = "python")]
+use crate::format::{FIELDS, Kind, ORDER, SHAPE, TYPE};
 use crate::io::mapping::Region;
 use crate::io::untrusted::{FileStamp, check_directory};
 use crate::options::Options;
@@ -167,6 +166,14 @@ impl Field {
         };
         match opened {
             Ok(view) if view.exists() => {
+                if matches!(&view, FieldView::Dense(view) if view.is_in_columns()) {
+                    let what = "an array in F order cannot be a field, since its rows do not lie one after another";
+                    return Err(Error::corrupt(path.join(ORDER), what));
+                }
+                if matches!(&view, FieldView::Dense(view) if view.is_in_columns()) {
+                    let what = "an array in F order cannot be a field: its rows do not lie one after another";
+                    return Err(Error::corrupt(path.join(ORDER), what));
+                }
                 let is_array = matches!(&view, FieldView::Dense(view) if view.header.shape.is_empty());
                 if is_array {
                     return Err(Error::corrupt(
@@ -189,7 +196,6 @@ impl Field {
 
 impl FieldView {
     /// The mapped elements, texts or rows.
-    #[cfg(feature = "python")]
     pub fn data(&self) -> &Region {
         match self {
             Self::Ragged(view) => &view.extents.data,

@@ -15,6 +15,8 @@ use crate::io::untrusted::read_text;
 pub(crate) fn kind_of(dir: &Path) -> Result<Option<Kind>> {
     let path = dir.join(format::TYPE);
     let text = match read_text(&path) {
+        // Records of which the file was lost, or is not written yet.
+        Err(error) if error.is_not_found() && has(dir, format::FIELDS) => return Ok(Some(Kind::Records)),
         Err(error) if error.is_not_found() && !has(dir, format::DATA) => {
             return check_directory_or_nothing(dir).map(|()| None);
         }

@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::cleanup::sweep;
 use super::fs::{rename_new, replace_file};
 use super::lock::DirLock;
 use super::recover::recover;
@@ -36,6 +37,8 @@ impl FieldPlace {
         check_name(&self.name).map_err(|what| argument(&self.records, what))?;
         let list = list_of(&self.records)?;
         self.added_to(&list, Kind::Ragged)?;
+        // What a process has left that died while it removed a field of this name.
+        sweep(&self.records.join(&self.name));
         let path = self.records.join(&self.name);
         let is_pending = list.pending.contains(&self.name);
         if path.symlink_metadata().is_ok() && !is_pending {
@@ -147,7 +150,9 @@ fn remove_pending(dir: &Path, mut list: FieldList) -> Result<FieldList> {
         return Ok(list);
     }
     for name in std::mem::take(&mut list.pending) {
-        match StagingDir::moved_aside(&dir.join(&name)) {
+        let path = dir.join(&name);
+        sweep(&path);
+        match StagingDir::moved_aside(&path) {
             Err(error) if !error.is_not_found() => return Err(error),
             other => drop(other),
         }

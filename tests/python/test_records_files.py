@@ -1,5 +1,6 @@
 """The files of records: read by others, made by others, damaged, and hostile."""
 
+import itertools
 import json
 import os
 import shutil
@@ -352,3 +353,59 @@ def test_attributes_and_an_index_live_beside_the_fields(train, path):
     assert train["name"].index(record(7)["name"]) == 7
     assert train["name"].index(record(COUNT)["name"]) == COUNT
     assert verify(path).ok
+
+
+def test_handles_keep_what_they_show_whatever_others_change(path):
+    ours = RecordsMmap.from_lists(path, [{"text": "old", "label": 0}] * 4)
+    held = RecordsMmap(path)
+    ours.remove_field("text")
+    ours.add_field("text", ["new"] * 4)
+    for _ in range(2):
+        assert held["text"][0] == held[0]["text"] == held.batch([0])["text"][0] == "old"
+    RecordsMmap.from_lists(path, [{"label": 7}])
+    for _ in range(2):
+        assert held["label"].tolist() == [0] * 4
+        with pytest.raises(ValueError, match="replaced"):
+            held.attrs = {"of": "others"}
+    assert RecordsMmap(path).attrs == {}
+
+
+def test_a_list_of_fields_that_samples_contradict_is_damage_to_a_batch(path):
+    RecordsMmap.from_lists(path, [{"x": [1]}, {"x": [2, 3, 4]}])
+    list_of_fields = path / "fields.json"
+    text = list_of_fields.read_text()
+    for shape in "[-1,2]", "[-1,3]", f"[-1,{2**40},{2**40}]":
+        list_of_fields.write_text(text.replace('"kind":"ragged"', f'"kind":"ragged","shape":{shape}'))
+        with pytest.raises(CorruptDatasetError, match="x"):
+            RecordsMmap(path).batch([0, 1])
+    list_of_fields.write_text('{"version":1,"fields":[]}')
+    with pytest.raises(CorruptDatasetError, match="at least one field"):
+        RecordsMmap(path)
+
+
+def test_records_without_their_type_keep_their_list_of_fields(path):
+    RecordsMmap.from_lists(path, [{"b": [], "a": 1}], fields={"b": {"shape": (-1, 4)}})
+    (path / "type.ninja").unlink()
+    records = RecordsMmap(path)
+    assert records.fields == ["b", "a"]
+    assert records[0]["b"].shape == (0, 4)
+
+
+def test_a_field_from_endless_samples_is_refused_after_one_too_many(path):
+    records = RecordsMmap.from_lists(path, [{"a": 1}] * 3)
+    with pytest.raises(ValueError, match="has 4 samples, the records are 3"):
+        records.add_field("b", itertools.count())
+
+
+@pytest.mark.parametrize(
+    "fields", [{"d": np.int8}, {"d": "ragged"}, {"s": {"zstd_level": 3}}, {"b": {"shape": (-1, 2)}}]
+)
+def test_a_build_is_not_resumed_with_other_declarations(path, fields):
+    def records():
+        yield {"d": 1, "s": "text", "b": [[1, 2, 3]]}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        RecordsMmap.from_generator(path, records(), 1, fields={"b": {"shape": (-1, 3)}})
+    with pytest.raises(ValueError, match="declare the same"):
+        RecordsMmap.from_generator(path, records(), 1, fields=fields, resume=True)

@@ -328,3 +328,10 @@ def test_arrays_of_pyarrow_are_samples_and_nulls_are_refused(path, create):
     with pytest.raises(TypeError, match=r"sample 0: .*one field"):
         create(other, pyarrow.array([{"image": 1}]))
     assert not os.path.exists(other)
+
+
+@pytest.mark.parametrize("sample", [[1, 2**63 + 1], [[5], [2**63 + 3]], (2**53 + 1, 1.0)])
+def test_integers_that_no_float_is_equal_to_are_not_rounded(path, sample):
+    with pytest.raises(OverflowError, match="would be rounded"):
+        RaggedMmap.from_lists(path, [sample])
+    assert RaggedMmap.from_lists(path, [[1e300, 2**53, 2.5]])[0].tolist() == [1e300, 2**53, 2.5]

@@ -42,5 +42,7 @@ def add(
     with BuildSession(records / name, options, stream, resume=resume, begin=begin) as session:
         remaining = skip_stored(chain(first, iterator), session.stored)
         with Counter(verbose, n, session.stored) as bar:
-            session.extend(bar.over(remaining, session.partial), batch_size)
+            # One more than there are records is enough to tell that there are too many.
+            at_most = islice(remaining, n + 1 - session.stored)
+            session.extend(bar.over(at_most, session.partial), batch_size)
             bar.show_written(session.partial)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,15 @@ def name_of(file: Path, folder: Path) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"{file}: the file name is not valid UTF-8; rename the file") from error
     return name
+
+
+def known_names(files: Sequence[Path], folder: Path) -> list[str]:
+    """The names of all files that have one in UTF-8."""
+    names = []
+    for file in files:
+        with suppress(ValueError):
+            names.append(name_of(file, folder))
+    return names
 
 
 def _load_all(

@@ -38,7 +38,7 @@ from mmap_ninja import RecordsMmap, _build, write_attrs
 from mmap_ninja._display.format import escape, pluralize
 from mmap_ninja.cli import _labels, _terminal
 from mmap_ninja.cli._common import add_overwrite, positive, print_created
-from mmap_ninja.cli._conversion import Conversion, name_of
+from mmap_ninja.cli._conversion import Conversion, known_names
 from mmap_ninja.cli._files import KINDS, PLAIN_MODES, Kind, find_files, images_of
 
 EXAMPLES = """\
@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
     if skipped := len(found) - len(files):
         others = pluralize(skipped, "other file")
         print(f"mmap-ninja: converted only {name}, by extension; skipped {others}", file=sys.stderr)
-    if unused := labels.unused([name_of(file, folder) for file in files]):
+    if unused := labels.unused(known_names(files, folder)):
         print(f"mmap-ninja: {escape(unused)}", file=sys.stderr)
     print_created(out)
     return 0
@@ -168,7 +168,7 @@ def _labels_of(files: Sequence[Path], arguments: argparse.Namespace, kind: Kind)
         return _labels.NO_LABELS
     if isinstance(arguments.labels, Path):
         return _labels.from_file(arguments.labels, kind.field)
-    return _labels.from_folders(arguments.folder, [name_of(file, arguments.folder) for file in files])
+    return _labels.from_folders(arguments.folder, known_names(files, arguments.folder))
 
 
 def _build_dataset(conversion: Conversion, labels: _labels.Labels, arguments: argparse.Namespace) -> None:

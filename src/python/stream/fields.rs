@@ -16,7 +16,7 @@ use crate::format::fields::{FieldList, FieldSpec, check_name};
 use crate::python::callback;
 use crate::python::options::{Zstd, compression};
 use crate::python::samples::place;
-use crate::records::{FieldView, Form, View};
+use crate::records::{Field, FieldView, Form, View};
 use crate::stream::Block;
 
 /// What a sample, or each field of a record, is encoded with.
@@ -106,12 +106,13 @@ impl RecordEncoder {
         if !view.exists() {
             return Ok(Self { dir, fields: Vec::new(), declared: Some(declared.clone().unbind()) });
         }
-        for name in declared.keys() {
+        for (name, declaration) in declared.iter() {
             let name = name.cast_into::<PyString>()?;
-            if view.field(name.to_str()?).is_none() {
+            let Some(field) = view.field(name.to_str()?) else {
                 let what = format!("{}: there is no field '{name}'", dir.display());
                 return Err(PyValueError::new_err(what));
-            }
+            };
+            check_declared(py, &dir.join(&field.spec.name), field, declaration.extract()?)?;
         }
         let fields = view.fields.iter().map(|field| {
             let path = dir.join(&field.spec.name);
@@ -272,6 +273,41 @@ impl RecordEncoder {
     fn refused(&self, index: usize, what: &str) -> PyErr {
         PyValueError::new_err(format!("{}: record {index}: {what}", self.dir.display()))
     }
+}
+
+/// Refuses to go on with a field that is declared otherwise than it is stored in `dir`.
+fn check_declared(py: Python<'_>, dir: &Path, field: &Field, declared: Declared<'_>) -> PyResult<()> {
+    let (kind, dtype, shape, zstd) = declared;
+    let dtype = dtype.map(|dtype| asked_dtype(py, dtype, || dir.display().to_string())).transpose()?;
+    let (stored, fixed, level) = match &field.view {
+        FieldView::Ragged(view) => (view.header.as_ref().map(|header| &header.dtype), field.spec.shape.clone(), None),
+        FieldView::Strings(view) => (None, None, view.codec.as_ref().map(|codec| codec.level())),
+        FieldView::Dense(view) => {
+            let row = view.header.shape.iter().skip(1).map(|axis| axis.cast_signed()).collect();
+            (Some(&view.header.dtype), Some(row), None)
+        }
+    };
+    let differs = |what: &str, stored: String, asked: String| {
+        let dir = dir.display();
+        PyValueError::new_err(format!(
+            "{dir}: the field is stored with the {what} {stored}, not {asked}; declare the same"
+        ))
+    };
+    if let Some(asked) = kind.filter(|kind| kind != field.spec.kind.name()) {
+        return Err(differs("kind", field.spec.kind.to_string(), asked));
+    }
+    if let (Some((_, asked)), Some(stored)) = (&dtype, stored)
+        && asked != stored
+    {
+        return Err(differs("dtype", stored.text().to_owned(), asked.text().to_owned()));
+    }
+    if shape.is_some() && shape != fixed {
+        return Err(differs("shape", format!("{fixed:?}"), format!("{shape:?}")));
+    }
+    if zstd.0.is_some() && zstd.0 != level {
+        return Err(differs("zstd level", format!("{level:?}"), format!("{:?}", zstd.0)));
+    }
+    Ok(())
 }
 
 /// The axes behind the first one of a declared shape.
