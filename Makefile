@@ -35,8 +35,9 @@ demo: $(VENV)/.installed
 	$(PIP) install -q --group demo
 	$(BIN)/python examples/demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TEXTS),--texts "$(TEXTS)")
 
-# Each of the two has work for one core alone most of the time.
-test: lint
+# Each half has work for one core alone most of the time. All that compiles for tests waits for what compiles for linters.
+test:
+	$(MAKE) -j2 --output-sync=target lint
 	$(MAKE) -j2 --output-sync=target test-rust test-python
 
 lint: lint-rust lint-python lint-workflows
