@@ -49,7 +49,7 @@ class Calls:
 
 
 def batches(feed: Feed, selections: Iterator[Any], ahead: int, samples: int) -> Iterator[Any]:
-    """The batches of the selections, of so many `samples` each: `ahead` of them are filled in advance.
+    """The batches of the selections, each of which has `samples` samples; `ahead` of them are filled in advance.
 
     An error in a selection is raised when its batch is due.
     """
