@@ -14,7 +14,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-portable test-torch soak fuzz coverage bench docs
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-reliability test-portable test-torch soak fuzz coverage bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -35,10 +35,11 @@ demo: $(VENV)/.installed
 	$(PIP) install -q --group demo
 	$(BIN)/python examples/demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TEXTS),--texts "$(TEXTS)")
 
-# Each half has work for one core alone most of the time. All that compiles for tests waits for what compiles for linters.
+# Every target has work for one core alone most of the time, and some wait for others' processes. All that compiles for
+# tests waits for what compiles for linters.
 test:
 	$(MAKE) -j2 --output-sync=target lint
-	$(MAKE) -j2 --output-sync=target test-rust test-python
+	$(MAKE) -j3 --output-sync=target test-rust test-python test-reliability
 
 lint: lint-rust lint-python lint-workflows
 
@@ -63,8 +64,12 @@ test-rust:
 	cargo test -q
 
 test-python: $(VENV)/.installed $(ORIGINAL)/.installed $(ORIGINAL_TESTS)/.extracted
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --ignore=tests/python/reliability
 	$(BIN)/python -m pytest -q -p no:cacheprovider -c /dev/null --rootdir $(ORIGINAL_TESTS) $(ORIGINAL_TESTS)/tests
+
+# Kills, hostile directories, failing calls, crowds: a share of what `make soak` runs in full.
+test-reliability: $(VENV)/.installed $(ORIGINAL)/.installed
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/python/reliability
 
 # What there is of the tests where the system is not a Unix.
 test-portable: $(VENV)/.installed
