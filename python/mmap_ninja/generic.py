@@ -119,22 +119,25 @@ def concatenate(
     attrs = _common_attrs(sources)
     options = _core.Options(durability=durability, timeout=timeout, locking=locking, **keys)
     with _build.BuildSession(out_dir, options, overwrite=overwrite, keep=False) as session:
-        for directory in _build.progress(sources, verbose, unit="map"):
-            if _kind(directory) != kind:
-                raise ValueError(
-                    f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'"
-                )
-            with _naming(directory, session.partial):
-                if kind == "numpy":
-                    _core.join_dense(session.partial, directory, _core.Options(locking=locking))
-                else:
-                    _open(kind, session.partial, mode="r", locking=locking, **keys)._join(directory)
+        _join_into(session.partial, kind, _build.progress(sources, verbose, unit="map"), locking, **keys)
         if attrs:
             write_attrs(session.partial, attrs, timeout, locking)
     joined: RaggedMmap | StringsMmap | RecordsMmap | np.memmap = _open_new(
         kind, out_dir, durability=durability, timeout=timeout, locking=locking, **keys
     )
     return joined
+
+
+def _join_into(partial: Path, kind: str, sources: Iterable[Path], locking: bool, **keys: str) -> None:
+    """Append the samples of all datasets, which must be of this kind, to the one in the directory `partial`."""
+    for directory in sources:
+        if _kind(directory) != kind:
+            raise ValueError(f"{directory}: this is of kind '{_kind(directory)}', the first one of '{kind}'")
+        with _naming(directory, partial):
+            if kind == "numpy":
+                _core.join_dense(partial, directory, _core.Options(locking=locking))
+            else:
+                _open(kind, partial, mode="r", locking=locking, **keys)._join(directory)
 
 
 def subset(
