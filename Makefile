@@ -9,12 +9,13 @@ PIP := $(BIN)/python -m pip
 ORIGINAL := build/original
 ORIGINAL_TESTS := build/original-tests
 TORCH := build/torch
+RAY := build/ray
 WHEEL := build/wheel
 SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-reliability test-portable test-torch soak fuzz coverage bench docs
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-reliability test-portable test-torch test-ray soak fuzz coverage bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -30,6 +31,7 @@ help:
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
 	@echo "make docs    the pages, into build/docs, and their examples"
 	@echo "make test-torch   the tests with PyTorch, by the system's Python"
+	@echo "make test-ray     the tests with Ray from PyPI, on this machine and on a cluster of two nodes"
 
 demo: $(VENV)/.installed
 	$(PIP) install -q --group demo
@@ -103,6 +105,14 @@ test-torch: $(VENV)/.tools
 	$(BIN)/maturin build -q --release -o $(TORCH)/wheels
 	$(PIP) install -q --no-deps --target $(TORCH)/site $(TORCH)/wheels/mmap_ninja-*.whl
 	PYTHONPATH=$(abspath $(TORCH)/site) $(SYSTEM_PYTHON) -m pytest -q -p no:cacheprovider tests/torch
+
+# In an environment of its own, since Ray is large. It starts servers that listen on this machine alone.
+test-ray: $(VENV)/.tools
+	$(PYTHON) -m venv $(RAY)
+	$(BIN)/maturin build -q --release -o $(RAY)/wheels
+	$(RAY)/$(SCRIPTS)/python -m pip install -q --force-reinstall --no-deps $(RAY)/wheels/mmap_ninja-*.whl
+	$(RAY)/$(SCRIPTS)/python -m pip install -q "$$(ls $(RAY)/wheels/mmap_ninja-*.whl)[ray]" hypothesis pytest
+	$(RAY)/$(SCRIPTS)/python -m pytest -q -p no:cacheprovider tests/ray
 
 # One wheel for every Python from 3.10 on, for Linux with glibc 2.17 or later; zig is the linker that makes it so.
 wheel: $(VENV)/.tools sdist

@@ -108,7 +108,7 @@ def write(
     out_dir = Path(os.path.abspath(_paths.local(out_dir)))
     wanted = None if fields is None else _fields.names(fields)
     declared = _declared(fields) if isinstance(fields, Mapping) else {}
-    files = {"timeout": timeout, "locking": locking}
+    files: dict[str, Any] = {"timeout": timeout, "locking": locking}
     build = _core.Options(durability=durability, **files)
     with _build.BuildSession(out_dir, build, overwrite=overwrite, keep=False) as session:
         scratch = session.scratch()

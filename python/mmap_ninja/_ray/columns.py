@@ -14,6 +14,7 @@ from ray.data.extensions import (
 )
 
 from mmap_ninja._arrow.columns import Column
+from mmap_ninja._arrow.package import pyarrow
 from mmap_ninja._fields import Declared
 
 
@@ -113,6 +114,8 @@ def decode(name: str, array: Any, declared: Declared | None, first: int, source:
         column = Column(name, storage.type)
         return column, column.decode(storage, first, source)
 
+    if pyarrow().types.is_null(array.type) and len(array):
+        raise ValueError(f"{place}, row {first}: there is a null, which a map cannot hold; drop or fill it")
     if isinstance(array.type, ArrowPythonObjectType):
         raise TypeError(
             f"{place}: it holds Python objects; make arrays, numbers or texts of them in `map_batches`"

@@ -88,8 +88,8 @@ def size_until(fields: Iterable[Field]) -> Callable[[int], int]:
 def ranges(size: Callable[[int], int], start: int, stop: int, count: int) -> Iterator[tuple[int, int]]:
     """At most `count` ranges of samples that take about as many bytes each."""
     first, whole = size(start), size(stop) - size(start)
-    bounds = [start]
-    for part in range(1, min(count, stop - start)):
+    bounds, count = [start], min(count, stop - start)
+    for part in range(1, count):
         target = first + whole * part // count
         bounds.append(bisect_left(range(stop), target, lo=bounds[-1], key=size))
     return ((low, high) for low, high in pairwise([*bounds, stop]) if low < high)
