@@ -43,7 +43,9 @@ def read(path: AnyPath, fields: Iterable[str] | None = None, **options: Any) -> 
         TypeError: Arrow has no type for a dtype.
         ImportError: Ray is not installed: `pip install "mmap_ninja[ray]>=1"`.
 
-    Example: `mmap_ninja.ray.read("train", fields=["tokens"]).map_batches(tokenize)`.
+    >>> train = RecordsMmap.from_columns(out_dir, {"label": [3, 5], "text": ["a", "b"]})
+    >>> read(train.out_dir, fields=["label"]).take_all()
+    [{'label': 3}, {'label': 5}]
     """
     ray_data()
     from mmap_ninja._ray.source import MmapNinjaDatasource
@@ -98,7 +100,9 @@ def write(
 
         An error in a task is a `ray.exceptions.RayTaskError` that also is of these classes.
 
-    Example: `mmap_ninja.ray.write(ray.data.read_parquet("s3://bucket/train"), "/shared/train")`.
+    >>> import ray
+    >>> write(ray.data.range(4), out_dir).tolist()
+    [0, 1, 2, 3]
     """
     if not isinstance(dataset, ray_data().Dataset):
         raise TypeError(f"write stores a ray.data.Dataset, not {type(dataset).__name__}")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPTIONAL = ("grain", "pyarrow", "tensorflow", "torch")
+OPTIONAL = ("grain", "pyarrow", "ray", "tensorflow", "torch")
 
 
 def program(page: Path) -> str:
@@ -94,7 +94,7 @@ def _missing(statement: ast.stmt) -> str | None:
     imported = [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []
     if isinstance(statement, ast.ImportFrom):
         imported = [statement.module]
-    packages = {name.partition(".")[0] for name in imported}
+    packages = {name.removeprefix("mmap_ninja.").partition(".")[0] for name in imported}
     return next((name for name in OPTIONAL if name in packages and find_spec(name) is None), None)
 
 

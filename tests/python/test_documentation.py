@@ -29,6 +29,7 @@ MODULES = [
     ".parallel",
     ".plans",
     ".ragged",
+    ".ray",
     ".records",
     ".string",
 ]
@@ -101,6 +102,8 @@ def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if "arrow" in example.name:
         pytest.importorskip("pyarrow")
+    if example.name.startswith("mmap_ninja.ray."):
+        pytest.skip("they run in tests/ray")
     example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
     found = []
     doctest.DocTestRunner().run(example, out=found.append)

@@ -1,5 +1,6 @@
 """Datasets under Ray Data: `make test-ray` runs these modules with a Ray from PyPI; elsewhere they are skipped."""
 
+import doctest
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import pages
 import pyarrow as pa
 import pytest
 from mmap_ninja import CorruptDatasetError, RaggedMmap, RecordsMmap, StringsMmap, open_existing
@@ -49,6 +51,21 @@ def assert_same(found, expected):
 
 def names(directory):
     return sorted(os.listdir(directory))
+
+
+@pytest.mark.parametrize("function", [ray_ninja.read, ray_ninja.write])
+def test_a_docstring_tells_the_truth(local, tmp_path, function):
+    (example,) = doctest.DocTestFinder().find(function, function.__name__)
+    assert example.examples
+    example.globs.update(RecordsMmap=RecordsMmap, out_dir=tmp_path / "out")
+    found = []
+    doctest.DocTestRunner().run(example, out=found.append)
+    assert not found, "".join(found)
+
+
+def test_the_examples_of_the_page_run_and_show_what_they_say(local, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert pages.run(pages.ROOT / "docs" / "on-a-cluster.md") is None
 
 
 # Reading.
