@@ -10,6 +10,7 @@
 
 from mmap_ninja import plans
 from mmap_ninja._attrs import read_attrs, write_attrs
+from mmap_ninja._convert import convert
 from mmap_ninja._core import CorruptDatasetError, __version__
 from mmap_ninja._index import write_index
 from mmap_ninja._split import split
@@ -38,6 +39,7 @@ __all__ = [
     "Wrapped",
     "__version__",
     "concatenate",
+    "convert",
     "from_arrow",
     "np_append",
     "np_extend",

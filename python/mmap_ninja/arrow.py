@@ -1,26 +1,15 @@
 """Maps from Arrow: Parquet files, DataFrames of polars and pandas, results of DuckDB, datasets of Hugging Face."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-import numpy as np
-
-from mmap_ninja import _build, _core, _fields, _paths
-from mmap_ninja import numpy as np_ninja
+from mmap_ninja import _bulk, _core, _fields, _paths
 from mmap_ninja._arrow.columns import Column
 from mmap_ninja._arrow.package import pyarrow
-from mmap_ninja._arrow.sources import open_columns
+from mmap_ninja._arrow.sources import Source, open_columns
 from mmap_ninja._typing import AnyPath, Durability
-from mmap_ninja.ragged import RaggedMmap
-from mmap_ninja.records import RecordsMmap
-from mmap_ninja.string import StringsMmap
 
 __all__ = ["from_arrow"]
-
-Stored: TypeAlias = RaggedMmap | StringsMmap | RecordsMmap[dict[str, Any]] | np.memmap
-
-_STORES: dict[str, Callable[..., Any]] = {"ragged": RaggedMmap, "string": StringsMmap, "records": RecordsMmap}
 
 
 def from_arrow(
@@ -33,7 +22,7 @@ def from_arrow(
     durability: Durability = "process",
     timeout: float = 60.0,
     locking: bool = True,
-) -> Stored:
+) -> _bulk.Stored:
     """Store Arrow data, which streams through: no Python object is made for a row.
 
     Several columns become a `RecordsMmap` with a field for each. A single one becomes a map of its own.
@@ -45,7 +34,8 @@ def from_arrow(
     Args:
         out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
         source: anything with `__arrow_c_stream__`, such as a `pyarrow.Table`, a polars or pandas DataFrame, a result of
-            DuckDB or another map; or the path of a Parquet file, or a glob of several, read in the order of their names.
+            DuckDB or another map; or the path of a file of Parquet, Arrow (`.arrow`) or JSON lines (`.jsonl`), or a glob of
+            several, read in the order of their names.
         field: the column to store as a map of its own.
         fields: the columns to store as records, in that order, even if it is one; by default all, if there are several.
         verbose: show a progress bar.
@@ -75,54 +65,22 @@ def from_arrow(
     if field is not None and fields is not None:
         raise ValueError("field stores a column as a map, fields stores columns as records; give one of them")
     out_dir = _paths.local(out_dir)
-    resolved = _build.resolve_later(out_dir)
     wanted = None if fields is None else _fields.names(fields)
     found = open_columns(source, wanted if field is None else [field])
-    columns = [Column(name, arrow_type) for name, arrow_type in zip(found.names, found.types, strict=True)]
-    kind = columns[0].kind if len(columns) == 1 and fields is None else "records"
     options = _core.Options(durability=durability, timeout=timeout, locking=locking)
-    session = _build.BuildSession(out_dir, options, overwrite=overwrite, keep=False)
-    with session, _build.Counter(verbose, found.rows) as bar:
-        append = _appender(kind, columns, session.partial, options)
-        for piece in found.pieces:
-            decoded = zip(columns, piece.arrays, strict=True)
-            append([column.decode(array, piece.first, piece.file) for column, array in decoded])
-            if bar.update(len(piece.arrays[0])):
-                bar.show_written(session.partial)
-        if _core.kind(session.partial) is None:
-            append([column.decode(pyarrow().nulls(0, column.type)) for column in columns])
-    stored: Stored = _open(kind, resolved(), options)
-    return stored
+    return _bulk.store(out_dir, decoded(found, fields is not None), options, verbose, overwrite)
 
 
-def _appender(
-    kind: str, columns: list[Column], out_dir: Path, options: _core.Options
-) -> Callable[[list[tuple[Any, ...]]], None]:
-    """A function that appends what `Column.decode` returns for each column to the dataset in `out_dir`, or creates it."""
-    if kind == "numpy":
-        return lambda decoded: _append_rows(out_dir, options, *decoded[0])
-    memmap = _open(kind, out_dir, options)
-    if kind != "records":
-        return lambda decoded: memmap.extend_gathered(*decoded[0])
+def decoded(source: Source, are_records: bool) -> _bulk.Columns:
+    """The columns of Arrow as datasets take them. Several are records; a single one is if it is asked for."""
+    columns = [Column(name, arrow_type) for name, arrow_type in zip(source.names, source.types, strict=True)]
 
-    def append(decoded: list[tuple[Any, ...]]) -> None:
-        fields = zip(columns, decoded, strict=True)
-        memmap._extend_columns(
-            [(column.name, column.kind, arrays, column.trailing) for column, arrays in fields]
-        )
+    def pieces() -> Iterator[list[_bulk.Samples]]:
+        for piece in source.pieces:
+            arrays = zip(columns, piece.arrays, strict=True)
+            yield [column.decode(array, piece.first, piece.file) for column, array in arrays]
 
-    return append
+    def empty() -> list[_bulk.Samples]:
+        return [column.decode(pyarrow().nulls(0, column.type)) for column in columns]
 
-
-def _append_rows(out_dir: Path, options: _core.Options, rows: np.ndarray) -> None:
-    if _core.kind(out_dir) is None:
-        _core.create_dense(out_dir, rows, options)
-    else:
-        _core.extend_dense(out_dir, rows, options)
-
-
-def _open(kind: str, out_dir: AnyPath, options: _core.Options) -> Any:
-    if kind == "numpy":
-        return np_ninja.open_existing(out_dir, mode="r+")
-    store = _STORES[kind]
-    return store(out_dir, **{"mode": "r+", **options.keywords()})
+    return _bulk.Columns(columns, are_records or len(columns) > 1, source.rows, pieces(), empty)

@@ -136,20 +136,20 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path, argv):
 
 SLOW = """
 import sys, time
-from dataclasses import replace
-from mmap_ninja.cli import _files, main
+from mmap_ninja._convert.samples import SampleKind
+from mmap_ninja.cli import main
 
-def read(file):
+def load(kind, file):
     print("reading", flush=True)
     time.sleep(0.3)
     return ""
 
-_files.KINDS["texts"] = replace(_files.KINDS["texts"], read=read)
+SampleKind.load = load
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path):
+def test_ctrl_c_before_samples_are_stored_leaves_nothing_behind(tmp_path):
     for number in range(100):
         write("", tmp_path / "files" / f"{number}.txt")
     command = [sys.executable, "-c", SLOW, "convert", tmp_path / "files", tmp_path / "out"]

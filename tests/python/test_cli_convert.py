@@ -4,7 +4,6 @@ import os
 import struct
 import sys
 import zlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +11,7 @@ from conftest import tree
 from hypothesis import given
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
-from mmap_ninja.cli import _files
-from mmap_ninja.cli import convert as cli_convert
+from mmap_ninja._convert import conversion, files, images
 from PIL import Image
 from shell import at_terminal, image, save, write
 
@@ -60,7 +58,7 @@ def test_natural_order_does_not_depend_on_the_input_order(names):
     from pathlib import Path
 
     def key(name):
-        return _files.natural_key(Path(name)), name
+        return files.natural_key(Path(name)), name
 
     ordered = sorted(names, key=key)
     for before, after in ("2", "10"), ("a2b", "a10"), ("a/1", "a/10"), ("a10", "B"), ("a/10", "b/2"):
@@ -160,7 +158,7 @@ def test_kind_alone_skips_other_extensions(run, fails, folder, out):
         ("deep", "do not fit uint8"),
     ],
 )
-def test_an_unreadable_image_is_named_and_nothing_is_created(fails, folder, out, jobs, content, reason):
+def test_an_unreadable_image_is_named_and_no_dataset_is_created(run, folder, out, jobs, content, reason):
     for number in range(40):
         save(image(4, 4), folder / f"{number}.png")
     bad = folder / "31.png"
@@ -176,11 +174,14 @@ def test_an_unreadable_image_is_named_and_nothing_is_created(fails, folder, out,
         save(np.zeros((4, 4), np.uint16), bad)
     else:
         bad.write_bytes(content)
-    error = fails("convert", "-j", jobs, folder, out)
+    status, _, err = run("convert", "-j", jobs, folder, out)
+    safe, error = err.splitlines()
+    assert status == 1
+    assert "16 samples of an unfinished build are safe in" in safe
     assert "31.png: cannot read this image (" in error
     assert reason in error
     assert error.count("31.png") == 1
-    assert os.listdir(folder.parent) == ["folder"]
+    assert sorted(os.listdir(folder.parent)) == ["folder", "out.partial"]
 
 
 def test_a_text_that_is_not_utf8_is_named(fails, folder, out):
@@ -214,7 +215,7 @@ def test_convert_refuses_the_source_folder_as_its_output(fails, folder):
     write("text", folder / "1.txt")
     (folder.parent / "link").symlink_to(folder)
     for out in folder, folder.parent / "link":
-        assert "choose another one for the dataset" in fails("convert", "--overwrite", folder, out)
+        assert "choose another directory for the dataset" in fails("convert", "--overwrite", folder, out)
     assert os.listdir(folder) == ["1.txt"]
 
 
@@ -287,7 +288,7 @@ def test_mode_or_size_alone_keeps_a_ragged_field(run, folder, out):
 
 def test_mode_and_size_are_for_images(fails, folder, out):
     write("text", folder / "1.txt")
-    assert "--mode and --size are for images, not for texts" in fails("convert", "--size", "2x2", folder, out)
+    assert "'size' means nothing for texts" in fails("convert", "--size", "2x2", folder, out)
     for size in "2", "2x", "0x2", "-1x2", "2x2x2", "1e3x2":
         assert "is not a width and a height" in fails("convert", f"--size={size}", folder, out, status=2)
 
@@ -320,7 +321,7 @@ def test_a_conversion_that_skips_every_file_creates_nothing(run, folder, out):
     write("no image", folder / "1.png")
     status, _, err = run("convert", "--on-error", "skip", folder, out)
     assert status == 1
-    assert err.splitlines()[-1] == f"mmap-ninja: {folder}: no file could be converted"
+    assert err.splitlines()[-1] == f"mmap-ninja: {folder}: nothing could be converted"
     assert "skipped" in err
     assert os.listdir(folder.parent) == ["folder"]
 
@@ -356,22 +357,19 @@ def test_a_resumed_conversion_equals_one_that_was_not_interrupted(run, folder, o
     if on_error == "skip":
         write("no image", folder / "a" / "4.png")
     assert run("convert", *options, out.with_name("whole"))[0] == 0
-    read = []
+    read, decode = [], images.Decoder.decode
 
-    def failing(file):
+    def failing(decoder, file, place):
         read.append(file)
         if len(read) == 50:
             raise KeyboardInterrupt
-        return _files._read_image(file)
+        return decode(decoder, file, place)
 
-    kinds = {**_files.KINDS, "images": replace(_files.KINDS["images"], read=failing)}
-    with monkeypatch.context() as patched:
-        patched.setitem(_files.KINDS, "images", kinds["images"])
-        status, _, err = run("convert", "--resume", *options, out)
+    monkeypatch.setattr(images.Decoder, "decode", failing)
+    status, _, err = run("convert", *options, out)
     assert status == 130
-    assert "mmap-ninja: 48 samples stored in " in err
+    assert "mmap-ninja: 48 samples of an unfinished build are safe in " in err
     assert not out.exists()
-    monkeypatch.setitem(_files.KINDS, "images", kinds["images"])
     assert run("convert", "--resume", *options, out)[0] == 0
     assert len(read) < 50 + 20
     assert tree(out) == tree(out.with_name("whole"))
@@ -383,11 +381,11 @@ def test_a_conversion_of_other_files_or_labels_is_not_resumed(run, fails, folder
     write("no image", folder / "d" / "4.png")
     options = "--labels", "folders", "--resume", folder, out
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(cli_convert, "_BATCH_SIZE", 1)
+        patched.setattr(conversion, "_BATCH_SIZE", 1)
         assert run("convert", *options)[0] == 1
     save(image(4, 4), folder / "d" / "4.png")
     save(image(4, 4), folder / "a" / "0.png")
-    assert "start again without --resume" in run("convert", *options)[2]
+    assert "start again without resuming" in run("convert", *options)[2]
     (folder / "a" / "0.png").unlink()
     assert run("convert", *options)[0] == 0
     assert RecordsMmap(out)["label"].tolist() == [0, 0, 1, 2]

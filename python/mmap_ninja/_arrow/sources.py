@@ -1,4 +1,4 @@
-"""Where columns come from: objects with Arrow's C interface, and Parquet files. Rows stream through."""
+"""Where columns come from: objects with Arrow's C interface, and files. Rows stream through."""
 
 import glob
 import os
@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmap_ninja import _build
+from mmap_ninja._arrow.files import IpcTable, ParquetTable, TableFile
+from mmap_ninja._arrow.json_lines import JsonLines
 from mmap_ninja._arrow.package import pyarrow
+from mmap_ninja._display.format import pluralize
 
-# The most bytes, as the file encodes them, and the most rows that are read from a Parquet file at once. More would be
-# slower, since their memory would be new each time.
-_BYTES_AT_ONCE = 16 << 20
-_ROWS_AT_ONCE = 1 << 16
 # Columns that pandas makes of its index.
 _INDEX = re.compile(r"__index_level_\d+__")
 
@@ -25,7 +23,7 @@ class Piece:
     Attributes:
         arrays: a `pyarrow.Array` of each column, of one length.
         first: the number of the first row in the source, or in the file if there is one.
-        file: the Parquet file.
+        file: the file.
     """
 
     arrays: list[Any]
@@ -53,7 +51,7 @@ class Source:
 def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
     """The columns of these names, or all but those that pandas made of its index."""
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _parquet(_files(os.fsdecode(source)), wanted)
+        return open_files(_files(os.fsdecode(source)), wanted)
     pa = pyarrow()
     if isinstance(source, pa.Table):
         rows, batches = source.num_rows, source.to_reader()
@@ -81,63 +79,81 @@ def _reader(source: Any) -> Any:
         return table.to_reader()
     raise TypeError(
         f"from_arrow reads objects with __arrow_c_stream__ (tables, DataFrames, record batches) and the paths of "
-        f"Parquet files, not {type(source).__name__}"
+        f"files, not {type(source).__name__}"
     )
 
 
 def _files(pattern: str) -> list[str]:
-    """The Parquet files that a path or a glob names, in the order of their names."""
+    """The files that a path or a glob names, in the order of their names."""
     if os.path.lexists(pattern):
         return [pattern]
     found = sorted(glob.glob(pattern, recursive=True))
     if not found:
-        raise FileNotFoundError(2, "No Parquet file at this path, and none that matches it", pattern)
+        raise FileNotFoundError(2, "No file at this path, and none that matches it", pattern)
     return found
 
 
-def _parquet(files: list[str], wanted: Sequence[str] | None) -> Source:
-    with _opened(files[0]) as first:
-        schema = first.schema_arrow
-    names = _chosen(schema.names, wanted)
-    rows = sum(_rows(file) for file in files)
-    return Source(names, [schema.field(name).type for name in names], rows, _parquet_pieces(files, names))
+def open_files(
+    paths: Sequence[str], wanted: Sequence[str] | None, skipped: list[str] | None = None
+) -> Source:
+    """The columns of files of one format, which their extensions tell; that of others is Parquet.
 
-
-def _rows(path: str) -> int:
-    with _opened(path) as file:
-        return int(file.metadata.num_rows)
-
-
-def _parquet_pieces(files: list[str], names: list[str]) -> Iterator[Piece]:
-    for path in files:
-        with _opened(path) as file:
-            found = file.schema_arrow.names
-            if missing := [name for name in names if name not in found]:
-                raise ValueError(f"{path}: there is no column '{missing[0]}'")
-            try:
-                batches = file.iter_batches(batch_size=_batch_size(file.metadata), columns=names)
-                yield from _pieces(batches, names, path)
-            except pyarrow().ArrowException as error:
-                _build.note(error, f"while {path} was read")
+    Args:
+        skipped: takes a message about each file, or rest of a file, that is damaged; without it, damage is an error.
+    """
+    files = []
+    for path in paths:
+        try:
+            files.append(_opened(path, skipped))
+        except (OSError, ValueError) as error:
+            if skipped is None:
                 raise
+            skipped.append(str(error))
+    if not files:
+        raise ValueError(f"{paths[0]}: no file could be read")
+    schema = _common_schema(files)
+    names = _chosen(schema.names, wanted)
+    known = [file.rows for file in files if file.rows is not None]
+    pieces = _file_pieces(files, names, schema, skipped)
+    types = [schema.field(name).type for name in names]
+    return Source(names, types, sum(known) if len(known) == len(files) else None, pieces)
 
 
-def _opened(path: str) -> Any:
-    """A Parquet file; what is wrong with it names it."""
+def _opened(path: str, skipped: list[str] | None) -> TableFile:
+    if path.endswith(".jsonl"):
+        return JsonLines(path, skipped)
+    return IpcTable(path) if path.endswith(".arrow") else ParquetTable(path)
+
+
+def _common_schema(files: list[TableFile]) -> Any:
+    """The schema of the first file, to which all others must conform; of JSON lines, that of all together."""
+    if not isinstance(files[0], JsonLines):
+        return files[0].schema
     pa = pyarrow()
-    from pyarrow import parquet  # A native library of its own.
-
     try:
-        return parquet.ParquetFile(path, memory_map=True)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: {error}") from error
+        return pa.unify_schemas([file.schema for file in files], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise ValueError(f"{files[0].path} and the files that are read with it: {error}") from error
 
 
-def _batch_size(metadata: Any) -> int:
-    """How many rows to read at once: as many as their uncompressed bytes allow."""
-    size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    rows: int = metadata.num_rows
-    return max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(size, 1)))
+def _file_pieces(
+    files: list[TableFile], names: list[str], schema: Any, skipped: list[str] | None
+) -> Iterator[Piece]:
+    for file in files:
+        first = 0
+        try:
+            if missing := [
+                name for name in names if name not in file.schema.names and not isinstance(file, JsonLines)
+            ]:
+                raise ValueError(f"{file.path}: there is no column '{missing[0]}'")
+            for piece in _pieces(file.batches(names, schema), names, file.path):
+                yield piece
+                first += len(piece.arrays[0])
+        except (OSError, ValueError) as error:
+            where = f"{error} (after {pluralize(first, 'row')})" if first else str(error)
+            if skipped is None:
+                raise ValueError(where) from error
+            skipped.append(where)
 
 
 def _pieces(batches: Any, names: list[str], file: str) -> Iterator[Piece]:

@@ -78,12 +78,12 @@ def mentioning_partial(directory: str | Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        if (found := _unfinished_build(directory)) is None:
+        if (found := unfinished_build(directory)) is None:
             raise
         raise FileNotFoundError(error.errno, f"{error.strerror}, but {found}", str(directory)) from error
 
 
-def _unfinished_build(directory: str | Path) -> str | None:
+def unfinished_build(directory: str | Path) -> str | None:
     """Describe what an interrupted or running build of `directory` has stored, if there is one."""
     partial = Path(os.path.realpath(directory) + ".partial")
     if (partial / "building.ninja").is_file():
@@ -97,6 +97,14 @@ def _unfinished_build(directory: str | Path) -> str | None:
 def num_samples(dataset: Dataset) -> int:
     """The number of samples; a 0-D array has one."""
     return 1 if isinstance(dataset, np.memmap) and not dataset.ndim else len(dataset)
+
+
+def aligned(rows: list[list[str]]) -> Iterator[str]:
+    """Lines of columns of the same widths; the last one to the right."""
+    rows = [[escape(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, last in rows:
+        yield "  ".join([*map(str.ljust, cells, widths), last.rjust(widths[-1])])
 
 
 def print_created(directory: Path) -> None:

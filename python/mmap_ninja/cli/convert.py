@@ -1,17 +1,32 @@
-"""Create records from a folder of images or text files.
+"""Create a dataset from a folder of files, tables, tars, arrays or tokens.
 
-Each file becomes a record: the field 'image' or 'text', the field 'name' with
-the file's name relative to FOLDER, and with --labels some more. Images become
-uint8 arrays of shape (height, width) if they are grayscale, (height, width, 4)
-if they have transparency, and (height, width, 3) otherwise, and are rotated
-according to their EXIF orientation. Only the first frame of an animation is
-stored. Images require Pillow. Texts must be UTF-8 and are stored unchanged.
+SOURCE tells what it is:
 
-Files are taken from FOLDER and its subfolders in natural order: 2.png comes
-before 10.png, and a/2.png before b/1.png. Hidden files are skipped, and links
-to folders are not followed. Images and texts are recognized by their file
-extensions, and other files are skipped. With both --kind and --glob, every
-file that matches is converted, whatever its extension.
+  folder of images or texts   records: 'image' or 'text', and 'name', the
+  or .npy files ('array')     file's name relative to SOURCE
+  .parquet, .arrow, .jsonl    records with a field for each column
+  WebDataset .tar             records: '__key__', and a field for each
+                              extension: images, .npy, .txt, .json and .cls
+                              are decoded, others stay bytes
+  .npz, .npy                  a dense field for each array, by rows
+  .bin and .idx of Megatron   its sequences, as a ragged dataset
+  flat file of tokens         one sample for each file, with --dtype
+
+A quoted glob stands for several files, which are read in natural order. A
+source with a single column becomes a dataset of its own instead of records.
+Tables need pyarrow, and images need Pillow. Nothing is unpickled, and tars are
+not extracted.
+
+Images become uint8 arrays of shape (height, width) if they are grayscale,
+(height, width, 4) if they have transparency, and (height, width, 3) otherwise,
+and are rotated according to their EXIF orientation. Only the first frame of an
+animation is stored. Texts must be UTF-8 and are stored unchanged.
+
+Files of a folder are taken from its subfolders too, in natural order: 2.png
+comes before 10.png, and a/2.png before b/1.png. Hidden files are skipped, and
+links to folders are not followed. Files are recognized by their extensions,
+and others are skipped. With both --kind and --glob, every file that matches is
+converted, whatever its extension.
 
 --labels folders adds the field 'label', an int64: the place of the file's
 first folder among all such folders in sorted order. The attribute 'classes'
@@ -21,50 +36,61 @@ with the names of its columns; a column is of integers, of floats or of texts.
 Each line of a JSON-lines file (.jsonl) is an object; lists of numbers become
 arrays.
 
-If a file cannot be read or has no label, no dataset is created, and the error
-names the file. With --on-error skip, such files are left out and listed on
-standard error, and the exit status is 0 if any file was converted.
+If something cannot be read, no dataset is created, and the error names the
+file. What was stored before is safe in DIR.partial, and --resume goes on from
+there. With --on-error skip, such files, samples and lines are left out and
+listed on standard error, and the exit status is 0 if anything was converted.
 """
 
 import argparse
-import os
 import re
 import sys
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 
-from mmap_ninja import RecordsMmap, _build, write_attrs
+from mmap_ninja import _core
+from mmap_ninja._convert.conversion import Conversion, Field
+from mmap_ninja._convert.formats import FORMATS, Told, prepare
+from mmap_ninja._convert.images import PLAIN_MODES
+from mmap_ninja._convert.request import Destination, Request
 from mmap_ninja._display.format import escape, pluralize
-from mmap_ninja.cli import _labels, _terminal
-from mmap_ninja.cli._common import add_overwrite, positive, print_created
-from mmap_ninja.cli._conversion import Conversion, known_names
-from mmap_ninja.cli._files import KINDS, PLAIN_MODES, Kind, find_files, images_of
+from mmap_ninja.cli import _terminal
+from mmap_ninja.cli._common import add_overwrite, aligned, positive, print_created, unfinished_build
 
 EXAMPLES = """\
   mmap-ninja convert -j 8 photos train
   mmap-ninja convert --labels folders --mode RGB --size 224x224 photos train
   mmap-ninja convert --labels labels.csv --on-error skip photos train
   mmap-ninja convert --kind texts --glob '*.py' project sources
+  mmap-ninja convert --fields text,label 'train-*.parquet' train
+  mmap-ninja convert --dry-run 'shards/*.tar' train
+  mmap-ninja convert --dtype uint16 tokens.bin tokens
 """
-_BATCH_SIZE = 16
-_TABLES = (".csv", ".jsonl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder with the files")
-    parser.add_argument("out", metavar="DIR", type=Path, help="directory of the new dataset")
-    parser.add_argument("--kind", choices=KINDS, help="what to convert, if FOLDER has both")
+    parser.add_argument("source", metavar="SOURCE", help="folder, file, or quoted glob of files")
+    parser.add_argument("out", metavar="DIR", help="directory of the new dataset")
+    parser.add_argument(
+        "--kind",
+        choices=FORMATS,
+        metavar="KIND",
+        help=f"what SOURCE is, if it cannot be told: {', '.join(FORMATS)}",
+    )
+    parser.add_argument(
+        "--fields",
+        type=_names,
+        metavar="NAME,...",
+        help="store only these columns, arrays or extensions; json.label is a value of the objects in .json members",
+    )
     parser.add_argument(
         "--glob",
         action="append",
         metavar="PATTERN",
-        help="convert only files with matching names, such as '*.jpg'; can be repeated",
+        help="convert only files of a folder with matching names, such as '*.jpg'; can be repeated",
     )
     parser.add_argument(
         "--labels",
         type=_labels_source,
-        metavar="SOURCE",
+        metavar="LABELS",
         help="'folders', or a .csv or .jsonl file; see above",
     )
     parser.add_argument(
@@ -76,29 +102,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         help="resize images to this width and height; with --mode, they become one dense array",
     )
+    parser.add_argument("--dtype", help="dtype of a flat file of tokens, such as uint16")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the fields that would be made, and make nothing"
+    )
     parser.add_argument(
         "--on-error",
         choices=("stop", "skip"),
         default="stop",
-        help="what to do about files that cannot be read (default: stop)",
+        help="what to do about what cannot be read (default: stop)",
     )
     parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="keep what is stored if the command is interrupted or fails, and go on from there the next time",
+        "--resume", action="store_true", help="go on from what an interrupted or failed run has stored"
     )
     parser.add_argument(
-        "-j", type=positive, default=1, metavar="N", help="number of files to read in parallel (default: 1)"
+        "-j",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="number of files to read or images to decode in parallel (default: 1)",
     )
     add_overwrite(parser, "DIR")
 
 
-def _labels_source(text: str) -> str | Path:
-    if text == _labels.FOLDERS:
-        return text
-    if not text.endswith(_TABLES):
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if "" in names or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of names, each once, such as text,label")
+    return names
+
+
+def _labels_source(text: str) -> str:
+    if text != "folders" and not text.endswith((".csv", ".jsonl")):
         raise argparse.ArgumentTypeError(f"'{text}' is neither 'folders' nor a .csv or .jsonl file")
-    return Path(text)
+    return text
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -109,89 +146,64 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    folder, out = arguments.folder, arguments.out
-    if not arguments.overwrite:
-        _build.refuse_existing(out)
-    if os.path.realpath(folder) == os.path.realpath(out):
-        raise ValueError(f"{out}: this directory holds the files; choose another one for the dataset")
-    found = _find(arguments)
-    name = arguments.kind or _kind_of(found, folder)
-    takes_all = arguments.kind and arguments.glob
-    files = found if takes_all else [file for file in found if KINDS[name].matches(file)]
-    if not files:
-        raise ValueError(f"{folder}: no files to convert")
-    conversion = Conversion(_chosen(name, arguments), arguments.on_error == "skip")
-    labels = _labels_of(files, arguments, conversion.kind)
-    conversion.choose(files, labels, folder)
-    try:
-        _build_dataset(conversion, labels, arguments)
-    finally:
-        for reason in conversion.skipped:
-            print(f"mmap-ninja: skipped {reason}", file=sys.stderr)
-    if conversion.skipped:
-        count = pluralize(len(files), "file")
-        print(f"mmap-ninja: skipped {len(conversion.skipped):,} of {count}", file=sys.stderr)
-    if skipped := len(found) - len(files):
-        others = pluralize(skipped, "other file")
-        print(f"mmap-ninja: converted only {name}, by extension; skipped {others}", file=sys.stderr)
-    if unused := labels.unused(known_names(files, folder)):
-        print(f"mmap-ninja: {escape(unused)}", file=sys.stderr)
-    print_created(out)
+    request = Request(
+        source=arguments.source,
+        out_dir=arguments.out,
+        kind=arguments.kind,
+        fields=arguments.fields,
+        glob=arguments.glob,
+        labels=arguments.labels,
+        mode=arguments.mode,
+        size=arguments.size,
+        dtype=arguments.dtype,
+        skips=arguments.on_error == "skip",
+        jobs=arguments.j,
+    )
+    told, conversion = prepare(request, arguments.overwrite or arguments.dry_run)
+    if arguments.dry_run:
+        _print_plan(arguments.source, told, conversion)
+    else:
+        _store(arguments, conversion)
+    for note in told.notes:
+        _print_note(note)
+    if not arguments.dry_run:
+        print_created(arguments.out)
     return 0
 
 
-def _find(arguments: argparse.Namespace) -> list[Path]:
-    """The files in the folder, without that of the labels."""
-    found = find_files(arguments.folder, arguments.glob or ["*"], exclude=arguments.out)
-    table = os.path.realpath(arguments.labels) if isinstance(arguments.labels, Path) else None
-    return [file for file in found if file.suffix not in _TABLES or os.path.realpath(file) != table]
+def _store(arguments: argparse.Namespace, conversion: Conversion) -> None:
+    show, options = _terminal.shows_progress(), _core.Options()
+    destination = Destination(arguments.out, options, show, arguments.overwrite, arguments.resume)
+    try:
+        conversion.store(destination)
+    except BaseException:
+        if (found := unfinished_build(arguments.out)) is not None:
+            _print_note(f"{found}; --resume goes on from there")
+        raise
+    finally:
+        for note in conversion.notes:
+            _print_note(note)
 
 
-def _kind_of(files: Sequence[Path], folder: Path) -> str:
-    """Infer the kind from the extensions; an error if there are several."""
-    kinds = [name for name, kind in KINDS.items() if any(map(kind.matches, files))]
-    if len(kinds) > 1:
-        raise ValueError(f"{folder}: there are both {' and '.join(kinds)}; choose with --kind or --glob")
-    return kinds[0] if kinds else next(iter(KINDS))
+def _print_note(note: str) -> None:
+    print(f"mmap-ninja: {escape(note)}", file=sys.stderr)
 
 
-def _chosen(name: str, arguments: argparse.Namespace) -> Kind:
-    if not arguments.mode and not arguments.size:
-        return KINDS[name]
-    if name != "images":
-        raise ValueError(f"{arguments.folder}: --mode and --size are for images, not for {name}")
-    return images_of(arguments.mode, arguments.size)
+def _print_plan(source: str, told: Told, conversion: Conversion) -> None:
+    """Print what would be converted, and a line for each field."""
+    counts = [pluralize(len(told.files), "file")]
+    if conversion.samples is not None:
+        counts.append(pluralize(conversion.samples, "sample"))
+    columns = _terminal.width()
+    print(_terminal.truncate(escape(f"{source}: {told.format.what}, {', '.join(counts)}"), columns))
+    for line in aligned([[each.name, each.kind, each.dtype, _extent(each)] for each in conversion.fields]):
+        print(_terminal.truncate(line.rstrip(), columns))
 
 
-def _labels_of(files: Sequence[Path], arguments: argparse.Namespace, kind: Kind) -> _labels.Labels:
-    if arguments.labels is None:
-        return _labels.NO_LABELS
-    if isinstance(arguments.labels, Path):
-        return _labels.from_file(arguments.labels, kind.field)
-    return _labels.from_folders(arguments.folder, known_names(files, arguments.folder))
-
-
-def _build_dataset(conversion: Conversion, labels: _labels.Labels, arguments: argparse.Namespace) -> None:
-    """Store the records, and publish them when they are complete."""
-    kind, resume = conversion.kind, arguments.resume
-    fields = {kind.field: kind.declaration, "name": str, **labels.fields}
-    recipe = RecordsMmap._recipe(fields)
-    work = recipe.session(arguments.out, resume=resume, overwrite=arguments.overwrite, keep=resume)
-    with work as built:
-        if built.stored:
-            conversion.resume(built.partial)
-        total = built.stored + len(conversion.chosen)
-        try:
-            with _build.Counter(_terminal.shows_progress(), total, built.stored) as bar:
-                with closing(conversion.records(arguments.j)) as records:
-                    built.extend(bar.over(records, built.partial), _BATCH_SIZE)
-                bar.show_written(built.partial)
-            if not built.stored:
-                raise ValueError(f"{arguments.folder}: no file could be converted")
-            if labels.attrs:
-                write_attrs(built.partial, labels.attrs)
-        except BaseException:
-            if resume and built.stored:
-                what = f"{pluralize(built.stored, 'sample')} stored in {built.partial}"
-                print(f"mmap-ninja: {escape(what)}; --resume goes on from there", file=sys.stderr)
-            raise
+def _extent(field: Field) -> str:
+    if field.shape is None:
+        return ""
+    if not field.shape:
+        return "scalars"
+    axes = ["n" if axis == -1 else str(axis) for axis in field.shape]
+    return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"

@@ -22,6 +22,7 @@ from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._common import (
     Dataset,
     add_dirs,
+    aligned,
     examine_each,
     mentioning_partial,
     num_samples,
@@ -124,7 +125,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield _terminal.truncate(f"{name:<8}  {escape(text)}", columns)
     if "fields" in facts:
         yield ""
-        for line in _aligned([_field_columns(field) for field in facts["fields"]]):
+        for line in aligned([_field_columns(field) for field in facts["fields"]]):
             yield _terminal.truncate(line, columns)
     if lengths := facts.get("lengths"):
         yield ""
@@ -167,14 +168,6 @@ def _field_columns(facts: dict[str, Any]) -> list[str]:
         extent = f"{_interval(lengths['min'], lengths['max'], ',')} bytes" if lengths else ""
     zstd = f", zstd {_zstd(facts)}" if facts.get("zstd_level") is not None else ""
     return [facts["name"], facts["kind"], facts.get("dtype", ""), extent + zstd, human_size(facts["bytes"])]
-
-
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
-    """Lines of columns of the same widths; the last one to the right."""
-    rows = [[escape(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for *cells, last in rows:
-        yield "  ".join([*map(str.ljust, cells, widths), last.rjust(widths[-1])])
 
 
 def _size(n_bytes: int) -> str:

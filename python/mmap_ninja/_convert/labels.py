@@ -1,4 +1,4 @@
-"""Fields that `convert` adds to each file: from the names of folders, or from the lines of a CSV or JSON-lines file."""
+"""Fields that are added to each file of a folder: from the names of folders, or from the lines of a CSV or JSON-lines file."""
 
 import csv
 import json
@@ -203,7 +203,7 @@ def _typed(file: Path, column: str, lines: Sequence[int], values: list[Any]) -> 
 def _lists(file: Path, column: str, lines: Sequence[int], values: list[Any]) -> tuple[Any, list[Any]]:
     """A ragged field. If the trailing axes are the same in all lists, such as those of boxes, they are fixed."""
     arrays = [
-        _array(f"{file}, line {line}: the column '{column}'", value)
+        array_of(f"{file}, line {line}: the column '{column}'", value)
         for line, value in zip(lines, values, strict=True)
     ]
     filled = [array for array in arrays if array.size]
@@ -214,7 +214,7 @@ def _lists(file: Path, column: str, lines: Sequence[int], values: list[Any]) -> 
     return declaration, [array if array.size else np.zeros((0, *axes), dtype) for array in arrays]
 
 
-def _array(where: str, value: list[Any]) -> np.ndarray:
+def array_of(where: str, value: list[Any]) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
