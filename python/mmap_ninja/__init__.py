@@ -12,6 +12,7 @@ from mmap_ninja import plans
 from mmap_ninja._attrs import read_attrs, write_attrs
 from mmap_ninja._convert import convert
 from mmap_ninja._core import CorruptDatasetError, __version__
+from mmap_ninja._export import export
 from mmap_ninja._index import write_index
 from mmap_ninja._split import split
 from mmap_ninja._verify import repair, verify, write_checksums
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "concatenate",
     "convert",
+    "export",
     "from_arrow",
     "np_append",
     "np_extend",

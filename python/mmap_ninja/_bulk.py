@@ -1,6 +1,7 @@
 """Columns that come in bulk, stored as one dataset: no Python object is made for a sample."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -58,7 +59,7 @@ class Columns:
     columns: Sequence[Column]
     are_records: bool
     rows: int | None
-    pieces: Iterator[list[Samples]]
+    pieces: Generator[list[Samples], None, None]
     empty: Callable[[], list[Samples]]
 
     @property
@@ -85,7 +86,7 @@ def store(
     """
     resolved = _build.resolve_later(out_dir)
     session = _build.BuildSession(out_dir, options, resume=resume, overwrite=overwrite, keep=keep)
-    with session:
+    with session, closing(source.pieces):
         session.stored = stored_in(session.partial, source.kind)
         with _build.Counter(verbose, source.rows, session.stored) as bar:
             append = _appender(source, session.partial, options)

@@ -1,6 +1,7 @@
 """Maps from Arrow: Parquet files, DataFrames of polars and pandas, results of DuckDB, datasets of Hugging Face."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import Any
 
 from mmap_ninja import _bulk, _core, _fields, _paths
@@ -75,10 +76,11 @@ def decoded(source: Source, are_records: bool) -> _bulk.Columns:
     """The columns of Arrow as datasets take them. Several are records; a single one is if it is asked for."""
     columns = [Column(name, arrow_type) for name, arrow_type in zip(source.names, source.types, strict=True)]
 
-    def pieces() -> Iterator[list[_bulk.Samples]]:
-        for piece in source.pieces:
-            arrays = zip(columns, piece.arrays, strict=True)
-            yield [column.decode(array, piece.first, piece.file) for column, array in arrays]
+    def pieces() -> Generator[list[_bulk.Samples], None, None]:
+        with closing(source.pieces):
+            for piece in source.pieces:
+                arrays = zip(columns, piece.arrays, strict=True)
+                yield [column.decode(array, piece.first, piece.file) for column, array in arrays]
 
     def empty() -> list[_bulk.Samples]:
         return [column.decode(pyarrow().nulls(0, column.type)) for column in columns]

@@ -12,7 +12,7 @@ import pytest
 from mmap_ninja.cli import main
 from PIL import Image
 
-COMMANDS = ["info", "head", "verify", "repair", "checksum", "concat", "subset", "convert"]
+COMMANDS = ["info", "head", "verify", "repair", "checksum", "concat", "subset", "convert", "export", "card"]
 PROGRAM = [sys.executable, "-m", "mmap_ninja"]
 
 

@@ -92,10 +92,10 @@ class IpcTable:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Name the file in errors of Arrow."""
+    """Name the file in errors of Arrow, some of which are an OSError without a number."""
     try:
         yield
-    except pyarrow().ArrowException as error:
+    except (pyarrow().ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"{path}: {error}") from error

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ class Source:
     names: list[str]
     types: list[Any]
     rows: int | None
-    pieces: Iterator[Piece]
+    pieces: Generator[Piece, None, None]
 
 
 def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
@@ -110,7 +110,7 @@ def open_files(
                 raise
             skipped.append(str(error))
     if not files:
-        raise ValueError(f"{paths[0]}: no file could be read")
+        raise ValueError(f"no file could be read: {(skipped or paths)[0]}")
     schema = _common_schema(files)
     names = _chosen(schema.names, wanted)
     known = [file.rows for file in files if file.rows is not None]
@@ -138,7 +138,7 @@ def _common_schema(files: list[TableFile]) -> Any:
 
 def _file_pieces(
     files: list[TableFile], names: list[str], schema: Any, skipped: list[str] | None
-) -> Iterator[Piece]:
+) -> Generator[Piece, None, None]:
     for file in files:
         first = 0
         try:
@@ -156,7 +156,7 @@ def _file_pieces(
             skipped.append(where)
 
 
-def _pieces(batches: Any, names: list[str], file: str) -> Iterator[Piece]:
+def _pieces(batches: Any, names: list[str], file: str) -> Generator[Piece, None, None]:
     first = 0
     for batch in batches:
         yield Piece([batch.column(name) for name in names], first, file)

@@ -28,7 +28,7 @@ class BuildSession(AbstractContextManager["BuildSession"]):
         begin: begins the build; by default that of a dataset at `out_dir`.
 
     Attributes:
-        stored: the number of samples that are stored.
+        stored: the number of samples that are stored; whoever writes without a stream counts them here.
     """
 
     _work: _core.BuildSession
@@ -83,7 +83,7 @@ class BuildSession(AbstractContextManager["BuildSession"]):
             refuse_existing(self._out_dir)
         self._work = self._begin()
         try:
-            if self._resume and _core.kind(self.partial) is not None:
+            if self._resume and self._stream_factory is not None and _core.kind(self.partial) is not None:
                 self.stored = self._stream().stored
         except BaseException as error:
             self._stop(error)

@@ -1,7 +1,7 @@
 """Arrays in NumPy's files, of which none is unpickled: the rows of .npz and .npy files."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -148,30 +148,28 @@ class ArraysConversion(BulkConversion):
                 f"{request.source}: it is several files; give one of arrays whose rows are samples, or a folder "
                 "of .npy files that are a sample each"
             )
-        self._open = ExitStack()
-        try:
-            arrays = _arrays(files[0], request.fields, self._open)
-            lengths = {array.name: array.header.shape[0] for array in arrays}
-            if len(set(lengths.values())) > 1:
-                found = ", ".join(f"'{name}' has {length:,}" for name, length in lengths.items())
-                raise ValueError(
-                    f"{files[0]}: its arrays have different numbers of rows: {found}; choose some by 'fields'"
-                )
-        except BaseException:
-            self._open.close()
-            raise
+        self._file = files[0]
+        with ExitStack() as stack:
+            arrays = _arrays(self._file, request.fields, stack)
+        lengths = {array.name: array.header.shape[0] for array in arrays}
+        if len(set(lengths.values())) > 1:
+            found = ", ".join(f"'{name}' has {length:,}" for name, length in lengths.items())
+            raise ValueError(
+                f"{self._file}: its arrays have different numbers of rows: {found}; choose some by 'fields'"
+            )
         columns = _bulk.Columns(
             arrays,
             request.fields is not None or len(arrays) > 1,
             min(lengths.values()),
-            self._pieces(arrays),
+            self._pieces(request.fields),
             lambda: [(np.empty((0, *array.shape), array.dtype),) for array in arrays],
         )
         super().__init__(request, columns)
 
-    def _pieces(self, arrays: Sequence[Rows]) -> Iterator[list[_bulk.Samples]]:
-        width = sum(array.dtype.itemsize * prod(array.shape) for array in arrays)
-        with self._open:
+    def _pieces(self, fields: Sequence[str] | None) -> Generator[list[_bulk.Samples], None, None]:
+        with ExitStack() as stack:
+            arrays = _arrays(self._file, fields, stack)
+            width = sum(array.dtype.itemsize * prod(array.shape) for array in arrays)
             rows = max(1, _BYTES_AT_ONCE // max(width, 1))
             for pieces in zip(*(array.pieces(rows) for array in arrays), strict=True):
                 yield [(piece,) for piece in pieces]

@@ -124,7 +124,7 @@ class RecordsConversion(Conversion):
     def fields(self) -> Sequence[Field]:
         declared = _fields.declared(self.declared).items()
         return [
-            Field(name, kind or "numpy", "" if dtype is None else str(dtype), shape)
+            Field(name, kind or "numpy", "" if dtype is None else str(dtype), shape if kind else ())
             for name, (kind, dtype, shape, _) in declared
         ]
 

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ class _Index:
             is_trivial = is_trivial and bool((steps == 1).all())
         return not is_trivial
 
-    def pieces(self) -> Iterator[list[_bulk.Samples]]:
+    def pieces(self) -> Generator[list[_bulk.Samples], None, None]:
         """The sequences, many at once."""
         for start in range(0, len(self.lengths), _SEQUENCES_AT_ONCE):
             yield self.piece(start, min(start + _SEQUENCES_AT_ONCE, len(self.lengths)))
@@ -159,7 +159,7 @@ class FlatConversion(BulkConversion):
             if (size := os.path.getsize(file)) % dtype.itemsize:
                 raise ValueError(f"{file}: {size:,} bytes are no whole number of {dtype}")
 
-        def pieces() -> Iterator[list[_bulk.Samples]]:
+        def pieces() -> Generator[list[_bulk.Samples], None, None]:
             for file in files:
                 tokens = _mapped(file, dtype, 0, os.path.getsize(file) // dtype.itemsize)
                 yield [(tokens, np.array([0, len(tokens)]), None)]

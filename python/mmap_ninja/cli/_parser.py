@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 from mmap_ninja._core import __version__
 from mmap_ninja._display.format import escape
 
-COMMANDS = ("info", "head", "verify", "repair", "checksum", "concat", "subset", "convert")
+COMMANDS = ("info", "head", "verify", "repair", "checksum", "concat", "subset", "convert", "export", "card")
 
-DESCRIPTION = "Inspect, check, join, divide and create datasets in memory-mapped files."
+DESCRIPTION = "Inspect, check, join, divide, create and export datasets in memory-mapped files."
 EPILOG = """\
 examples:
   mmap-ninja info images                  show what a dataset contains

@@ -7,25 +7,19 @@ they are printed in full.
 """
 
 import argparse
-import os
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
-
-from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
+from mmap_ninja import RecordsMmap, StringsMmap
 from mmap_ninja._display.format import escape, pluralize, preview
-from mmap_ninja._display.image import is_image, png, sheet
+from mmap_ninja._replacing import replacing
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._common import Dataset, add_dir, non_negative, num_samples, open_dataset
+from mmap_ninja.cli._thumbnails import Array, sample_of, thumbnails
 
 EXAMPLES = """\
   mmap-ninja head -n 3 texts
   mmap-ninja head -n 100 --images sheet.png images
 """
-_THUMBNAIL_SIDE, _MAX_THUMBNAILS, _MAX_CAPTIONS = 128, 1024, 4
-
-Array: TypeAlias = RaggedMmap | np.memmap
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,12 +82,8 @@ def _text(directory: str, dataset: Array | StringsMmap, index: int) -> str:
     return escape(dataset[index][:limit])
 
 
-def _sample(dataset: Array, index: int) -> np.ndarray:
-    return np.asarray(dataset[index] if isinstance(dataset, RaggedMmap) or dataset.ndim else dataset)
-
-
 def _array(directory: str, dataset: Array, index: int) -> str:
-    array = _sample(dataset, index)
+    array = sample_of(dataset, index)
     try:
         return f"{escape(str(array.dtype))} {array.shape}  {preview(array)}"
     except ValueError as error:  # NumPy cannot format some values, such as times without a unit.
@@ -101,55 +91,11 @@ def _array(directory: str, dataset: Array, index: int) -> str:
 
 
 def _write_thumbnails(arguments: argparse.Namespace, dataset: Dataset, indices: range) -> int:
-    source = _image_field(dataset, indices) if isinstance(dataset, RecordsMmap) else dataset
-    samples = (
-        [] if isinstance(source, StringsMmap) else [(index, _sample(source, index)) for index in indices]
-    )
-    images = [(index, sample) for index, sample in samples if is_image(sample)]
+    content, count = thumbnails(dataset, indices)
     looked_at = pluralize(len(indices), "sample")
-    if not images:
+    if content is None:
         raise ValueError(f"{arguments.dir}: none of the first {looked_at} looks like an image")
-    if len(images) > _MAX_THUMBNAILS:
-        raise ValueError(
-            f"{arguments.images}: {len(images)} images are too many; at most {_MAX_THUMBNAILS} fit"
-        )
-    captions = _captions(dataset, source, [index for index, _ in images])
-    _replace(arguments.images, png(sheet([image for _, image in images], _THUMBNAIL_SIDE, captions)))
-    print(f"{escape(str(arguments.images))}: {pluralize(len(images), 'image')} of {looked_at}")
-    return 0
-
-
-def _image_field(records: RecordsMmap, indices: range) -> Array | StringsMmap:
-    """The first field with a sample that looks like an image, or any field if there is none."""
-    fields: list[Array | StringsMmap] = [records.field(name) for name in records.fields]
-    for field in fields:
-        if not isinstance(field, StringsMmap) and any(is_image(_sample(field, index)) for index in indices):
-            return field
-    return fields[0]
-
-
-def _captions(dataset: Dataset, shown: object, indices: list[int]) -> list[list[str]]:
-    """The other fields of each record, in a line each: a text as it is, a number behind its name, an array as its shape."""
-    if not isinstance(dataset, RecordsMmap):
-        return []
-    fields = [(name, dataset.field(name)) for name in dataset.fields if dataset.field(name) is not shown]
-    return [[_caption(name, field, index) for name, field in fields[:_MAX_CAPTIONS]] for index in indices]
-
-
-def _caption(name: str, field: Array | StringsMmap, index: int) -> str:
-    if isinstance(field, StringsMmap):
-        return escape(field[index][:_THUMBNAIL_SIDE])
-    sample = _sample(field, index)
-    return f"{name} {sample.shape if sample.ndim else preview(sample)}"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it, so that no partial file is ever seen there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(arguments.images) as temporary:
         temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    print(f"{escape(str(arguments.images))}: {pluralize(count, 'image')} of {looked_at}")
+    return 0

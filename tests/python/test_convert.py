@@ -1,0 +1,362 @@
+"""`convert` of tables, arrays and tokens, and what is told of a source."""
+
+import json
+import os
+import struct
+
+import numpy as np
+import pytest
+from conftest import tree
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, convert, open_existing, verify
+from shell import save, write
+
+ROWS = [{"text": f"text {n}", "tokens": list(range(n % 5)), "label": n} for n in range(40)]
+MEGATRON = b"MMIDIDX\x00\x00"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def plain(record):
+    """A record as Python values."""
+    return {name: value if isinstance(value, str) else value.tolist() for name, value in record.items()}
+
+
+def write_json(rows, path):
+    write("".join(json.dumps(row) + "\n" for row in rows), path)
+
+
+def write_table(rows, path):
+    """Write a Parquet file, or one of Arrow: with a footer if its name begins with "file"."""
+    pa = pytest.importorskip("pyarrow")
+    table = pa.Table.from_pylist(rows)
+    if path.suffix == ".parquet":
+        pytest.importorskip("pyarrow.parquet").write_table(table, path, row_group_size=10)
+        return
+    make = pa.ipc.new_file if path.stem.startswith("file") else pa.ipc.new_stream
+    with make(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=10)
+
+
+# Tables
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "file.arrow", "stream.arrow", "rows.jsonl"])
+def test_tables_become_records_value_for_value(tmp_path, out, name):
+    pytest.importorskip("pyarrow")
+    for part, rows in ("10", ROWS[25:]), ("2", ROWS[:25]):
+        path = tmp_path / part / name
+        path.parent.mkdir()
+        (write_json if name.endswith("jsonl") else write_table)(rows, path)
+    records = convert(tmp_path / "*" / name, out)  # The order is natural: 2 before 10.
+    assert [plain(record) for record in records] == ROWS
+    assert verify(out).ok
+    fewer = convert(tmp_path / "2" / name, out, fields=["label", "text"])
+    assert [plain(record) for record in fewer] == [
+        {"label": row["label"], "text": row["text"]} for row in ROWS[:25]
+    ]
+
+
+def test_all_lines_of_json_decide_the_types(tmp_path, out):
+    pytest.importorskip("pyarrow")
+    rows = [
+        {"x": 1, "day": "2024-01-01", "list": []},
+        {"x": 2.5, "day": "2024-01-02", "list": [[1, 2], [3, 4]]},
+    ]
+    write_json(rows, tmp_path / "a.jsonl")
+    assert [plain(record) for record in convert(tmp_path / "a.jsonl", out)] == rows
+
+
+def test_lines_that_are_no_json_are_named_or_skipped(tmp_path, out):
+    pytest.importorskip("pyarrow")
+    lines = [json.dumps(row) for row in ROWS]
+    lines[7:7], lines[20:20] = ['{"text": '], ["", "[1]"]
+    path = tmp_path / "a.jsonl"
+    write("\n".join(lines), path)
+    with pytest.raises(ValueError, match="a.jsonl, line 8: "):
+        convert(path, out)
+    assert not out.exists()
+    with pytest.warns(RuntimeWarning) as caught:
+        records = convert(path, out, on_error="skip")
+    assert [str(each.message).partition(": ")[0] for each in caught] == [
+        f"skipped {path}, line {n}" for n in (8, 22)
+    ]
+    assert [plain(record) for record in records] == ROWS
+    write('{"x": 1}\n{"x": "a"}\n', path)
+    with pytest.raises(ValueError, match="from line 1 on"):
+        convert(path, out, on_error="skip")
+
+
+def test_a_broken_table_is_named_and_what_was_before_is_safe(tmp_path, out, run):
+    pytest.importorskip("pyarrow")
+    for number in range(4):
+        write_table(ROWS[number * 10 : number * 10 + 10], tmp_path / f"stream-{number}.arrow")
+    whole = convert(tmp_path / "stream-*.arrow", tmp_path / "whole")
+    broken = tmp_path / "stream-2.arrow"
+    content = broken.read_bytes()
+    broken.write_bytes(content[: len(content) * 2 // 3])
+    status, _, err = run("convert", tmp_path / "stream-*.arrow", out)
+    assert status == 1
+    safe, error = err.splitlines()
+    assert "20 samples of an unfinished build are safe in" in safe
+    assert "--resume" in safe
+    assert "stream-2.arrow: " in error
+    status, _, err = run("convert", "--on-error", "skip", tmp_path / "stream-*.arrow", tmp_path / "rest")
+    assert (status, len(err.splitlines())) == (0, 1)
+    assert "skipped" in err
+    assert "stream-2.arrow" in err
+    assert RecordsMmap(tmp_path / "rest")["label"].tolist() == [*range(20), *range(30, 40)]
+    broken.write_bytes(content)
+    assert run("convert", "--resume", tmp_path / "stream-*.arrow", out)[::2] == (0, "")
+    assert tree(out) == tree(whole.out_dir)
+
+
+def test_a_parquet_file_that_cannot_be_opened_is_skipped(tmp_path, out):
+    write_table(ROWS[:10], tmp_path / "a.parquet")
+    write("no parquet", tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="b.parquet"):
+        convert(tmp_path / "*.parquet", out)
+    with pytest.warns(RuntimeWarning, match="skipped .*b.parquet"):
+        assert len(convert(tmp_path / "*.parquet", out, on_error="skip")) == 10
+
+
+def test_nulls_and_structs_are_refused_by_name(tmp_path, out):
+    pytest.importorskip("pyarrow")
+    write_json([{"x": 1, "y": {"a": 1}}, {"x": None, "y": {"a": 1}}], tmp_path / "a.jsonl")
+    with pytest.raises(TypeError, match="column 'y'"):
+        convert(tmp_path / "a.jsonl", out)
+    with pytest.raises(ValueError, match=r"a.jsonl: column 'x', row 1: there is a null"):
+        convert(tmp_path / "a.jsonl", out, fields=["x"])
+    assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_becomes_a_dense_field_for_each_array(tmp_path, out, save):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "images": rng.integers(0, 256, (300, 32, 32, 3), np.uint8),
+        "columns": np.asfortranarray(rng.random((300, 4))),
+        "big": np.arange(300, dtype=">i4"),
+        "words": np.array(["a", "bc"] * 150),
+    }
+    save(tmp_path / "a.npz", **arrays)
+    records = convert(tmp_path / "a.npz", out)
+    assert records.fields == list(arrays)
+    for name, array in arrays.items():
+        assert records[name].dtype == array.dtype
+        assert np.array_equal(records[name], array)
+    assert verify(out).ok
+    assert convert(tmp_path / "a.npz", out, fields=["big"]).fields == ["big"]
+
+
+def test_an_npy_file_becomes_one_array_and_a_folder_a_sample_for_each_file(tmp_path, out):
+    rows = np.asfortranarray(np.arange(12).reshape(4, 3))
+    np.save(tmp_path / "rows.npy", rows)
+    assert np.array_equal(convert(tmp_path / "rows.npy", out), rows)
+    (tmp_path / "folder").mkdir()
+    samples = [np.full((n % 4, 2), n, np.int16) for n in range(12)]
+    for number, sample in enumerate(samples):
+        np.save(tmp_path / "folder" / f"{number}.npy", sample)
+    records = convert(tmp_path / "folder", out, n_threads=2)
+    assert records["name"][:] == [f"{n}.npy" for n in range(12)]
+    for found, sample in zip(records["array"], samples, strict=True):
+        assert found.dtype == sample.dtype
+        assert np.array_equal(found, sample)
+
+
+def test_arrays_that_are_not_rows_of_one_length_are_refused(tmp_path, out):
+    np.savez(tmp_path / "lengths.npz", x=np.zeros(3), y=np.zeros(4))
+    np.savez(tmp_path / "scalar.npz", x=np.zeros(3), y=np.float64(1))
+    np.savez(tmp_path / "objects.npz", x=np.array([{}], object))
+    np.savez(tmp_path / "empty.npz")
+    for name, reason in [
+        ("lengths", "'x' has 3, 'y' has 4"),
+        ("scalar", "'y': an array without axes"),
+        ("objects", "only pickle could read"),
+        ("empty", "no array"),
+    ]:
+        with pytest.raises(ValueError, match=f"{name}.npz.*{reason}"):
+            convert(tmp_path / f"{name}.npz", out)
+    assert convert(tmp_path / "lengths.npz", out, fields=["y"])["y"].shape == (4,)
+    with pytest.raises(ValueError, match="there is no array 'z'"):
+        convert(tmp_path / "lengths.npz", out, fields=["z"])
+
+
+def test_a_header_that_claims_more_than_there_is_is_refused(tmp_path, out):
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "a.npy"
+    np.save(path, np.zeros(100, np.uint8))
+    path.write_bytes(path.read_bytes().replace(b"(100,)", b"(9999999999999999,)")[:190])
+    for source in path, path.parent:
+        with pytest.raises(ValueError, match=r"a.npy: cannot read this array \(an array of 9,999"):
+            convert(source, out)
+
+
+# Tokens
+
+
+def write_pair(prefix, lengths, documents=None, modes=None, pointers=None, code=8, count=None):
+    """A pair of Megatron Core, by the layout of its `IndexedDataset`."""
+    starts = np.cumsum([0, *lengths[:-1]]) * 2 if pointers is None else pointers
+    documents = np.arange(len(lengths) + 1) if documents is None else documents
+    header = struct.pack("<QBQQ", 1, code, len(lengths) if count is None else count, len(documents))
+    parts = [np.array(lengths, np.int32), np.array(starts, np.int64), np.array(documents, np.int64)]
+    parts += [] if modes is None else [np.array(modes, np.int8)]
+    prefix.with_suffix(".idx").write_bytes(MEGATRON + header + b"".join(part.tobytes() for part in parts))
+    np.arange(sum(lengths), dtype=np.uint16).tofile(prefix.with_suffix(".bin"))
+
+
+@pytest.mark.parametrize("name", ["pair", "pair.idx", "pair.bin"])
+def test_a_pair_of_megatron_becomes_its_sequences(tmp_path, out, name):
+    write_pair(tmp_path / "pair", [3, 0, 5])
+    tokens = convert(tmp_path / name, out)
+    assert isinstance(tokens, RaggedMmap)
+    assert tokens.dtype == np.uint16
+    assert [sample.tolist() for sample in tokens] == [[0, 1, 2], [], [3, 4, 5, 6, 7]]
+
+
+def test_documents_of_several_sequences_and_modes_become_fields(tmp_path, out):
+    write_pair(
+        tmp_path / "pair", [3, 1, 2, 2], documents=[0, 2, 2, 3, 4], modes=[0, 1, 0, 1], pointers=[0, 8, 4, 0]
+    )
+    records = convert(tmp_path / "pair", out)
+    assert [sample.tolist() for sample in records["tokens"]] == [[0, 1, 2], [4], [2, 3], [0, 1]]
+    assert records["document"].tolist() == [0, 0, 2, 3]
+    assert records["mode"].tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"count": 2**60}, "sequences and"),
+        ({"count": 2}, "sequences and"),
+        ({"code": 9}, "the dtype code 9 is unknown"),
+        ({"pointers": [0, 6, 2**62]}, "sequence 2 lies outside"),
+        ({"pointers": [0, 6, -2]}, "sequence 2 lies outside"),
+        ({"pointers": [1, 6, 6]}, "sequence 0 lies outside"),
+        ({"lengths": [3, -1, 6]}, "sequence 1 lies outside"),
+        ({"documents": [0, 2, 1, 3]}, "out of order"),
+        ({"documents": [0, 1, 2]}, "do not cover"),
+    ],
+)
+def test_a_pair_whose_index_is_wrong_is_refused(tmp_path, out, wrong, reason):
+    write_pair(tmp_path / "pair", **{"lengths": [3, 0, 5], **wrong})
+    with pytest.raises(ValueError, match=f"pair.idx: .*{reason}"):
+        convert(tmp_path / "pair", out)
+    assert not out.exists()
+
+
+def test_flat_files_of_tokens_become_a_sample_each(tmp_path, out):
+    for number in range(2):
+        np.arange(5 * number, dtype=np.uint16).tofile(tmp_path / f"{number}.bin")
+    tokens = convert(tmp_path / "*.bin", out, dtype="uint16")
+    assert [sample.tolist() for sample in tokens] == [[], [0, 1, 2, 3, 4]]
+    for dtype, reason in [
+        (None, "'dtype' is needed"),
+        ("uint32", "no whole number"),
+        ("S2", "tokens are numbers"),
+    ]:
+        with pytest.raises(ValueError, match=reason):
+            convert(tmp_path / "1.bin", out, dtype=dtype)
+
+
+# What is told of a source
+
+
+def test_a_source_that_cannot_be_told_is_an_error_that_lists_what_can(tmp_path, out):
+    write("?", tmp_path / "what.xyz")
+    (tmp_path / "folder").mkdir()
+    for source in "what.xyz", "folder":
+        with pytest.raises(ValueError, match=rf"{source}: .*\.parquet.*\.tar.*Megatron"):
+            convert(tmp_path / source, out)
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        convert(tmp_path / "nothing-*.tar", out)
+    with pytest.raises(ValueError, match="kind must be one of"):
+        convert(tmp_path / "what.xyz", out, kind="sounds")
+    write("x", tmp_path / "a.txt")
+    with pytest.raises(ValueError, match="texts are converted from a folder"):
+        convert(tmp_path / "a.txt", out, kind="texts")
+
+
+def test_readmes_and_labels_do_not_hide_the_data_beside_them(tmp_path, out):
+    folder = tmp_path / "folder"
+    save(np.zeros((4, 4), np.uint8), folder / "a.png")
+    write("{}", folder / "metadata.jsonl")
+    with pytest.warns(RuntimeWarning, match="skipped 1 other file"):
+        assert convert(folder, out).fields == ["image", "name"]
+    (folder / "a.png").rename(folder / "README.md")
+    np.save(folder / "a.npy", np.zeros(3))
+    with pytest.warns(RuntimeWarning, match="converted only arrays, by extension; skipped 2 other files"):
+        assert convert(folder, out).fields == ["array", "name"]
+    write("{}", folder / "dataset_dict.json")
+    with pytest.raises(ValueError, match="the splits of a dataset"):
+        convert(folder, out)
+
+
+@pytest.mark.parametrize(("choice", "value"), [("mode", "RGB"), ("labels", "folders"), ("dtype", "u2")])
+def test_a_choice_that_means_nothing_for_a_source_is_refused(tmp_path, out, choice, value):
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    with pytest.raises(ValueError, match=f"'{choice}' means nothing for arrays of rows"):
+        convert(tmp_path / "a.npz", out, kind="rows", **{choice: value})
+
+
+def test_a_dry_run_shows_the_fields_and_makes_nothing(tmp_path, out, run):
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 2), np.float32), y=np.zeros(3, np.int8))
+    assert run("convert", "--dry-run", tmp_path / "a.npz", out) == (
+        0,
+        f"{tmp_path}/a.npz: arrays of rows, 1 file, 3 samples\nx  numpy  float32     (2,)\ny  numpy  int8     scalars\n",
+        "",
+    )
+    assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_python_and_the_command_line_make_the_same_files(tmp_path, out, run):
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 2), np.float32), y=np.arange(3))
+    convert(tmp_path / "a.npz", out)
+    assert run("convert", "--fields", "x,y", tmp_path / "a.npz", tmp_path / "other")[0] == 0
+    assert tree(out) == tree(tmp_path / "other")
+    assert "A dataset is there already" in run("convert", tmp_path / "a.npz", out)[2]
+    with pytest.raises(FileExistsError):
+        convert(tmp_path / "a.npz", out, overwrite=False)
+
+
+def test_files_that_a_dataset_links_to_are_never_written_to(tmp_path, out):
+    texts = StringsMmap.from_strings(tmp_path / "blobs", ["old"])
+    before = tree(texts.out_dir)
+    for file in texts.out_dir.rglob("*.ninja"):
+        link = out / file.relative_to(texts.out_dir)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file)
+    np.save(tmp_path / "a.npy", np.arange(3))
+    assert open_existing(out, mode="r")[:] == ["old"]
+    with pytest.raises(ValueError, match="symbolic link"):
+        convert(tmp_path / "a.npy", out)
+    assert tree(texts.out_dir) == before
+    assert open_existing(out, mode="r")[:] == ["old"]
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_mutated_sources_are_converted_or_refused(tmp_path_factory, data):
+    directory = tmp_path_factory.mktemp("mutated")
+    write_pair(directory / "pair", [3, 0, 5], documents=[0, 2, 3])
+    np.savez(directory / "a.npz", x=np.arange(6).reshape(3, 2), y=np.zeros(3, np.uint8))
+    np.save(directory / "a.npy", np.zeros((3, 2), order="F"))
+    path = directory / data.draw(st.sampled_from(["pair.idx", "a.npz", "a.npy"]))
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
+    try:
+        convert(path, directory / "out")
+    except (ValueError, TypeError) as error:
+        assert str(directory) in str(error)
+    else:
+        assert verify(directory / "out").ok
