@@ -114,7 +114,8 @@ def _array(memmap: Any, index: int) -> np.ndarray | str:
 def _columns(sample: np.ndarray | str) -> tuple[str, str]:
     if isinstance(sample, str):
         return "", sample
-    return _truncate(str(sample.shape)), _truncate(preview(sample))
+    shape = escape_html(_truncate(str(sample.shape)))
+    return _Html(f"<code style='white-space:nowrap'>{shape}</code>"), _truncate(preview(sample))
 
 
 def _strip(images: list[np.ndarray], total: int) -> str:
