@@ -56,7 +56,7 @@ if __name__ == "__main__":
         os.chdir(work)
         photographs = images("images")
         lengths = random.integers(3, 40, 500)
-        tokens = [random.integers(0, 50_000, length, np.uint16) for length in lengths]
+        tokens = [random.integers(0, 1000, length, np.uint16) for length in lengths]
         cards = {
             "images": photographs,
             "texts": StringsMmap.from_strings("reviews", REVIEWS * 1000),

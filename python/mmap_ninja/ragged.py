@@ -22,7 +22,7 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
     """Samples of any shape and one dtype in memory-mapped files.
 
     An item is a NumPy array on the mapped bytes: nothing is read or copied until its elements are used. It stays
-    valid after later appends and after the map is gone. A 0-D sample comes back as a Python scalar; a slice, `...`, a
+    valid after later appends and after the map is gone. A 0-D sample comes back as a Python scalar; a slice, ``...``, a
     boolean mask, an array, or a list or other iterable of indices gives a list of items. A map is a sequence, and a context
     manager that closes it.
 

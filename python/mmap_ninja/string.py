@@ -23,7 +23,7 @@ __all__ = ["BytesSlices", "StringsMmap"]
 class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
     """UTF-8 texts in memory-mapped files.
 
-    An item is a `str`; a slice, `...`, a boolean mask, an array, or a list or other iterable of indices gives a list of
+    An item is a `str`; a slice, ``...``, a boolean mask, an array, or a list or other iterable of indices gives a list of
     them. A map is a sequence, and a context manager that closes it.
 
     Args:
