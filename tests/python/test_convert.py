@@ -1,5 +1,6 @@
 """`convert` of tables, arrays and tokens, and what is told of a source."""
 
+import io
 import json
 import os
 import struct
@@ -10,7 +11,8 @@ from conftest import tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, convert, open_existing, verify
-from shell import save, write
+from PIL import Image
+from shell import image, save, write
 
 ROWS = [{"text": f"text {n}", "tokens": list(range(n % 5)), "label": n} for n in range(40)]
 MEGATRON = b"MMIDIDX\x00\x00"
@@ -132,6 +134,36 @@ def test_nulls_and_structs_are_refused_by_name(tmp_path, out):
     with pytest.raises(ValueError, match=r"a.jsonl: column 'x', row 1: there is a null"):
         convert(tmp_path / "a.jsonl", out, fields=["x"])
     assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+def test_images_in_tables_are_decoded(tmp_path, out):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pixels = [image(3, 4 + n % 3, *([] if n in (5, 6) else [3]), seed=n) for n in range(150)]
+    rows = [{"image": {"bytes": png(each), "path": f"{n}.png"}, "label": n} for n, each in enumerate(pixels)]
+    type_ = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([("image", type_), ("label", pa.int64())])
+    parquet.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "a.parquet")
+    records = convert(tmp_path / "a.parquet", out, n_threads=3)
+    for record, expected, label in zip(records, pixels, range(150), strict=True):
+        assert np.array_equal(record["image"], expected)
+        assert record["label"] == label
+    dense = convert(tmp_path / "a.parquet", out, mode="L", size=(2, 5))
+    assert dense["image"].shape == (150, 5, 2)
+    rows[70]["image"], rows[80]["image"] = None, {"bytes": b"no image", "path": None}
+    parquet.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="column 'image', row 70: there are no bytes"):
+        convert(tmp_path / "a.parquet", tmp_path / "stopped")
+    with pytest.warns(RuntimeWarning, match=r"image', row [78]0: "):
+        records = convert(tmp_path / "a.parquet", out, on_error="skip")
+    assert records["label"].tolist() == [n for n in range(150) if n not in (70, 80)]
+    assert np.array_equal(records["image"][149 - 2], pixels[149])
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
 
 
 # Arrays

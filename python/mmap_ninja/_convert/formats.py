@@ -56,8 +56,8 @@ FORMATS = {
     "images": Format("images", images.EXTENSIONS, frozenset(("glob", "labels", "mode", "size")), _images),
     "texts": _format("texts", ".md .rst .text .txt", "glob labels", _TEXTS),
     "arrays": _format("arrays", ".npy", "glob labels", _ARRAYS),
-    "parquet": _format("Parquet files", ".parquet", "glob fields", tables.TablesConversion),
-    "arrow": _format("Arrow files", ".arrow", "glob fields", tables.TablesConversion),
+    "parquet": _format("Parquet files", ".parquet", "glob fields mode size", tables.TablesConversion),
+    "arrow": _format("Arrow files", ".arrow", "glob fields mode size", tables.TablesConversion),
     "jsonl": _format("JSON lines", ".jsonl", "glob fields", tables.TablesConversion),
     "webdataset": _format(
         "WebDataset tars", ".tar", "glob fields mode size", webdataset.WebDatasetConversion
