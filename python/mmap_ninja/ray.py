@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,8 @@ def write(
     """Store a Ray dataset: every task writes a shard beside `out_dir`, and this process joins them at the end.
 
     `out_dir` must be on a file system that all nodes share by the same path. The dataset appears there whole, or not at all:
-    whatever failed and repeated tasks have written is removed. Samples have the order of the dataset, as far as it has one;
-    a write does not change it, whichever task ends first.
+    whatever failed and repeated tasks have written is removed. Samples have the order of the dataset, whichever task of the
+    write ends first, wherever Ray keeps it: with `preserve_order` in its execution options, also behind steps of their own.
 
     Several columns become a `RecordsMmap` with a field for each. A single one becomes a map of its own. Columns become what
     `from_arrow` makes of their types. Those of tensors, which include arrays that `map_batches` returns, become a dense array
@@ -151,7 +151,8 @@ def _removed_after_errors(scratch: Path) -> Iterator[None]:
     except BaseException:
         # A task that finds its place gone makes no other.
         doomed = scratch.with_name(f"{scratch.name}-failed")
-        os.rename(scratch, doomed)
+        with suppress(OSError):
+            os.rename(scratch, doomed)
         for _ in range(10):
             shutil.rmtree(doomed, ignore_errors=True)
             if not doomed.exists():
