@@ -76,7 +76,7 @@ impl Cast {
 }
 
 /// Copies elements, each of which `cast` converts.
-#[inline]
+#[inline(always)]
 fn each<S: Pod, T: Pod>(out: &mut Out, bytes: &[u8], cast: impl Fn(S) -> T) {
     let count = bytes.len() / size_of::<S>();
     assert_eq!(out.len(), count * size_of::<T>());
@@ -84,6 +84,29 @@ fn each<S: Pod, T: Pod>(out: &mut Out, bytes: &[u8], cast: impl Fn(S) -> T) {
     for (item, place) in items.zip(places) {
         copy_into(place, bytemuck::bytes_of(&cast(bytemuck::pod_read_unaligned(item))));
     }
+}
+
+/// Copies numbers of one kind as those of another.
+#[inline(always)]
+fn convert<S: Number, T: Number<Value: From<S::Value>>>(out: &mut Out, bytes: &[u8]) {
+    each(out, bytes, |bits| T::encode(T::Value::from(S::decode(bits))));
+}
+
+/// The same with vectors of 32 bytes: twice as fast within the caches as with the 16 that every x86-64 has.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn convert_wide<S: Number, T: Number<Value: From<S::Value>>>(out: &mut Out, bytes: &[u8]) {
+    convert::<S, T>(out, bytes);
+}
+
+/// The fastest conversion on this machine.
+fn conversion<S: Number, T: Number<Value: From<S::Value>>>() -> Run {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has the feature.
+        return |out, bytes| unsafe { convert_wide::<S, T>(out, bytes) };
+    }
+    convert::<S, T>
 }
 
 /// A kind of number: how it is stored, and the primitive type that has all of its values.
@@ -102,9 +125,11 @@ macro_rules! primitives {
             const KEY: (Class, usize) = (Class::$class, size_of::<$rust>());
             type Bits = $rust;
             type Value = $rust;
+            #[inline(always)]
             fn decode(bits: $rust) -> $rust {
                 bits
             }
+            #[inline(always)]
             fn encode(value: $rust) -> $rust {
                 value
             }
@@ -125,10 +150,12 @@ impl Number for Bool {
     type Bits = u8;
     type Value = bool;
 
+    #[inline(always)]
     fn decode(bits: u8) -> bool {
         bits != 0
     }
 
+    #[inline(always)]
     fn encode(value: bool) -> u8 {
         u8::from(value)
     }
@@ -144,6 +171,7 @@ impl Number for F16 {
 
     /// Without a branch, so that the compiler makes vectors of it, and without subnormal floats, which a process may have
     /// told the processor to flush to zero.
+    #[inline(always)]
     fn decode(bits: u16) -> f32 {
         /// The difference of the two biases of exponents, 127 and 15.
         const REBIAS: u32 = 112 << 23;
@@ -157,6 +185,7 @@ impl Number for F16 {
     }
 
     /// Only integers of 8 bits are cast to it.
+    #[inline(always)]
     fn encode(value: f32) -> u16 {
         let (sign, magnitude) = (BF16::encode(value) & 0x8000, value.abs().to_bits());
         let rebiased = if magnitude == 0 { 0 } else { magnitude - (112 << 23) };
@@ -172,11 +201,13 @@ impl Number for BF16 {
     type Bits = u16;
     type Value = f32;
 
+    #[inline(always)]
     fn decode(bits: u16) -> f32 {
         f32::from_bits(u32::from(bits) << 16)
     }
 
     /// Only integers of 8 bits are cast to it.
+    #[inline(always)]
     fn encode(value: f32) -> u16 {
         (value.to_bits() >> 16) as u16
     }
@@ -188,9 +219,7 @@ macro_rules! casts {
         fn find(from: (Class, usize), to: (Class, usize)) -> Option<Run> {
             $(if from == $from::KEY {
                 $(if to == $to::KEY {
-                    return Some(|out, bytes| {
-                        each(out, bytes, |bits| $to::encode(<$to as Number>::Value::from($from::decode(bits))));
-                    });
+                    return Some(conversion::<$from, $to>());
                 })+
             })+
             rounded(from, to)

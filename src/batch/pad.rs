@@ -148,15 +148,20 @@ impl Blocks<'_> {
     }
 }
 
-/// Fills `out` with one element.
+/// Fills `out` with one element, twice as many with every copy.
 fn fill(out: &mut Out, value: &[u8]) {
     if let Some((&first, rest)) = value.split_first()
         && rest.iter().all(|&byte| byte == first)
     {
         return out.fill(MaybeUninit::new(first));
     }
-    for element in out.chunks_exact_mut(value.len()) {
-        copy_into(element, value);
+    let mut filled = value.len().min(out.len());
+    copy_into(&mut out[..filled], &value[..filled]);
+    while filled < out.len() {
+        let (done, rest) = out.split_at_mut(filled);
+        let count = filled.min(rest.len());
+        rest[..count].copy_from_slice(&done[..count]);
+        filled += count;
     }
 }
 
