@@ -246,7 +246,7 @@ impl Strings {
     /// # Errors
     /// As [`Strings::get`]; [`Error::Io`] where no memory holds the batch.
     pub fn gather(&self, indices: &[usize]) -> Result<Gathered> {
-        let strings = self.view.gather(indices)?;
+        let strings = self.view.gather(indices, PrefetchPolicy::IfCold)?;
         let pieces: Vec<&[u8]> = memory::collect(&self.view.dir, strings.iter().map(AsRef::as_ref))?;
         let lengths = || pieces.iter().map(|piece| piece.len());
         let cast = Cast::none(1);

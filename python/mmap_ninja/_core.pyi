@@ -283,11 +283,9 @@ class Source:
 class Prefetcher:
     """Threads that fill batches. They end when it is closed or dropped."""
 
-    def __new__(cls, source: Source, order: Order, threads: int) -> Self: ...
-    def announce(self, selected: tuple[int, int, int] | Indices) -> None:
-        """Prefetch the pages of a batch that will be requested later: positions of an epoch, or indices."""
+    def __new__(cls, source: Source, order: Order, threads: int, ahead: int) -> Self: ...
     def request(self, selected: tuple[int, int, int] | Indices) -> None:
-        """Request a batch."""
+        """Request a batch: positions of an epoch, or indices."""
     def take(self) -> Any:
         """The first batch that was requested and not taken yet."""
     def close(self) -> None:

@@ -182,7 +182,7 @@ class Loader:
         feed, selection = self._feed(), self._selection()
         selections = (selection(epoch, *self._part(number)) for number in range(first, self._batches))
         try:
-            batches = feeds.batches(feed, selections, self._ahead, self.batch_size // self.world_size)
+            batches = feeds.batches(feed, selections, self._in_advance)
             for number in range(first, self._batches):
                 try:
                     batch = next(batches)
@@ -206,6 +206,10 @@ class Loader:
         return start + size * self.rank // self.world_size, start + size * (self.rank + 1) // self.world_size
 
     @property
+    def _in_advance(self) -> int:
+        return feeds.in_advance(self.batch_size // self.world_size, self._threads, self._ahead)
+
+    @property
     def _data(self) -> list[Any]:
         return [each.data for each in self._sources]
 
@@ -215,7 +219,7 @@ class Loader:
             return feeds.Calls(self._read_pieces, None)
         if self._is_read_by_threads:
             source = sources.opened(self._data, self._pad, self._dtype)
-            return feeds.threads(source, self._order, self._threads)
+            return feeds.threads(source, self._order, self._threads, self._ahead)
         return feeds.Calls(sources.reader(first, self._pad, self._dtype), getattr(first, "prefetch", None))
 
     @property

@@ -16,12 +16,17 @@ pub(crate) enum PrefetchPolicy {
     Always,
     /// If a page of this batch, or of a recent batch, was not in memory.
     IfCold,
+    /// It was prefetched before.
+    Never,
 }
 
 impl PrefetchPolicy {
     /// Whether to prefetch a batch from `region` whose last sample has the range `last`. This probes only one page,
     /// which takes as long as copying a few kilobytes.
     pub fn is_due(self, region: &Region, last: impl FnOnce() -> Option<Range<usize>>) -> bool {
+        if self == Self::Never {
+            return false;
+        }
         if self == Self::Always || region.was_cold() {
             return true;
         }
@@ -58,7 +63,7 @@ pub(crate) fn fetch_rows<'a>(
     policy: PrefetchPolicy,
 ) -> Result<Vec<&'a [u8]>> {
     let rows = memory::collect(dir, offsets.iter().map(|&offset| &array[offset..offset + size]))?;
-    let is_cold = |row: Option<&&[u8]>| row.is_some_and(|row| !is_resident(row));
+    let is_cold = |row: Option<&&[u8]>| policy == PrefetchPolicy::IfCold && row.is_some_and(|row| !is_resident(row));
     if policy == PrefetchPolicy::Always || is_cold(rows.first()) || is_cold(rows.last()) {
         let start = |row: &[u8]| row.as_ptr() as usize - array.as_ptr() as usize;
         advise_will_need(&[array], rows.iter().map(|row| start(row)..start(row) + size));

@@ -95,11 +95,16 @@ impl Pool {
         Arc::new(Self { spare: Mutex::new(Vec::new()), most })
     }
 
-    /// A buffer of `len` bytes, all of which `write` initializes.
+    /// A buffer of `len` bytes, all of which `write` initializes, unless it fails.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) where `len` is `None`, or the memory cannot be allocated.
-    pub fn fill(self: &Arc<Self>, dir: &Path, len: Option<usize>, write: impl FnOnce(&mut Out)) -> Result<Buffer> {
+    /// That of `write`; [`Error::Io`](crate::Error::Io) where `len` is `None`, or the memory cannot be allocated.
+    pub fn fill(
+        self: &Arc<Self>,
+        dir: &Path,
+        len: Option<usize>,
+        write: impl FnOnce(&mut Out) -> Result<()>,
+    ) -> Result<Buffer> {
         let len = len.ok_or_else(|| memory::refused(dir))?;
         let memory = match self.take(len) {
             Some(memory) => memory,
@@ -109,7 +114,10 @@ impl Pool {
         // SAFETY: there are `len` bytes, which nothing else refers to.
         let out: &mut Out =
             unsafe { std::slice::from_raw_parts_mut(memory.start.as_ptr().cast::<MaybeUninit<u8>>(), len) };
-        write(out);
+        if let Err(error) = write(out) {
+            self.put(memory);
+            return Err(error);
+        }
         Ok(Buffer { memory: Some(memory), len, pool: Arc::downgrade(self) })
     }
 
@@ -139,7 +147,11 @@ mod tests {
     use super::*;
 
     fn buffer(pool: &Arc<Pool>, len: usize) -> Buffer {
-        pool.fill(Path::new("map"), Some(len), |out| out.fill(MaybeUninit::new(7))).unwrap()
+        let write = |out: &mut Out| {
+            out.fill(MaybeUninit::new(7));
+            Ok(())
+        };
+        pool.fill(Path::new("map"), Some(len), write).unwrap()
     }
 
     #[test]
@@ -163,6 +175,13 @@ mod tests {
         assert_eq!(pool.spare.lock().unwrap().len(), 2);
         drop(pool);
         assert!(last.bytes().is_empty());
+    }
+
+    #[test]
+    fn memory_of_a_batch_that_failed_is_used_again() {
+        let pool = Pool::new(1);
+        assert!(pool.fill(Path::new("map"), Some(10), |_| Err(memory::refused(Path::new("map")))).is_err());
+        assert_eq!(pool.spare.lock().unwrap().len(), 1);
     }
 
     #[test]

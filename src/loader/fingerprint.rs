@@ -95,15 +95,14 @@ fn of_strings(view: &strings::View, len: usize) -> Result<u64> {
     let mut hash = Hash::new("string");
     let indices = probes(len.min(view.len));
     hash.number(len as u64);
-    view.stored_batch(&indices, PrefetchPolicy::Always)?;
-    view.gather(&indices)?.iter().for_each(|text| hash.sample(text));
+    view.gather(&indices, PrefetchPolicy::Always)?.iter().for_each(|text| hash.sample(text));
     Ok(hash.value())
 }
 
 fn of_rows(rows: &Rows, len: usize) -> Result<u64> {
     let mut hash = Hash::new(rows.what());
     hash.number(len as u64);
-    rows.fetch(&probes(len.min(rows.len())))?.into_iter().for_each(|row| hash.sample(row));
+    rows.fetch(&probes(len.min(rows.len())), PrefetchPolicy::Always)?.into_iter().for_each(|row| hash.sample(row));
     Ok(hash.value())
 }
 

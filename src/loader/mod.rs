@@ -9,7 +9,7 @@
 //! let tokens = Ragged::open(&path, Mode::ReadOnly)?;
 //! let order = Order::new(vec![(Subset::Range { start: 0, step: 1, len: tokens.len() }, 1.0)], 0, true);
 //! let source = Source::ragged(&[&tokens], Some(&0_i32.to_le_bytes()))?;
-//! let mut batches = Prefetcher::start(source, order, 2);
+//! let mut batches = Prefetcher::start(source, order, 2, 2);
 //! batches.request(Selection::Positions { epoch: 0, positions: 0..2 })?;
 //! let Batch::Padded { values, shape, .. } = batches.take()? else { panic!("it is padded") };
 //! assert_eq!((values.bytes().len(), shape), (24, vec![2, 3]));
@@ -20,6 +20,7 @@ mod buffer;
 mod fingerprint;
 mod pipeline;
 mod prefetcher;
+mod reading;
 mod rows;
 mod source;
 #[cfg(test)]

@@ -4,16 +4,20 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::buffer::Pool;
 use super::pipeline::{Pipeline, Taken, Work};
+use super::reading::Reading;
 use super::source::{Batch, Source};
+use crate::cancel::Cancellation;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::order::{Draw, Order};
 
-/// Batches whose memory is kept for others; more are rarely in use at once.
-const SPARE: usize = 4;
+/// Batches that consumers hold at once; few hold more.
+const HELD: usize = 2;
 
 /// The samples of a batch.
 #[derive(Clone, Debug)]
@@ -29,31 +33,58 @@ pub enum Selection {
     Indices(Vec<usize>),
 }
 
+/// A batch to fill.
+enum Job {
+    New(Selection),
+    /// The pages of these samples are requested.
+    Prefetched(Vec<Draw>),
+    Failed(Error),
+}
+
 struct Reader {
     source: Source,
     order: Order,
     pool: Arc<Pool>,
+    /// Whether pages of the last batch were not in memory.
+    is_cold: AtomicBool,
 }
 
 impl Reader {
-    fn draws(&self, selection: Selection) -> Vec<Draw> {
-        match selection {
-            Selection::Positions { epoch, positions } => self.order.draws(epoch, positions),
-            Selection::Indices(indices) => indices.into_iter().map(|index| Draw { source: 0, index }).collect(),
-        }
+    /// The samples of a batch, whose pages are requested if some are not in memory.
+    fn prefetched(&self, selection: Selection, cancel: &Cancellation) -> Result<Vec<Draw>> {
+        let reading = Reading::new(&self.source, &self.pool, cancel);
+        let draws = match selection {
+            Selection::Positions { epoch, positions } => reading.drawn(&self.order, epoch, positions)?,
+            Selection::Indices(indices) => {
+                let draws = indices.into_iter().map(|index| Draw { source: 0, index });
+                memory::collect(self.source.dir(), draws)?
+            }
+        };
+        self.is_cold.store(self.source.prefetch_if_cold(&draws, &reading)?, Ordering::Relaxed);
+        Ok(draws)
     }
 }
 
 impl Work for Reader {
-    type Job = Selection;
+    type Job = Job;
     type Output = Result<Batch>;
 
-    fn prepare(&self, job: Selection) {
-        self.source.prefetch(&self.draws(job));
+    fn is_worth_preparing(&self, job: &Job) -> bool {
+        matches!(job, Job::New(_)) && self.is_cold.load(Ordering::Relaxed)
     }
 
-    fn run(&self, job: Selection) -> Result<Batch> {
-        self.source.read(&self.draws(job), &self.pool)
+    fn prepare(&self, job: Job, cancel: &Cancellation) -> Job {
+        let Job::New(selection) = job else { return job };
+        self.prefetched(selection, cancel).map_or_else(Job::Failed, Job::Prefetched)
+    }
+
+    fn run(&self, job: Job, cancel: &Cancellation) -> Result<Batch> {
+        let draws = match job {
+            Job::New(selection) => self.prefetched(selection, cancel)?,
+            Job::Prefetched(draws) => draws,
+            Job::Failed(error) => return Err(error),
+        };
+        self.source.read(&draws, &Reading::new(&self.source, &self.pool, cancel))
     }
 }
 
@@ -63,57 +94,63 @@ pub struct Prefetcher {
 }
 
 impl Prefetcher {
-    /// Batches of samples from `source`, filled by up to `threads` threads. If there are none, a batch is filled when it is
-    /// taken.
+    /// Batches of samples from `source`, filled by up to `threads` threads. They stop once `ahead` batches are filled that were not
+    /// taken. If there are no threads, a batch is filled when it is taken.
     #[must_use]
-    pub fn start(source: Source, order: Order, threads: usize) -> Self {
-        let pool = Pool::new(SPARE.saturating_mul(source.arrays()));
-        Self { pipeline: Pipeline::start(Reader { source, order, pool }, threads) }
+    pub fn start(source: Source, order: Order, threads: usize, ahead: usize) -> Self {
+        let spare = threads.saturating_add(ahead).saturating_add(HELD).saturating_mul(source.arrays());
+        let reader = Reader { source, order, pool: Pool::new(spare), is_cold: AtomicBool::new(false) };
+        Self { pipeline: Pipeline::start(reader, threads, ahead) }
     }
 
-    /// Requests the pages of a batch that will be requested later.
+    /// Requests a batch. Its pages are requested at once if those of the last batch were not in memory.
     ///
     /// # Errors
     /// [`Error::Argument`] in a process that was forked since the start.
-    pub fn announce(&self, selection: Selection) -> Result<()> {
-        if self.pipeline.prepare(selection) { Ok(()) } else { Err(forked()) }
-    }
-
-    /// Requests a batch.
-    ///
-    /// # Errors
-    /// As [`Prefetcher::announce`].
     pub fn request(&self, selection: Selection) -> Result<()> {
-        if self.pipeline.submit(selection) { Ok(()) } else { Err(forked()) }
+        if self.pipeline.submit(Job::New(selection)) { Ok(()) } else { Err(forked()) }
     }
 
     /// The first batch that was requested and not taken yet.
     ///
     /// # Errors
-    /// The error of reading it; [`Error::Argument`] where none was requested, or as [`Prefetcher::announce`].
+    /// The error of reading it; [`Error::Argument`] where none was requested, or as [`Prefetcher::request`].
     pub fn take(&self) -> Result<Batch> {
         loop {
-            if let Some(batch) = self.take_within(Duration::from_secs(60))? {
+            if let Some(batch) = self.take_within(Duration::from_secs(60), &Cancellation::default())? {
                 return Ok(batch);
             }
         }
     }
 
-    /// As [`Prefetcher::take`]; `None` if it is not filled after `timeout`.
+    /// As [`Prefetcher::take`]; `None` if it is not filled after `timeout`. `cancel` ends the work on a batch that no thread
+    /// fills.
+    ///
+    /// # Errors
+    /// As [`Prefetcher::take`]; [`Error::Interrupted`] if `cancel` asks for it.
+    pub fn take_within(&self, timeout: Duration, cancel: &Cancellation) -> Result<Option<Batch>> {
+        batch(self.pipeline.take(timeout, cancel))
+    }
+
+    /// The first batch, if it is filled.
     ///
     /// # Errors
     /// As [`Prefetcher::take`].
-    pub fn take_within(&self, timeout: Duration) -> Result<Option<Batch>> {
-        match self.pipeline.take(timeout) {
-            Taken::Done(batch) => batch.map(Some),
-            Taken::Waiting => Ok(None),
-            Taken::Panicked => {
-                let source = io::Error::other("the thread that filled a batch has panicked");
-                Err(Error::Io { path: PathBuf::new(), source })
-            }
-            Taken::Nothing => Err(Error::Argument { what: "no batch was requested".to_owned() }),
-            Taken::Forked => Err(forked()),
+    pub fn try_take(&self) -> Result<Option<Batch>> {
+        batch(self.pipeline.try_take())
+    }
+}
+
+fn batch(taken: Taken<Result<Batch>>) -> Result<Option<Batch>> {
+    match taken {
+        Taken::Done(batch) => batch.map(Some),
+        Taken::Waiting => Ok(None),
+        Taken::Panicked => {
+            let source = io::Error::other("the thread that filled a batch has panicked");
+            Err(Error::Io { path: PathBuf::new(), source })
         }
+        Taken::Nothing => Err(Error::Argument { what: "no batch was requested".to_owned() }),
+        Taken::Forked => Err(forked()),
     }
 }
 

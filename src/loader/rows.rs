@@ -8,7 +8,7 @@ use crate::dense::Dense;
 use crate::error::{Error, Result};
 use crate::format::Order;
 use crate::io::advice::{PrefetchPolicy, fetch_rows};
-use crate::io::mapping::Region;
+use crate::io::mapping::{Region, is_resident};
 use crate::memory;
 
 /// Bytes that stay where they are while this lives.
@@ -75,12 +75,19 @@ impl Rows {
         self.len
     }
 
-    /// The rows at `indices`, whose pages are requested if some are not in memory.
-    pub(super) fn fetch(&self, indices: &[usize]) -> Result<Vec<&[u8]>> {
+    /// Whether the page of the first or the last of these rows is not in memory.
+    pub(super) fn is_due(&self, indices: &[usize]) -> bool {
+        let bytes = (*self.bytes).as_ref();
+        let is_cold = |&index: &usize| index < self.len && !is_resident(&bytes[index * self.size..][..self.size]);
+        [indices.first(), indices.last()].into_iter().flatten().any(is_cold)
+    }
+
+    /// The rows at `indices`.
+    pub(super) fn fetch(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
         if let Some(&index) = indices.iter().find(|&&index| index >= self.len) {
             return Err(Error::OutOfRange { path: self.dir.clone(), index: index as i64, len: self.len });
         }
         let offsets = memory::collect(&self.dir, indices.iter().map(|&index| index * self.size))?;
-        fetch_rows(&self.dir, (*self.bytes).as_ref(), &offsets, self.size, PrefetchPolicy::IfCold)
+        fetch_rows(&self.dir, (*self.bytes).as_ref(), &offsets, self.size, policy)
     }
 }

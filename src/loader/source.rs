@@ -2,21 +2,18 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::buffer::{Buffer, Pool};
+use super::buffer::Buffer;
+use super::reading::Reading;
 use super::rows::Rows;
 use crate::batch::cast::Cast;
-use crate::batch::gather::{arrow_offsets, concatenate, total_len};
-use crate::batch::pad::{PaddedPlan, Padding, pad};
 use crate::error::{Error, Result};
 use crate::format::dtype::Dtype;
 use crate::io::advice::PrefetchPolicy;
 use crate::memory;
 use crate::order::Draw;
 use crate::ragged::{self, Ragged};
-use crate::sample::Sample;
-use crate::strings::{self, NO_UTF8, Strings};
+use crate::strings::{self, Strings};
 
 /// The samples of a batch, copied.
 #[derive(Debug)]
@@ -173,121 +170,63 @@ impl Source {
         &self.0
     }
 
-    /// Requests the pages of a batch that will be read later, if those of this kind were not in memory of late.
-    pub(super) fn prefetch(&self, draws: &[Draw]) {
+    /// Where errors that are of no dataset in particular say that they arose.
+    pub(super) fn dir(&self) -> &Path {
+        match &self.0 {
+            Kind::Ragged { views, .. } => views.first().map_or(Path::new(""), |view| &view.dir),
+            Kind::Strings(views) => views.first().map_or(Path::new(""), |view| &view.dir),
+            Kind::Rows { arrays, .. } => arrays.first().map_or(Path::new(""), Rows::dir),
+            Kind::Fields(fields) => fields.first().map_or(Path::new(""), Source::dir),
+        }
+    }
+
+    /// Requests the pages of a batch, if those of this batch or of recent ones were not in memory, and says whether.
+    pub(super) fn prefetch_if_cold(&self, draws: &[Draw], reading: &Reading) -> Result<bool> {
+        let always = PrefetchPolicy::Always;
         match &self.0 {
             Kind::Ragged { views, .. } => {
-                for (view, indices) in views.iter().zip(split(draws, views.len())) {
-                    let last = || indices.last().and_then(|&last| view.get(last).ok()).map(|sample| sample.bytes);
-                    if view.extents.is_due(PrefetchPolicy::IfCold, &indices, last) {
-                        let _ = view.samples(&indices, PrefetchPolicy::Always);
-                    }
-                }
+                let prefetch = |view: &ragged::View, indices: &[usize]| view.samples(indices, always).map(drop);
+                reading.prefetch(draws, views, ragged::View::is_due, prefetch)
             }
             Kind::Strings(views) => {
-                for (view, indices) in views.iter().zip(split(draws, views.len())) {
-                    let last = || indices.last().and_then(|&last| view.stored(last).ok());
-                    if view.extents.is_due(PrefetchPolicy::IfCold, &indices, last) {
-                        let _ = view.stored_batch(&indices, PrefetchPolicy::Always);
-                    }
-                }
+                let prefetch = |view: &strings::View, indices: &[usize]| view.stored_batch(indices, always).map(drop);
+                reading.prefetch(draws, views, strings::View::is_due, prefetch)
             }
             Kind::Rows { arrays, .. } => {
-                for (rows, indices) in arrays.iter().zip(split(draws, arrays.len())) {
-                    let _ = rows.fetch(&indices);
-                }
+                let prefetch = |rows: &Rows, indices: &[usize]| rows.fetch(indices, always).map(drop);
+                reading.prefetch(draws, arrays, Rows::is_due, prefetch)
             }
-            Kind::Fields(fields) => fields.iter().for_each(|field| field.prefetch(draws)),
+            Kind::Fields(fields) => fields
+                .iter()
+                .try_fold(false, |is_cold, field| Ok(field.prefetch_if_cold(draws, &reading.of(field))? || is_cold)),
         }
     }
 
-    pub(super) fn read(&self, draws: &[Draw], pool: &Arc<Pool>) -> Result<Batch> {
+    /// The samples of a batch, whose pages were requested if they had to be.
+    pub(super) fn read(&self, draws: &[Draw], reading: &Reading) -> Result<Batch> {
+        let never = PrefetchPolicy::Never;
         match &self.0 {
             Kind::Ragged { views, padding, cast } => {
-                let samples = collect(draws, views, |view, indices| view.samples(indices, PrefetchPolicy::IfCold))?;
+                let samples = reading.located(draws, views, |view, indices| view.samples(indices, never))?;
                 if let Some(value) = padding {
-                    return padded(views, draws, &samples, value, *cast, pool);
+                    return reading.padded(views, draws, &samples, value, *cast);
                 }
-                let pieces = memory::collect(&views[0].dir, samples.iter().map(|sample| sample.bytes))?;
-                gathered(&views[0].dir, &pieces, *cast, pool)
+                let pieces = memory::collect(self.dir(), samples.iter().map(|sample| sample.bytes))?;
+                reading.gathered(&pieces, *cast)
             }
             Kind::Strings(views) => {
-                let texts = collect(draws, views, strings::View::gather)?;
-                for (draw, text) in draws.iter().zip(&texts) {
-                    if std::str::from_utf8(text).is_err() {
-                        return Err(views[draw.source].damaged(draw.index, NO_UTF8));
-                    }
-                }
-                let pieces: Vec<&[u8]> = memory::collect(&views[0].dir, texts.iter().map(Cow::as_ref))?;
-                gathered(&views[0].dir, &pieces, Cast::none(1), pool)
+                let texts = reading.located(draws, views, |view, indices| view.utf8(indices, never))?;
+                let pieces: Vec<&[u8]> = memory::collect(self.dir(), texts.iter().map(Cow::as_ref))?;
+                reading.gathered(&pieces, Cast::none(1))
             }
             Kind::Rows { arrays, cast } => {
-                let rows = collect(draws, arrays, Rows::fetch)?;
-                let total = total_len(rows.iter().map(|row| row.len()), *cast);
-                let values = pool.fill(arrays[0].dir(), total, |out| concatenate(&rows, *cast, out))?;
-                Ok(Batch::Rows { values, len: rows.len() })
+                let rows = reading.located(draws, arrays, |rows, indices| rows.fetch(indices, never))?;
+                Ok(Batch::Rows { values: reading.concatenated(&rows, *cast)?, len: rows.len() })
             }
             Kind::Fields(fields) => {
-                fields.iter().map(|field| field.read(draws, pool)).collect::<Result<_>>().map(Batch::Fields)
+                let batches = fields.iter().map(|field| field.read(draws, &reading.of(field)));
+                batches.collect::<Result<_>>().map(Batch::Fields)
             }
         }
     }
-}
-
-/// The indices that are drawn from each source.
-fn split(draws: &[Draw], sources: usize) -> Vec<Vec<usize>> {
-    let of = |source| draws.iter().filter(move |draw| draw.source == source).map(|draw| draw.index).collect();
-    (0..sources).map(of).collect()
-}
-
-/// What `fetch` finds in every source, in the order of the draws.
-fn collect<'a, S, T>(
-    draws: &[Draw],
-    sources: &'a [S],
-    fetch: impl Fn(&'a S, &[usize]) -> Result<Vec<T>>,
-) -> Result<Vec<T>> {
-    let indices = split(draws, sources.len());
-    if let ([source], [indices]) = (sources, &*indices) {
-        return fetch(source, indices);
-    }
-    let found = sources.iter().zip(&indices).map(|(source, indices)| Ok(fetch(source, indices)?.into_iter()));
-    let mut found = found.collect::<Result<Vec<_>>>()?;
-    Ok(draws.iter().filter_map(|draw| found[draw.source].next()).collect())
-}
-
-fn gathered(dir: &Path, pieces: &[&[u8]], cast: Cast, pool: &Arc<Pool>) -> Result<Batch> {
-    let total = total_len(pieces.iter().map(|piece| piece.len()), cast);
-    let offsets = arrow_offsets(dir, pieces.iter().map(|piece| cast.count(piece.len())))?;
-    let values = pool.fill(dir, total, |out| concatenate(pieces, cast, out))?;
-    Ok(Batch::Gathered { values, offsets })
-}
-
-fn padded(
-    views: &[ragged::View],
-    draws: &[Draw],
-    samples: &[Sample],
-    value: &[u8],
-    cast: Cast,
-    pool: &Arc<Pool>,
-) -> Result<Batch> {
-    let dir = &views[0].dir;
-    let rank = views[0].rank_of(samples);
-    let room = memory::with_room(dir, samples.len().saturating_mul(rank))?;
-    let padding = Padding { value, ..Padding::default() };
-    let plan = PaddedPlan::new(samples, rank, &padding, room);
-    let plan = plan.map_err(|place| mixed_ranks(views, [(draws[0], samples[0]), (draws[place], samples[place])]))?;
-    let shape: Vec<usize> = std::iter::once(samples.len()).chain(plan.shape.iter().copied()).collect();
-    let total = shape.iter().try_fold(value.len(), |total, &axis| total.checked_mul(axis));
-    let total = if shape.contains(&0) { Some(0) } else { total };
-    let values = pool.fill(dir, total, |out| pad(samples, &plan.shape, &padding, cast, out))?;
-    Ok(Batch::Padded { values, shape, lengths: plan.lengths })
-}
-
-#[cold]
-fn mixed_ranks(views: &[ragged::View], found: [(Draw, Sample); 2]) -> Error {
-    let [one, other] = found.map(|(draw, sample)| {
-        let (dir, axes) = (views[draw.source].dir.display(), sample.shape.len());
-        format!("sample {} of {dir} has {axes} axes", draw.index)
-    });
-    Error::Shape { what: format!("{one} and {other}; a padded batch needs samples of one rank") }
 }

@@ -2,11 +2,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::buffer::Pool;
+use super::reading::Reading;
 use super::*;
-use crate::{Dtype, Element, Error, Mode, Ragged, Sample, Strings};
+use crate::{Cancellation, Dtype, Element, Error, Mode, Ragged, Sample, Strings};
 
 fn draws(indices: &[usize]) -> Vec<Draw> {
     indices.iter().map(|&index| Draw { source: 0, index }).collect()
+}
+
+fn read(source: &Source, indices: &[usize]) -> Batch {
+    source.read(&draws(indices), &Reading::new(source, &Pool::new(1), &Cancellation::default())).unwrap()
 }
 
 fn tokens(dir: &Path) -> Ragged {
@@ -25,14 +30,10 @@ fn batches_are_cast_and_padded_in_the_dtype_of_the_batch() {
     let tokens = tokens(&dir.path().join("tokens"));
     let (int64, value) = (Dtype::of::<i64>(), (-100_i64).to_le_bytes());
     let source = Source::ragged_as(&[&tokens], Some(&value), &int64).unwrap();
-    let Batch::Padded { values, shape, lengths } = source.read(&draws(&[1, 0]), &Pool::new(1)).unwrap() else {
-        panic!("it is padded")
-    };
+    let Batch::Padded { values, shape, lengths } = read(&source, &[1, 0]) else { panic!("it is padded") };
     assert_eq!((values.bytes(), shape, lengths), (i64::bytes(&[4, -100, -100, 1, 2, 3]), vec![2, 3], vec![1, 3]));
     let source = Source::ragged_as(&[&tokens], None, &int64).unwrap();
-    let Batch::Gathered { values, offsets } = source.read(&draws(&[1, 0]), &Pool::new(1)).unwrap() else {
-        panic!("it is gathered")
-    };
+    let Batch::Gathered { values, offsets } = read(&source, &[1, 0]) else { panic!("it is gathered") };
     assert_eq!((values.bytes(), offsets), (i64::bytes(&[4, 1, 2, 3]), vec![0, 1, 4]));
     assert!(matches!(Source::ragged_as(&[&tokens], None, &Dtype::of::<i16>()), Err(Error::Dtype { .. })));
     assert!(matches!(Source::ragged_as(&[&tokens], Some(&[0]), &int64), Err(Error::Shape { .. })));
@@ -48,7 +49,7 @@ fn a_batch_of_fields_has_that_of_every_field() {
     let labels = Source::rows(vec![rows(&[7, 8], 1)]).unwrap();
     let other = labels.fingerprint(0, 2).unwrap();
     let fields = Source::fields(vec![ragged, names, labels]).unwrap();
-    let Batch::Fields(found) = fields.read(&draws(&[1, 0, 1]), &Pool::new(3)).unwrap() else { panic!("it has fields") };
+    let Batch::Fields(found) = read(&fields, &[1, 0, 1]) else { panic!("it has fields") };
     let bytes: Vec<&[u8]> = found
         .iter()
         .map(|field| match field {
@@ -63,4 +64,15 @@ fn a_batch_of_fields_has_that_of_every_field() {
     assert_ne!(fields.fingerprint(0, 2).unwrap(), other);
     let unequal = [rows(&[1, 2], 1), rows(&[1, 2, 3], 1)].map(|rows| Source::rows(vec![rows]).unwrap());
     assert!(matches!(Source::fields(unequal.to_vec()), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn a_batch_is_given_up_once_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Source::ragged(&[&tokens(&dir.path().join("tokens"))], None).unwrap();
+    let (pool, cancel) = (Pool::new(1), Cancellation::when(|| true));
+    let reading = Reading::new(&source, &pool, &cancel);
+    let order = Order::new(vec![(Subset::Range { start: 0, step: 1, len: 2 }, 1.0)], 0, true);
+    assert!(matches!(reading.drawn(&order, 0, 0..2), Err(Error::Interrupted { .. })));
+    assert!(matches!(source.read(&draws(&[1, 0]), &reading), Err(Error::Interrupted { .. })));
 }

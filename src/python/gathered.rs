@@ -14,6 +14,7 @@ use super::dtype::{check_storable, from_numpy, has_dtype};
 use super::options::{PyOptions, Zstd, compression};
 use super::samples::{bytes, cast, contiguous, to_array};
 use crate::format::dtype::Dtype;
+use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::Region;
 use crate::memory;
 use crate::paths::absolute;
@@ -185,7 +186,7 @@ pub fn whole_texts<'py>(py: Python<'py>, shown: &StringsView) -> PyResult<Pair<'
         return Ok((values, PyArray1::from_vec(py, offsets).into_any()));
     }
     let indices: Vec<usize> = memory::collect(&shown.dir, 0..shown.len)?;
-    let strings = py.detach(|| shown.gather(&indices))?;
+    let strings = py.detach(|| shown.gather(&indices, PrefetchPolicy::IfCold))?;
     let pieces: Vec<&[u8]> = memory::collect(&shown.dir, strings.iter().map(AsRef::as_ref))?;
     let (values, offsets) = concatenated(&shown.dir, &shown.extents.data, &numpy::dtype::<u8>(py), &pieces)?;
     {

@@ -12,10 +12,12 @@ use pyo3::types::{PyDict, PyList, PyRange, PyString};
 
 use super::array::owning;
 use super::batches::{Target, element};
+use super::error::is_signalled;
 use super::index;
 use super::ragged::PyRagged;
 use super::samples::bytes;
 use super::strings::{PyStrings, str_of};
+use crate::cancel::Cancellation;
 use crate::error::Error;
 use crate::loader::{Batch, Order, Prefetcher, Rows, Selection, Source, Subset};
 
@@ -240,16 +242,10 @@ pub struct PyPrefetcher {
 #[pymethods]
 impl PyPrefetcher {
     #[new]
-    fn new(py: Python<'_>, source: &PySource, order: &PyOrder, threads: usize) -> Self {
-        let prefetcher = Prefetcher::start(source.source.clone(), order.0.clone(), threads);
+    fn new(py: Python<'_>, source: &PySource, order: &PyOrder, threads: usize, ahead: usize) -> Self {
+        let prefetcher = Prefetcher::start(source.source.clone(), order.0.clone(), threads, ahead);
         let format = source.format.clone_ref(py);
         Self { threads: Mutex::new(Some(Arc::new(prefetcher))), format, len: source.source.len() }
-    }
-
-    /// Prefetches the pages of a batch that will be requested later. Indices that cannot be are an error of that request.
-    fn announce(&self, selected: Selected<'_>) -> PyResult<()> {
-        let threads = self.threads()?;
-        Ok(self.selection(selected).map_or(Ok(()), |selection| threads.announce(selection))?)
     }
 
     /// Requests a batch.
@@ -260,8 +256,12 @@ impl PyPrefetcher {
     /// The first batch that was requested and not taken yet.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let prefetcher = self.threads()?;
+        if let Some(batch) = prefetcher.try_take()? {
+            return self.format.hand_over(py, batch);
+        }
+        let cancel = Cancellation::when(is_signalled);
         loop {
-            if let Some(batch) = py.detach(|| prefetcher.take_within(BETWEEN_SIGNALS))? {
+            if let Some(batch) = py.detach(|| prefetcher.take_within(BETWEEN_SIGNALS, &cancel))? {
                 return self.format.hand_over(py, batch);
             }
             py.check_signals()?;

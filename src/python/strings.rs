@@ -223,7 +223,7 @@ impl PyStrings {
         view.check_open()?;
         let indices = index::batch(indices, view.len, |at| view.out_of_range(at))?;
         let target = Target::new(|| view.dir.display().to_string(), &numpy::dtype::<u8>(py), dtype, out)?;
-        let strings = py.detach(|| view.gather(&indices))?;
+        let strings = py.detach(|| view.gather(&indices, PrefetchPolicy::IfCold))?;
         let pieces: Vec<&[u8]> = memory::collect(&view.dir, strings.iter().map(AsRef::as_ref))?;
         batches::gather(&view.dir, &Source::from(&view.extents.data), &target, &pieces)
     }

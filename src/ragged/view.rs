@@ -121,6 +121,12 @@ impl View {
         Some(Sample { bytes, shape })
     }
 
+    /// Whether to prefetch the samples at `indices`: a page of these, or of recent ones, was not in memory.
+    pub fn is_due(&self, indices: &[usize]) -> bool {
+        let last = || indices.last().and_then(|&last| self.get(last).ok()).map(|sample| sample.bytes);
+        self.extents.is_due(PrefetchPolicy::IfCold, indices, last)
+    }
+
     /// The samples at `indices`, whose pages are prefetched.
     pub fn samples(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<Sample<'_>>> {
         self.extents.fetch(

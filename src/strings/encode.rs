@@ -116,7 +116,7 @@ impl Payload<'_> {
     /// The strings themselves.
     fn strings(&self) -> Result<Vec<Cow<'_, [u8]>>> {
         match self {
-            Self::Stored { view, indices, .. } => view.gather(indices),
+            Self::Stored { view, indices, .. } => view.gather(indices, PrefetchPolicy::IfCold),
             others => Ok(others.in_memory().unwrap_or_default().into_iter().map(Cow::Borrowed).collect()),
         }
     }

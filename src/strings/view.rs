@@ -119,6 +119,12 @@ impl View {
         }
     }
 
+    /// As [`ragged::View::is_due`](crate::ragged::View::is_due).
+    pub fn is_due(&self, indices: &[usize]) -> bool {
+        let last = || indices.last().and_then(|&last| self.stored(last).ok());
+        self.extents.is_due(PrefetchPolicy::IfCold, indices, last)
+    }
+
     /// The stored bytes at `indices`, whose pages are prefetched.
     pub fn stored_batch(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
         self.extents.fetch(&self.dir, indices, policy, || self.columns(), |index| self.stored(index), |bytes| bytes)
@@ -135,10 +141,19 @@ impl View {
     }
 
     /// The bytes of the strings at `indices`.
-    pub fn gather(&self, indices: &[usize]) -> Result<Vec<Cow<'_, [u8]>>> {
-        let stored = self.stored_batch(indices, PrefetchPolicy::IfCold)?;
+    pub fn gather(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<Cow<'_, [u8]>>> {
+        let stored = self.stored_batch(indices, policy)?;
         let decoded = indices.iter().zip(stored).map(|(&index, bytes)| self.decoded(index, bytes));
         memory::try_collect(&self.dir, decoded)
+    }
+
+    /// As [`View::gather`], of strings that are UTF-8.
+    pub fn utf8(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<Cow<'_, [u8]>>> {
+        let texts = self.gather(indices, policy)?;
+        match indices.iter().zip(&texts).find(|(_, text)| std::str::from_utf8(text).is_err()) {
+            None => Ok(texts),
+            Some((&index, _)) => Err(self.damaged(index, NO_UTF8)),
+        }
     }
 
     /// Whether what is stored here means the same there.

@@ -7,24 +7,23 @@ from typing import Any, Protocol
 
 from mmap_ninja import _core
 
-# Samples whose pages are requested before those of the batches to come are copied: enough to keep any disk busy.
-_ANNOUNCED = 512
-# Most batches whose pages are requested.
-_MOST_ANNOUNCED = 64
+# Samples that are requested in advance, so that their pages are on their way from the disk: enough to keep any disk busy.
+_REQUESTED = 512
+# Most batches that are, besides those that are filled.
+_MOST_REQUESTED = 64
 
 
 class Feed(Protocol):
     """Fills batches in the order in which they are requested. A selection is what it understands."""
 
-    def announce(self, selection: Any, /) -> None: ...
     def request(self, selection: Any, /) -> None: ...
     def take(self) -> Any: ...
     def close(self) -> None: ...
 
 
-def threads(source: _core.Source, order: _core.Order, count: int) -> Feed:
+def threads(source: _core.Source, order: _core.Order, count: int, ahead: int) -> Feed:
     """Threads that fill batches without the interpreter, so that they need not end before it does."""
-    return _core.Prefetcher(source, order, count)
+    return _core.Prefetcher(source, order, count, ahead)
 
 
 class Calls:
@@ -34,11 +33,9 @@ class Calls:
         self._read, self._prefetch = read, prefetch
         self._requested: deque[Any] = deque()
 
-    def announce(self, selection: Any) -> None:
+    def request(self, selection: Any) -> None:
         if self._prefetch is not None:
             self._prefetch(selection)
-
-    def request(self, selection: Any) -> None:
         self._requested.append(selection)
 
     def take(self) -> Any:
@@ -48,49 +45,30 @@ class Calls:
         self._requested.clear()
 
 
-def batches(feed: Feed, selections: Iterator[Any], ahead: int, samples: int) -> Iterator[Any]:
-    """The batches of the selections, each of which has `samples` samples; `ahead` of them are filled in advance.
+def in_advance(samples: int, threads: int, ahead: int) -> int:
+    """How many batches of that many samples to request in advance: those that are filled, and those whose pages are read."""
+    return threads + ahead + min(max(2, _REQUESTED // max(samples, 1)), _MOST_REQUESTED)
+
+
+def batches(feed: Feed, selections: Iterator[Any], in_advance: int) -> Iterator[Any]:
+    """The batches of the selections, which are requested that far in advance.
 
     An error in a selection is raised when its batch is due.
     """
-    distance = min(max(2, _ANNOUNCED // max(samples, 1)), _MOST_ANNOUNCED)
-    upcoming = _caught(selections)
-    announced: deque[Any] = deque()
-    requested: deque[Exception | None] = deque()
-    while True:
-        while len(requested) < ahead and (announced or (announced := deque(islice(upcoming, 1)))):
-            requested.append(_request(feed, announced.popleft()))
-            for later in islice(upcoming, distance - len(announced)):
-                announced.append(later)
-                if not isinstance(later, _Failure):
-                    feed.announce(later)
-        if not requested:
-            return
+    upcoming = _requests(feed, selections)
+    requested = deque(islice(upcoming, in_advance))
+    while requested:
+        requested.extend(islice(upcoming, 1))
         if error := requested.popleft():
             raise error
         yield feed.take()
 
 
-class _Failure:
-    """The error of a selection."""
-
-    def __init__(self, error: Exception):
-        self.error = error
-
-
-def _caught(selections: Iterator[Any]) -> Iterator[Any]:
-    """The selections, and at their end the error that ended them."""
+def _requests(feed: Feed, selections: Iterator[Any]) -> Iterator[Exception | None]:
+    """Requests one batch after another, and yields the error of each."""
     try:
-        yield from selections
+        for selection in selections:
+            feed.request(selection)
+            yield None
     except Exception as error:  # noqa: BLE001  # It is raised when its batch is due.
-        yield _Failure(error)
-
-
-def _request(feed: Feed, selected: Any) -> Exception | None:
-    if isinstance(selected, _Failure):
-        return selected.error
-    try:
-        feed.request(selected)
-    except Exception as error:  # noqa: BLE001  # As above.
-        return error
-    return None
+        yield error
