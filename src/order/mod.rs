@@ -128,20 +128,27 @@ impl Order {
     /// The samples at `positions` of an epoch.
     #[must_use]
     pub fn draws(&self, epoch: u64, positions: Range<usize>) -> Vec<Draw> {
+        let mut draws = Vec::with_capacity(positions.len());
+        let Some(mixture) = &self.mixture else {
+            let mut draw = |place| draws.push(Draw { source: 0, index: self.sources[0].get(place) });
+            if self.is_shuffled {
+                self.permutation(0, epoch).each(positions, draw);
+            } else {
+                positions.for_each(&mut draw);
+            }
+            return draws;
+        };
         let mut passes = vec![None; self.sources.len()];
         let first = u128::from(epoch) * self.len() as u128;
-        let mut blocks = self.mixture.as_ref().map(|mixture| mixture.blocks(self.seed));
-        let draw = |position: usize| match &mut blocks {
-            None => self.draw(0, epoch, position, &mut passes),
-            Some(blocks) => {
-                let (source, number) = blocks.draw(first + position as u128);
-                let len = self.sources[source].len() as u128;
-                // The remainder is less than a length, and passes are far fewer than 2^64.
-                #[expect(clippy::cast_possible_truncation)]
-                self.draw(source, (number / len) as u64, (number % len) as usize, &mut passes)
-            }
-        };
-        positions.map(draw).collect()
+        let mut blocks = mixture.blocks(self.seed);
+        draws.extend(positions.map(|position| {
+            let (source, number) = blocks.draw(first + position as u128);
+            let len = self.sources[source].len() as u128;
+            // The remainder is less than a length, and passes are far fewer than 2^64.
+            #[expect(clippy::cast_possible_truncation)]
+            self.draw(source, (number / len) as u64, (number % len) as usize, &mut passes)
+        }));
+        draws
     }
 
     /// The sample at `position` of a pass over a source.
@@ -151,11 +158,14 @@ impl Order {
             return Draw { source, index: subset.get(position) };
         }
         passes[source].take_if(|(current, _)| *current != pass);
-        let (_, permutation) = passes[source].get_or_insert_with(|| {
-            let key = [self.seed, source as u64, pass].into_iter().fold(0, combine);
-            (pass, Permutation::new(subset.len(), key))
-        });
+        let (_, permutation) = passes[source].get_or_insert_with(|| (pass, self.permutation(source, pass)));
         Draw { source, index: subset.get(permutation.get(position)) }
+    }
+
+    /// The order of a pass over a source.
+    fn permutation(&self, source: usize, pass: u64) -> Permutation {
+        let key = [self.seed, source as u64, pass].into_iter().fold(0, combine);
+        Permutation::new(self.sources[source].len(), key)
     }
 }
 

@@ -1,9 +1,14 @@
 //! A keyed permutation of `0..n` that is computed, not stored.
 
+use std::array;
+use std::ops::Range;
+
 /// Rounds for fewer samples than each number: digits of few values mix slowly. With fewer than 20 rounds, a million
 /// orders of six samples show a bias; with 8, orders of a hundred no longer do.
 const ROUNDS: [(usize, usize); 3] = [(256, MOST_ROUNDS), (1 << 16, 12), (usize::MAX, 8)];
 const MOST_ROUNDS: usize = 24;
+/// Positions that are permuted at a time.
+const LANES: usize = 4;
 
 /// A permutation of `0..len`, one for each key.
 ///
@@ -55,16 +60,36 @@ impl Permutation {
     #[must_use]
     #[inline]
     pub fn get(&self, position: usize) -> usize {
-        let mut value = position as u64;
+        let value = position as u64;
         assert!(value < self.len, "position {position} of {}", self.len);
-        loop {
-            value = self.permute(value);
-            if value < self.len {
-                // It is less than a length, which is a usize.
-                #[expect(clippy::cast_possible_truncation)]
-                return value as usize;
-            }
+        self.walked(self.permute(value))
+    }
+
+    /// What stands at consecutive positions.
+    ///
+    /// # Panics
+    /// As [`Permutation::get`].
+    pub fn each(&self, positions: Range<usize>, mut take: impl FnMut(usize)) {
+        assert!(positions.is_empty() || positions.end as u64 <= self.len, "positions {positions:?} of {}", self.len);
+        let mut position = positions.start;
+        // Several at a time: each step of a network waits for the one before.
+        while position + LANES <= positions.end {
+            let values: [u64; LANES] = self.permute_all(array::from_fn(|lane| (position + lane) as u64));
+            values.into_iter().for_each(|value| take(self.walked(value)));
+            position += LANES;
         }
+        (position..positions.end).for_each(|position| take(self.get(position)));
+    }
+
+    /// What a permuted value leads to.
+    #[inline]
+    fn walked(&self, mut value: u64) -> usize {
+        while value >= self.len {
+            value = self.permute(value);
+        }
+        // It is less than a length, which is a usize.
+        #[expect(clippy::cast_possible_truncation)]
+        return value as usize;
     }
 
     #[inline]
@@ -78,12 +103,20 @@ impl Permutation {
     /// One pass through the network, which permutes the values of both digits together.
     #[inline]
     fn permute(&self, value: u64) -> u64 {
-        let (mut high, mut low) = self.digits(value);
+        let [value] = self.permute_all([value]);
+        value
+    }
+
+    #[inline]
+    fn permute_all<const N: usize>(&self, values: [u64; N]) -> [u64; N] {
+        let mut digits = values.map(|value| self.digits(value));
         for keys in self.keys[..self.rounds].chunks_exact(2) {
-            high = add(high, hash(low ^ keys[0]), self.high);
-            low = add(low, hash(high ^ keys[1]), self.low);
+            for (high, low) in &mut digits {
+                *high = add(*high, hash(*low ^ keys[0]), self.high);
+                *low = add(*low, hash(*high ^ keys[1]), self.low);
+            }
         }
-        high * self.low + low
+        digits.map(|(high, low)| high * self.low + low)
     }
 }
 
