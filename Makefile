@@ -10,12 +10,13 @@ ORIGINAL := build/original
 ORIGINAL_TESTS := build/original-tests
 TORCH := build/torch
 RAY := build/ray
+TORCH_NEWEST := build/torch-newest
 WHEEL := build/wheel
 SYSTEM_PYTHON ?= /usr/bin/python3
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCES := Cargo.toml pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-reliability test-portable test-torch test-ray soak fuzz coverage bench docs
+.PHONY: help demo test lint lint-rust lint-python lint-workflows test-rust test-python test-reliability test-portable test-torch test-torch-newest test-ray soak fuzz coverage bench docs
 .PHONY: wheel sdist test-wheel test-sdist package test-msrv version clean
 
 help:
@@ -30,7 +31,7 @@ help:
 	@echo "make coverage  the branches of the core that tests take; needs nightly and cargo install cargo-llvm-cov"
 	@echo "make bench   measurements beside the original and its peers, into docs/benchmarks.md"
 	@echo "make docs    the pages, into build/docs, and their examples"
-	@echo "make test-torch   the tests with PyTorch, by the system's Python"
+	@echo "make test-torch   the tests with PyTorch, by the system's Python; make test-torch-newest, with the newest one of 3 GB"
 	@echo "make test-ray     the tests with Ray from PyPI, on this machine and on a cluster of two nodes"
 
 demo: $(VENV)/.installed
@@ -113,6 +114,17 @@ test-ray: $(VENV)/.tools
 	$(RAY)/$(SCRIPTS)/python -m pip install -q --force-reinstall --no-deps $(RAY)/wheels/mmap_ninja-*.whl
 	$(RAY)/$(SCRIPTS)/python -m pip install -q "$$(ls $(RAY)/wheels/mmap_ninja-*.whl)[ray]" hypothesis pytest
 	$(RAY)/$(SCRIPTS)/python -m pytest -q -p no:cacheprovider tests/ray
+
+# The same with the newest PyTorch, in an environment of its own of 3 GB, which `make bench` uses as well.
+test-torch-newest: $(TORCH_NEWEST)/.installed
+	$(BIN)/maturin build -q --release -o $(TORCH_NEWEST)/wheels
+	$(PIP) --python $(TORCH_NEWEST) install -q --no-deps --force-reinstall $(TORCH_NEWEST)/wheels/mmap_ninja-*.whl
+	$(TORCH_NEWEST)/$(SCRIPTS)/python -m pytest -q -p no:cacheprovider tests/torch
+
+$(TORCH_NEWEST)/.installed: $(VENV)/.tools
+	$(PYTHON) -m venv $(TORCH_NEWEST)
+	$(PIP) --python $(TORCH_NEWEST) install -q --group torch
+	@touch $@
 
 # One wheel for every Python from 3.10 on, for Linux with glibc 2.17 or later; zig is the linker that makes it so.
 wheel: $(VENV)/.tools sdist

@@ -27,6 +27,7 @@ SUITES = (
     "training",
     "headline",
     "cold",
+    "loading",
 )
 
 

@@ -21,6 +21,7 @@ from benchmarks.settings import ROOT, WORK
 ORIGINAL = ("mmap_ninja==0.9.0", "mmap_ninja_dataframe==0.4.4", "zstandard", "pillow", "joblib")
 PEERS = ("lmdb", "pyarrow", "h5py", "bagz", "datasets", "pylance")
 SYSTEM_PYTHON = "/usr/bin/python3"
+NEWEST_TORCH = ROOT / "build" / "torch-newest" / "bin" / "python"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class Environment:
 
 
 def set_up() -> dict[str, Environment]:
-    """All environments, by name. `torch` and `torch, original` are there if the system's Python has torch."""
+    """All environments, by name. `torch` and `torch, original` are there if the system's Python has torch, and `torch, newest`
+    after `make test-torch-newest`.
+    """
     library, native = WORK / "ours", build_native()
     _copy_packages(library, "mmap_ninja")
     original = _virtual("original", *ORIGINAL)
@@ -61,6 +64,8 @@ def set_up() -> dict[str, Environment]:
         _copy_packages(copied, "mmap_ninja", "tqdm", python=original)
         environments["torch"] = Environment(SYSTEM_PYTHON, (library,))
         environments["torch, original"] = Environment(SYSTEM_PYTHON, (copied,))
+    if _imports(str(NEWEST_TORCH), "torch"):
+        environments["torch, newest"] = Environment(NEWEST_TORCH, (library,))
     return environments
 
 
@@ -107,7 +112,8 @@ def build_native() -> Path:
     headers = ["-I", np.get_include(), "-I", sysconfig.get_path("include")]
     compiler = ["gcc", "-O2", "-shared", "-fPIC"]
     subprocess.run([*compiler, *headers, sources / "floor.c", "-o", folder / "floor.so"], check=True)
-    subprocess.run([*compiler, sources / "resident.c", "-o", folder / "resident.so"], check=True)
+    for name in "resident", "direct":
+        subprocess.run([*compiler, sources / f"{name}.c", "-o", folder / f"{name}.so"], check=True)
     return folder
 
 
@@ -121,9 +127,10 @@ def versions(environments: dict[str, Environment]) -> dict[str, str]:
         f"print(json.dumps({{n: names[n] for n in {names!r} if n in names}}))"
     )
     found |= json.loads(_output(environments["peers"], code))
-    if "torch" in environments:
-        code = "import torch, numpy; print(f'{torch.__version__} (with NumPy {numpy.__version__})')"
-        found["torch"] = _output(environments["torch"], code).strip()
+    for name in "torch", "torch, newest":
+        if name in environments:
+            code = "import torch, numpy; print(f'{torch.__version__} (with NumPy {numpy.__version__})')"
+            found[name] = _output(environments[name], code).strip()
     return found
 
 

@@ -36,6 +36,11 @@ def at_most(text: str, limit: float, key: Key, unit: str | None = None) -> Targe
     return judged(text, lambda results: results.value(key), unit or key.unit, lambda value: value <= limit)
 
 
+def at_least(text: str, limit: float, key: Key) -> Target:
+    """A value should be large."""
+    return judged(text, lambda results: results.value(key), key.unit, lambda value: value >= limit)
+
+
 def judged(
     text: str, find: Callable[[Results], float | None], unit: str, is_met: Callable[[float], bool]
 ) -> Target:

@@ -15,6 +15,7 @@ from benchmarks.suites import (
     headline,
     instructions,
     items,
+    loading,
     opening,
     plans,
     records,
@@ -171,8 +172,14 @@ TRAINING = Section(
     "training",
     training.SUITE,
     "One shuffled epoch",
-    "All sequences are read in padded batches of 256. The batches are not used.",
-    (ByWho(training.SUITE, columns((training.LOOP, training.LOADER), "sequences a second")),),
+    "All sequences are read in padded batches of 256. The batches are not used. PyTorch's DataLoader collects items and pads "
+    "them, hands whole batches of indices to `padded`, or takes a `Loader` as its dataset. The newest PyTorch is that of "
+    "`make test-torch-newest`, with the newest NumPy.",
+    (
+        ByWho(
+            training.SUITE, columns((training.LOOP, training.LOADER, training.NEWEST), "sequences a second")
+        ),
+    ),
     Chart(
         training.SUITE,
         "One shuffled epoch: more is better",
@@ -284,6 +291,42 @@ HEADLINE = Section(
         tuple((kind, kind, "ms shuffled") for kind in headline.FILES),
     ),
 )
+LOADING = Section(
+    "loading",
+    loading.SUITE,
+    "Loaders",
+    f"Shuffled batches of {loading.BATCH} padded sequences. The consumer computes for as long as `padded` takes for a batch; the "
+    "ratio is to the longer of the two. The cold samples are those of the table above, dropped from the page cache, and "
+    f"every measurement reads others; direct I/O reads the blocks of as many samples in {loading.IN_FLIGHT} threads. The "
+    "first batch is counted from the end of the import, and includes opening the map and making the loader. The billion "
+    "samples are a sparse file; what is measured begins with an open map and ends with the first batch. The last table is "
+    "what a process has gained after 100 epochs, ten more having come before.",
+    (
+        ByWho(
+            loading.SUITE,
+            tuple((unit, loading.CONSUMED, unit) for unit in ("s", "times the longer")),
+            caption=f"An epoch, with {loading.CONSUMED}:",
+        ),
+        ByWho(
+            loading.SUITE, (("µs per sample", loading.COLD, "µs"),), caption=f"{loading.COLD.capitalize()}:"
+        ),
+        ByWho(
+            loading.SUITE,
+            tuple((unit, loading.FIRST, unit) for unit in ("ms", "ms of import")),
+            caption=f"{loading.FIRST.capitalize()}:",
+        ),
+        ByWho(
+            loading.SUITE,
+            tuple((unit, loading.HUGE, unit) for unit in ("ms", "MB")),
+            caption=f"{loading.HUGE.capitalize()}:",
+        ),
+        ByWho(
+            loading.SUITE,
+            tuple((unit, loading.EPOCHS, unit) for unit in ("MB", "descriptors", "threads")),
+            caption=f"After {loading.EPOCHS}:",
+        ),
+    ),
+)
 SECTIONS = (
     ITEMS,
     ACCESS,
@@ -295,6 +338,7 @@ SECTIONS = (
     RECORDS,
     TRAINING,
     COLD,
+    LOADING,
     BUILDING,
     CONVERSION,
     SCALE,

@@ -1,7 +1,7 @@
 """The performance targets of the library, in the order in which the page lists them."""
 
 from benchmarks.contenders import BARE, BARE_RECORDS, MAPS, ORIGINAL, OURS, SUBCLASS
-from benchmarks.pages.goals import Outcome, Target, at_least_times, at_most, at_most_times
+from benchmarks.pages.goals import Outcome, Target, at_least, at_least_times, at_most, at_most_times
 from benchmarks.pages.tables import figure
 from benchmarks.results import Key, Results
 from benchmarks.suites import (
@@ -12,7 +12,9 @@ from benchmarks.suites import (
     conversion,
     growing,
     items,
+    loading,
     opening,
+    plans,
     records,
     rust,
     training,
@@ -41,6 +43,10 @@ def cold_sample(what: str, who: str) -> Key:
 
 def epoch(what: str, who: str) -> Key:
     return Key(training.SUITE, what, who, "s")
+
+
+def loaded(what: str, who: str, unit: str) -> Key:
+    return Key(loading.SUITE, what, who, unit)
 
 
 def built(what: str, who: str, unit: str = "s") -> Key:
@@ -204,6 +210,49 @@ TRAINING = (
         epoch(training.LOADER, training.PADDED),
     ),
 )
+LOADING = (
+    at_most_times(
+        "one shuffled epoch of padded batches of 256 sequences by a `Loader`: at most 1.2 times `padded` alone",
+        1.2,
+        epoch(training.LOOP, training.BY_LOADER),
+        epoch(training.LOOP, training.PADDED),
+    ),
+    at_most(
+        "the same with a consumer that computes as long: at most 1.1 times the longer of the two",
+        1.1,
+        loaded(loading.CONSUMED, loading.LOADER, "times the longer"),
+        unit="times",
+    ),
+    at_most_times(
+        "cold samples of 2 kB by a `Loader`: at most 1.5 times direct I/O with 128 requests in flight",
+        1.5,
+        loaded(loading.COLD, loading.LOADER, "µs"),
+        loaded(loading.COLD, loading.DEVICE, "µs"),
+    ),
+    at_most("the first batch: 10 ms after the import", 10, loaded(loading.FIRST, loading.LOADER, "ms")),
+    *(
+        at_most(
+            f"a `Loader` of a billion samples, {what}: {limit} {unit}", limit, loaded(loading.HUGE, who, unit)
+        )
+        for what, who in (("from the start", loading.START), ("resumed in the middle", loading.RESUME))
+        for limit, unit in ((10, "ms"), (1, "MB"))
+    ),
+    at_most(
+        "100 epochs gain no memory (at most 1 MB, for noise)", 1, loaded(loading.EPOCHS, loading.LOADER, "MB")
+    ),
+    *(
+        at_most(f"100 epochs gain no {unit}", 0, loaded(loading.EPOCHS, loading.LOADER, unit))
+        for unit in ("descriptors", "threads")
+    ),
+    at_most(
+        "packing 10 million lengths takes at most 1 s", 1, Key(plans.SUITE, plans.LOG_NORMAL, plans.PACK, "s")
+    ),
+    at_least(
+        "packed rows are filled to at least 99.5 %",
+        99.5,
+        Key(plans.SUITE, plans.LOG_NORMAL, plans.PACK, "% filled"),
+    ),
+)
 RUST = tuple(
     at_most(f"`{name.replace(',', '`,')}: at most 10 ns per item", 10, Key(rust.SUITE, name, rust.WHO, "ns"))
     for name in rust.BENCHES[:2]
@@ -291,4 +340,4 @@ CONVERSION = (
         for who in (conversion.CP, conversion.CP_SYNCED)
     ),
 )
-TARGETS = (*ITEMS, *OPENING, *BATCHES, *RECORDS, *COLD, *TRAINING, *RUST, *BUILDING, *CONVERSION)
+TARGETS = (*ITEMS, *OPENING, *BATCHES, *RECORDS, *COLD, *TRAINING, *LOADING, *RUST, *BUILDING, *CONVERSION)

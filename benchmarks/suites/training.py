@@ -5,16 +5,17 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.contenders import CONTENDERS, ORIGINAL, OURS, opened
+from benchmarks.contenders import CONTENDERS, MEMORY, ORIGINAL, OURS, opened
 from benchmarks.rounds import Case, Group
 from benchmarks.settings import Settings
 from benchmarks.suites import ways
 
 SUITE = "training"
 BATCH = 256
-LOOP, LOADER = "a loop in Python", "torch's DataLoader"
+LOOP, LOADER, NEWEST = "a loop in Python", "torch's DataLoader", "the newest torch's DataLoader"
 PADDED, ITEMS = "this library, padded", "this library, items padded in a loop"
 BY_LOADER = "this library, Loader"
+IN_MEMORY, WITH_WORKERS = "list in memory", "list in memory, 2 workers"
 # What, who, whose samples, the function below, and where it runs.
 TABLE = (
     (LOOP, PADDED, OURS, "padded", "ours"),
@@ -24,6 +25,15 @@ TABLE = (
     (LOADER, PADDED, OURS, "loader_of_batches", "torch"),
     (LOADER, ITEMS, OURS, "loader_of_items", "torch"),
     (LOADER, ORIGINAL, ORIGINAL, "loader_of_items", "torch, original"),
+    *(
+        (what, who, name, function, environment)
+        for what, environment in ((LOADER, "torch"), (NEWEST, "torch, newest"))
+        for who, name, function in (
+            (BY_LOADER, OURS, "loader_of_loader"),
+            (IN_MEMORY, MEMORY, "loader_of_items"),
+            (WITH_WORKERS, MEMORY, "loader_of_items_in_workers"),
+        )
+    ),
 )
 
 
@@ -65,7 +75,15 @@ def loader(reader) -> Iterator:
     return iter(Loader(reader, BATCH, shuffle=True, pad=0))
 
 
-def loader_of_items(reader) -> Iterator:
+def loader_of_loader(reader) -> Iterator:
+    """The same as a data set of PyTorch."""
+    from mmap_ninja import Loader
+    from torch.utils.data import DataLoader
+
+    return iter(DataLoader(Loader(reader, BATCH, shuffle=True, pad=0), batch_size=None))
+
+
+def loader_of_items(reader, workers: int = 0) -> Iterator:
     """As it is used with the original: the loader collects items, a function of the user's pads them."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
@@ -75,7 +93,11 @@ def loader_of_items(reader) -> Iterator:
         tensors = [torch.from_numpy(np.array(item)) for item in items]
         return pad_sequence(tensors, batch_first=True), torch.tensor([len(tensor) for tensor in tensors])
 
-    return iter(DataLoader(reader, batch_size=BATCH, shuffle=True, collate_fn=collate))
+    return iter(DataLoader(reader, BATCH, shuffle=True, collate_fn=collate, num_workers=workers))
+
+
+def loader_of_items_in_workers(reader) -> Iterator:
+    return loader_of_items(reader, workers=2)
 
 
 class Batches:
@@ -107,6 +129,8 @@ WAYS = {
     "padded": in_batches(ways.padded),
     "padded_in_a_loop": in_batches(ways.padded_in_a_loop),
     "loader": loader,
+    "loader_of_loader": loader_of_loader,
     "loader_of_items": loader_of_items,
+    "loader_of_items_in_workers": loader_of_items_in_workers,
     "loader_of_batches": loader_of_batches,
 }

@@ -1,6 +1,11 @@
 //! Casts of elements while they are copied: those between booleans, integers and floats that NumPy calls safe. The one list
 //! of pairs is [`find`]; everything else knows only item sizes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is inlined is compiled for the processor that its caller is compiled for"
+)]
+
 use bytemuck::Pod;
 
 use super::{Out, copy_into};

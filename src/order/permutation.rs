@@ -75,21 +75,22 @@ impl Permutation {
         // Several at a time: each step of a network waits for the one before.
         while position + LANES <= positions.end {
             let values: [u64; LANES] = self.permute_all(array::from_fn(|lane| (position + lane) as u64));
-            values.into_iter().for_each(|value| take(self.walked(value)));
+            for value in values {
+                take(self.walked(value));
+            }
             position += LANES;
         }
         (position..positions.end).for_each(|position| take(self.get(position)));
     }
 
     /// What a permuted value leads to.
+    #[expect(clippy::cast_possible_truncation, reason = "it is less than a length, which is a usize")]
     #[inline]
     fn walked(&self, mut value: u64) -> usize {
         while value >= self.len {
             value = self.permute(value);
         }
-        // It is less than a length, which is a usize.
-        #[expect(clippy::cast_possible_truncation)]
-        return value as usize;
+        value as usize
     }
 
     #[inline]

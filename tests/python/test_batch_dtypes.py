@@ -1,6 +1,8 @@
 """Batches in another dtype than that of the map are what NumPy casts them to."""
 
 import itertools
+import re
+from functools import partial
 
 import ml_dtypes
 import numpy as np
@@ -50,41 +52,37 @@ def same(found, expected):
 
 
 @pytest.mark.parametrize("order", "=>")
-@pytest.mark.parametrize(("source", "target"), PAIRS, ids=str)
-def test_batches_are_cast_as_numpy_casts_them(path, source, target, order):
+@pytest.mark.parametrize("source", dict.fromkeys(source for source, _ in PAIRS), ids=str)
+def test_batches_are_cast_as_numpy_casts_them(path, source, order):
     if order == ">" and source.itemsize == 1:
         pytest.skip("one byte has one order")
     numbers = edges(source)
-    with np.errstate(invalid="ignore"):
-        expected = numbers.astype(target)
     stored = numbers if source.isbuiltin == 2 else numbers.astype(source.newbyteorder(order))
-    samples = [stored[:7], stored[7:7], stored[7:]]
-    ragged = RaggedMmap.from_lists(path, samples)
-    found, offsets = ragged.gather([2, 1, 0], dtype=target)
-    same(found, np.concatenate([expected[7:], expected[:7]]))
-    assert offsets.tolist() == [0, len(numbers) - 7, len(numbers) - 7, len(numbers)]
-    batch, _ = ragged.padded([0, 1, 2], 1, "left", dtype=target)
-    same(batch[0, -7:], expected[:7])
-    same(batch[2], expected[7:])
-    same(batch[1], np.ones(len(numbers) - 7, target))
+    ragged = RaggedMmap.from_lists(path, [stored[:7], stored[7:7], stored[7:]])
     rows = np_ninja.from_ndarray(path.parent / "rows", stored[:60].reshape(20, 3))
-    same(
-        np_ninja.gather(rows, [19, 0], dtype=target).ravel(), np.concatenate([expected[57:60], expected[:3]])
-    )
+    for target in [target for known, target in PAIRS if known == source]:
+        with np.errstate(invalid="ignore"):
+            expected = numbers.astype(target)
+        found, offsets = ragged.gather([2, 1, 0], dtype=target)
+        same(found, np.concatenate([expected[7:], expected[:7]]))
+        assert offsets.tolist() == [0, len(numbers) - 7, len(numbers) - 7, len(numbers)]
+        batch, _ = ragged.padded([0, 1, 2], 1, "left", dtype=target)
+        same(batch[0, -7:], expected[:7])
+        same(batch[2], expected[7:])
+        same(batch[1], np.ones(len(numbers) - 7, target))
+        found = np_ninja.gather(rows, [19, 0], dtype=target)
+        same(found.ravel(), np.concatenate([expected[57:60], expected[:3]]))
 
 
-@pytest.mark.parametrize(("source", "target"), REFUSED, ids=str)
-def test_a_cast_that_could_change_a_value_is_a_type_error_that_names_both(path, source, target):
+@pytest.mark.parametrize("source", dict.fromkeys(source for source, _ in REFUSED), ids=str)
+def test_a_cast_that_could_change_a_value_is_a_type_error_that_names_both(path, source):
     ragged = RaggedMmap.from_lists(path, [np.zeros(2, source)])
     rows = np_ninja.from_ndarray(path.parent / "rows", np.zeros((2, 2), source))
-    message = f"no cast from {str(source)!s} to ".replace("[", r"\[").replace("(", r"\(").replace(")", r"\)")
-    for read in (
-        ragged.gather,
-        ragged.padded,
-        lambda *args, **options: np_ninja.gather(rows, *args, **options),
-    ):
-        with pytest.raises(TypeError, match=message):
-            read([0], dtype=target)
+    message = re.escape(f"no cast from {source} to ")
+    for target in [target for known, target in REFUSED if known == source]:
+        for read in ragged.gather, ragged.padded, partial(np_ninja.gather, rows):
+            with pytest.raises(TypeError, match=message):
+                read([0], dtype=target)
 
 
 @pytest.mark.parametrize("dtype", [*NUMBERS, *OTHERS[:-1], ">i4", ">f8"], ids=str)
@@ -142,7 +140,7 @@ def test_images_are_padded_and_cast_on_every_axis(path):
 def test_a_large_batch_is_cast_by_several_threads(path):
     rng = np.random.default_rng(6)
     samples = [
-        values(np.dtype("uint8"), int(size), seed) for seed, size in enumerate(rng.integers(0, 80_000, 200))
+        values(np.dtype("uint8"), int(size), seed) for seed, size in enumerate(rng.integers(0, 30_000, 200))
     ]
     ragged = RaggedMmap.from_lists(path, samples)
     plain, offsets = ragged.gather(...)

@@ -147,12 +147,12 @@ def test_elements_of_any_dtype_are_packed_and_sliced(tmp_path, dtype):
 
 
 def test_large_batches_are_copied_by_several_threads(tmp_path):
-    tokens = numbered(tmp_path, [700_000] * 10)
-    plan = plans.pack(tokens, 2_100_000)
+    tokens = numbered(tmp_path, [250_000] * 10)
+    plan = plans.pack(tokens, 750_000)
     values, offsets, positions = plan.read(tokens, range(len(plan)))
-    assert offsets.tolist() == list(range(0, 7_000_001, 700_000))
-    assert np.array_equal(positions, np.tile(np.arange(700_000), 10))
-    assert np.array_equal(np.sort(values), np.arange(7_000_000))
+    assert offsets.tolist() == list(range(0, 2_500_001, 250_000))
+    assert np.array_equal(positions, np.tile(np.arange(250_000), 10))
+    assert np.array_equal(np.sort(values), np.arange(2_500_000))
 
 
 def test_a_plan_of_texts_counts_their_bytes(tmp_path):
