@@ -115,7 +115,7 @@ test-ray: $(VENV)/.tools
 	$(RAY)/$(SCRIPTS)/python -m pip install -q "$$(ls $(RAY)/wheels/mmap_ninja-*.whl)[ray]" hypothesis pytest
 	$(RAY)/$(SCRIPTS)/python -m pytest -q -p no:cacheprovider tests/ray
 
-# The same with the newest PyTorch, in an environment of its own of 3 GB, which `make bench` uses as well.
+# The tests with the newest PyTorch, in an environment of its own of 3 GB, which `make bench` uses as well.
 test-torch-newest: $(TORCH_NEWEST)/.installed
 	$(BIN)/maturin build -q --release -o $(TORCH_NEWEST)/wheels
 	$(PIP) --python $(TORCH_NEWEST) install -q --no-deps --force-reinstall $(TORCH_NEWEST)/wheels/mmap_ninja-*.whl

@@ -51,7 +51,7 @@ class Loader:
         dtype: the dtype of the batches instead of the source's, as in `gather`; of records, a dict of fields to dtypes.
             Elements are cast while they are copied.
         threads: threads that fill batches; 0 fills a batch when it is asked for.
-        ahead: batches that are filled in advance.
+        ahead: batches that are ready before they are asked for, besides those that threads are at.
         transform: called with every batch, in the caller's thread, and gives what is yielded.
 
     Raises:
