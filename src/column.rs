@@ -78,7 +78,8 @@ impl Column {
 
 /// Where the value of a row lies among the bytes of a column.
 pub(crate) fn bytes_of_row(index: usize) -> Range<usize> {
-    index * 8..index * 8 + 8
+    let start = index.saturating_mul(8);
+    start..start.saturating_add(8)
 }
 
 /// Bytes of a column; `None` where no file holds that many.

@@ -5,11 +5,16 @@ use std::path::Path;
 
 use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
-use crate::io::advice::{PrefetchPolicy, advise_will_need};
+use crate::io::advice::{PrefetchPolicy, advise_will_need, prefetch_line};
 use crate::io::mapping::Region;
 use crate::memory;
 use crate::plans::Piece;
 use crate::schema::{Role, Schema};
+
+/// How many samples ahead of the one that is located the processor loads the rows of columns.
+const PREFETCH_DISTANCE: usize = 16;
+/// Of the data of a larger batch, the first lines would leave the cache before they are copied.
+const MAX_LOADED: usize = 4096;
 
 /// The mapped data of samples, and where each starts and ends in it.
 #[derive(Clone, Debug)]
@@ -85,25 +90,42 @@ impl Extents {
         policy.is_due(&self.data, range) || (is_empty && policy.is_due(self.starts.region(), first))
     }
 
-    /// What `locate` finds for everything that is `selected`. Cold pages are prefetched: first the rows of `columns`, then the `bytes` of
-    /// what was found.
+    /// What `locate` finds for everything that is `selected`. Cold pages are prefetched: first the rows of `columns`, then
+    /// the `bytes` of what was found. So are cache lines, since the samples of a batch lie far apart: rows of samples
+    /// that are located later, and the data of a sample as soon as it is located.
     pub fn fetch<'a, S: Selected, T>(
         &'a self,
         dir: &Path,
         selected: &[S],
         policy: PrefetchPolicy,
-        columns: impl FnOnce() -> Vec<&'a Region>,
+        columns: &[&Region],
         locate: impl Fn(S) -> Result<T>,
         bytes: impl Fn(&T) -> &'a [u8],
     ) -> Result<Vec<T>> {
         let last = || selected.last().and_then(|&last| locate(last).ok()).map(|found| bytes(&found));
-        let is_cold = self.is_due(policy, selected, last);
+        let columns: Vec<&[u8]> = columns.iter().map(|column| column.bytes()).collect();
+        let row = || selected.last().map(|last| bytes_of_row(last.sample()));
+        let is_index = policy == PrefetchPolicy::IndexIfCold;
+        let is_cold =
+            if is_index { policy.is_due(self.starts.region(), row) } else { self.is_due(policy, selected, last) };
         if is_cold {
-            let columns: Vec<&[u8]> = columns().into_iter().map(Region::bytes).collect();
             advise_will_need(&columns, selected.iter().map(|each| bytes_of_row(each.sample())));
         }
-        let found: Vec<T> = memory::try_collect(dir, selected.iter().map(|&each| locate(each)))?;
-        if is_cold {
+        let load_rows = |each: &S| {
+            let row = bytes_of_row(each.sample()).start;
+            columns.iter().for_each(|column| prefetch_line(column.as_ptr().wrapping_add(row)));
+        };
+        selected.iter().take(PREFETCH_DISTANCE).for_each(load_rows);
+        let located = selected.iter().enumerate().map(|(position, &each)| {
+            selected.get(position + PREFETCH_DISTANCE).into_iter().for_each(load_rows);
+            let found = locate(each)?;
+            if selected.len() <= MAX_LOADED {
+                prefetch_line(bytes(&found).as_ptr());
+            }
+            Ok(found)
+        });
+        let found: Vec<T> = memory::try_collect(dir, located)?;
+        if is_cold && !is_index {
             advise_will_need(&[self.data.bytes()], found.iter().map(|found| self.data.range_of(bytes(found))));
         }
         Ok(found)

@@ -7,6 +7,7 @@ use std::thread;
 use super::Out;
 use super::cast::Cast;
 use crate::error::Result;
+use crate::io::advice::prefetch_line;
 use crate::{memory, threads};
 
 /// Bytes that are worth another thread.
@@ -93,14 +94,7 @@ fn take_share(pieces: &[&[u8]], share: usize) -> (usize, usize) {
 /// Lets the processor prefetch the beginning of `bytes`; its own prefetcher follows with the rest.
 #[inline]
 pub(super) fn prefetch_lines(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64).take(PREFETCH_LINES) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch has no effect that a program can observe, and the line is that of a valid slice.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    bytes.chunks(64).take(PREFETCH_LINES).for_each(|line| prefetch_line(line.as_ptr()));
 }
 
 /// The number of threads to copy `bytes` with. Every batch starts its own, since a thread pool would not survive the

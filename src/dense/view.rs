@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order};
+use crate::io::advice::{PrefetchPolicy, fetch_rows};
 use crate::io::mapping::Region;
+use crate::memory;
 use crate::options::Options;
 use crate::schema::{Header, check_size, kind_of, no_dataset};
 use crate::txn::read_consistent;
@@ -50,6 +52,13 @@ impl View {
     /// Whether the elements of several rows alternate.
     pub fn is_in_columns(&self) -> bool {
         self.header.order == Order::F && self.header.shape.len() > 1
+    }
+
+    /// Prefetches the rows at `indices`, all of which exist, if they are not in memory.
+    pub fn prefetch(&self, dir: &Path, indices: &[usize], policy: PrefetchPolicy) -> Result<()> {
+        let size = self.row(0).map_or(0, <[u8]>::len);
+        let offsets: Vec<usize> = memory::collect(dir, indices.iter().map(|&index| index.saturating_mul(size)))?;
+        fetch_rows(dir, self.data.bytes(), &offsets, size, policy).map(drop)
     }
 
     /// Row `index` along the first axis, as bytes; `None` where there is none, or where elements of several rows alternate.

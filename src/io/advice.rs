@@ -10,6 +10,19 @@ use crate::{error::Result, memory};
 /// Ranges that are closer together than this are advised as one.
 const MAX_GAP: usize = 16 * 1024;
 
+/// Lets the processor load the cache line at an address, which need not be valid.
+#[inline]
+pub(crate) fn prefetch_line(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch has no effect that a program can observe, at any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// When to prefetch a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrefetchPolicy {
@@ -18,6 +31,8 @@ pub(crate) enum PrefetchPolicy {
     IfCold,
     /// It was prefetched before.
     Never,
+    /// As `IfCold`, but only where the samples lie.
+    IndexIfCold,
 }
 
 impl PrefetchPolicy {
@@ -63,8 +78,13 @@ pub(crate) fn fetch_rows<'a>(
     policy: PrefetchPolicy,
 ) -> Result<Vec<&'a [u8]>> {
     let rows = memory::collect(dir, offsets.iter().map(|&offset| &array[offset..offset + size]))?;
-    let is_cold = |row: Option<&&[u8]>| policy == PrefetchPolicy::IfCold && row.is_some_and(|row| !is_resident(row));
-    if policy == PrefetchPolicy::Always || is_cold(rows.first()) || is_cold(rows.last()) {
+    let is_cold = |row: Option<&&[u8]>| row.is_some_and(|row| !is_resident(row));
+    let is_due = match policy {
+        PrefetchPolicy::Always => true,
+        PrefetchPolicy::IfCold => is_cold(rows.first()) || is_cold(rows.last()),
+        PrefetchPolicy::IndexIfCold | PrefetchPolicy::Never => false,
+    };
+    if is_due {
         let start = |row: &[u8]| row.as_ptr() as usize - array.as_ptr() as usize;
         advise_will_need(&[array], rows.iter().map(|row| start(row)..start(row) + size));
     }

@@ -14,6 +14,7 @@ mod error;
 mod fork_mutex;
 mod gathered;
 mod index;
+mod items;
 mod iterator;
 mod loader;
 mod masks;

@@ -9,9 +9,11 @@ use super::array::{Owner, view};
 use super::batches::Target;
 use super::callback;
 use super::dtype::stored;
+use super::items;
 use crate::format::dtype::Dtype;
 use crate::io::mapping::Mode;
 use crate::ragged::View;
+use crate::sample::Sample;
 
 /// Replaced as a whole when the dataset grows, so that readers need no lock.
 pub struct State {
@@ -69,6 +71,11 @@ impl State {
     #[inline]
     pub fn item<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
         let item = self.array(py, index, self.mode.is_writable())?;
+        self.wrapped(py, item)
+    }
+
+    #[inline]
+    fn wrapped<'py>(&self, py: Python<'py>, item: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match &self.wrapper.function {
             None => Ok(item),
             Some(function) => {
@@ -82,14 +89,42 @@ impl State {
     /// A view of the sample at `index`, or a Python scalar where it is 0-D.
     #[inline]
     pub fn array<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
-        let sample = self.view.get(index)?;
+        self.shown(py, self.view.get(index)?, writable)
+    }
+
+    #[inline]
+    fn shown<'py>(&self, py: Python<'py>, sample: Sample<'_>, writable: bool) -> PyResult<Bound<'py, PyAny>> {
         let array = view(py, self.descr()?, &self.owner, sample, writable)?;
         if sample.shape.is_empty() { array.call_method0("item") } else { Ok(array) }
     }
 
+    /// The samples at `indices`, passed through the wrapper.
     pub fn items<'py>(&self, py: Python<'py>, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
-        let items: Vec<_> = indices.iter().map(|&index| self.item(py, index)).collect::<PyResult<_>>()?;
+        let arrays = self.arrays(py, indices, self.mode.is_writable())?;
+        if self.wrapper.function.is_none() {
+            return PyList::new(py, arrays);
+        }
+        let items: Vec<_> = arrays.into_iter().map(|array| self.wrapped(py, array)).collect::<PyResult<_>>()?;
         PyList::new(py, items)
+    }
+
+    /// The samples at `indices`, as `array` gives each. Cold ones are prefetched.
+    pub fn arrays<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &[usize],
+        writable: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        if items::are_few(indices) {
+            return indices.iter().map(|&index| self.array(py, index, writable)).collect();
+        }
+        let mut arrays = Vec::with_capacity(indices.len());
+        for (block, policy) in items::blocks(indices) {
+            for sample in py.detach(|| self.view.samples(block, policy))? {
+                arrays.push(self.shown(py, sample, writable)?);
+            }
+        }
+        Ok(arrays)
     }
 
     /// What a batch of samples is written as, and where.

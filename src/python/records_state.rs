@@ -1,5 +1,7 @@
 //! The snapshot of records that readers use.
 
+use std::path::Path;
+
 use numpy::PyArrayDescr;
 use numpy::npyffi::{PY_ARRAY_API, PyArray_Descr};
 use pyo3::prelude::*;
@@ -9,6 +11,7 @@ use super::array::{Owner, view};
 use super::build::ended;
 use super::callback;
 use super::dtype::stored;
+use super::items;
 use super::ragged_state::State;
 use super::strings;
 use crate::dense;
@@ -97,6 +100,11 @@ impl RecordsState {
         for field in &self.fields {
             record.set_item(field.name.bind(py), field.values.get(py, index, self.mode.is_writable())?)?;
         }
+        self.shown(record)
+    }
+
+    #[inline]
+    fn shown<'py>(&self, record: Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
         if self.wrapper.is_some() { self.wrapped(record) } else { Ok(record.into_any()) }
     }
 
@@ -123,9 +131,16 @@ impl RecordsState {
         }
     }
 
+    /// The records at `indices`, passed through the wrapper. Cold ones are prefetched.
     pub fn items<'py>(&self, py: Python<'py>, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
-        let items: Vec<_> = indices.iter().map(|&index| self.item(py, index)).collect::<PyResult<_>>()?;
-        PyList::new(py, items)
+        let records: Vec<_> = indices.iter().map(|_| PyDict::new(py)).collect();
+        for field in &self.fields {
+            let values = field.values.get_many(py, &self.view.dir, indices, self.mode.is_writable())?;
+            let name = field.name.bind(py);
+            records.iter().zip(values).try_for_each(|(record, value)| record.set_item(name, value))?;
+        }
+        let records: Vec<_> = records.into_iter().map(|record| self.shown(record)).collect::<PyResult<_>>()?;
+        PyList::new(py, records)
     }
 
     /// All rows of the dense field with this number.
@@ -182,6 +197,27 @@ impl Values {
             Self::Ragged(state) => state.array(py, index, writable),
             Self::Strings(view) => strings::item(py, view, index),
             Self::Rows(rows) => rows.get(py, index, writable),
+        }
+    }
+
+    fn get_many<'py>(
+        &self,
+        py: Python<'py>,
+        dir: &Path,
+        indices: &[usize],
+        writable: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        match self {
+            Self::Ragged(state) => state.arrays(py, indices, writable),
+            Self::Strings(view) => strings::many(py, view, indices),
+            Self::Rows(rows) => {
+                if !items::are_few(indices) {
+                    for (block, policy) in items::blocks(indices) {
+                        py.detach(|| rows.view.prefetch(dir, block, policy))?;
+                    }
+                }
+                indices.iter().map(|&index| rows.get(py, index, writable)).collect()
+            }
         }
     }
 }

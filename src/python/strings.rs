@@ -17,6 +17,7 @@ use super::error::is_signalled;
 use super::fork_mutex::ForkMutex;
 use super::gathered;
 use super::index::{self, Index};
+use super::items;
 use super::iterator::{Items, NextItem};
 use super::options::{PyOptions, Zstd, compression};
 use super::out::Source;
@@ -75,8 +76,7 @@ impl PyStrings {
             Index::One(index) => item(py, &view, index),
             Index::Many(indices) => {
                 view.check_open()?;
-                let items: Vec<_> = indices.iter().map(|&index| item(py, &view, index)).collect::<PyResult<_>>()?;
-                Ok(PyList::new(py, items)?.into_any())
+                Ok(PyList::new(py, many(py, &view, &indices)?)?.into_any())
             }
         }
     }
@@ -326,7 +326,27 @@ impl PyStrings {
 
 #[inline]
 pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
-    str_of(py, &view.bytes(index)?).map_err(|error| {
+    checked(py, view, index, &view.bytes(index)?)
+}
+
+/// The texts at `indices`. Cold ones are prefetched.
+pub fn many<'py>(py: Python<'py>, view: &View, indices: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if items::are_few(indices) {
+        return indices.iter().map(|&index| item(py, view, index)).collect();
+    }
+    let mut texts = Vec::with_capacity(indices.len());
+    for (block, policy) in items::blocks(indices) {
+        let stored = py.detach(|| view.stored_batch(block, policy))?;
+        for (&index, stored) in block.iter().zip(stored) {
+            texts.push(checked(py, view, index, &view.decoded(index, stored)?)?);
+        }
+    }
+    Ok(texts)
+}
+
+#[inline]
+fn checked<'py>(py: Python<'py>, view: &View, index: usize, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    str_of(py, bytes).map_err(|error| {
         let is_damage = !error.is_instance_of::<PyMemoryError>(py);
         if is_damage { view.damaged(index, NO_UTF8).into() } else { error }
     })

@@ -129,21 +129,14 @@ impl View {
 
     /// The samples at `indices`, whose pages are prefetched.
     pub fn samples(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<Sample<'_>>> {
-        self.extents.fetch(
-            &self.dir,
-            indices,
-            policy,
-            || self.columns(),
-            |index| self.get(index),
-            |sample| sample.bytes,
-        )
+        self.extents.fetch(&self.dir, indices, policy, &self.columns(), |index| self.get(index), |sample| sample.bytes)
     }
 
     /// The bytes of `pieces`, whose pages are prefetched. A piece ends within its sample; if `is_across`, within the samples
     /// that follow.
     pub fn pieces(&self, pieces: &[Piece], is_across: bool, policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
         let locate = |piece| self.locate_piece(piece, is_across);
-        self.extents.fetch(&self.dir, pieces, policy, || self.columns(), locate, |bytes| bytes)
+        self.extents.fetch(&self.dir, pieces, policy, &self.columns(), locate, |bytes| bytes)
     }
 
     fn locate_piece(&self, piece: Piece, is_across: bool) -> Result<&[u8]> {

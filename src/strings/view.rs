@@ -95,8 +95,9 @@ impl View {
         self.decoded(index, self.stored(index)?)
     }
 
+    /// The bytes of the string at `index`, which are stored as `stored`.
     #[inline]
-    fn decoded<'a>(&self, index: usize, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    pub fn decoded<'a>(&self, index: usize, stored: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         let Some(codec) = &self.codec else { return Ok(Cow::Borrowed(stored)) };
         self.decompressed(codec, index, stored)
     }
@@ -127,7 +128,7 @@ impl View {
 
     /// The stored bytes at `indices`, whose pages are prefetched.
     pub fn stored_batch(&self, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
-        self.extents.fetch(&self.dir, indices, policy, || self.columns(), |index| self.stored(index), |bytes| bytes)
+        self.extents.fetch(&self.dir, indices, policy, &self.columns(), |index| self.stored(index), |bytes| bytes)
     }
 
     /// The columns that are read to find a string.
