@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
-use crate::io::advice::{PrefetchPolicy, advise_will_need, prefetch_line};
+use crate::io::advice::{PrefetchPolicy, advise_will_need, prefetch_line, probe_item};
 use crate::io::mapping::Region;
+use crate::io::residency::Residency;
 use crate::memory;
 use crate::plans::Piece;
 use crate::schema::{Role, Schema};
@@ -61,6 +62,25 @@ impl Extents {
             ends: self.ends.grown(dir, schema, Role::Ends, len)?,
             data,
         })
+    }
+
+    /// Whether the next single sample need not be probed.
+    #[inline]
+    pub fn skips_item(&self) -> bool {
+        self.data.residency().is_none_or(Residency::skips_item)
+    }
+
+    /// What `locate` finds for the sample at `index`, whose cold pages are prefetched.
+    #[cold]
+    pub fn probe_item<'a, T>(
+        &'a self,
+        index: usize,
+        columns: &[&Region],
+        locate: impl FnOnce() -> Result<T>,
+        bytes: impl FnOnce(&T) -> &'a [u8],
+    ) -> Result<T> {
+        let rows: Vec<_> = columns.iter().map(|&column| (column, bytes_of_row(index))).collect();
+        probe_item(&self.data, index, &rows, locate, bytes)
     }
 
     /// Prefetches the rows of `columns` at `indices`, if they are not in memory.
@@ -120,7 +140,9 @@ impl Extents {
             selected.get(position + PREFETCH_DISTANCE).into_iter().for_each(load_rows);
             let found = locate(each)?;
             if selected.len() <= MAX_LOADED {
-                prefetch_line(bytes(&found).as_ptr());
+                let bytes = bytes(&found);
+                prefetch_line(bytes.as_ptr());
+                prefetch_line(bytes.as_ptr().wrapping_add(bytes.len()).wrapping_sub(1));
             }
             Ok(found)
         });

@@ -215,7 +215,7 @@ impl Ragged {
     /// [`Error::OutOfRange`]; [`Error::Corrupt`] where its offsets or its shape do not fit the data.
     #[inline]
     pub fn get(&self, index: usize) -> Result<Sample<'_>> {
-        self.view.get(index)
+        self.view.item(index)
     }
 
     /// The elements of the sample at `index`.

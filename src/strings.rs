@@ -346,7 +346,7 @@ impl Strings {
     /// [`Error::OutOfRange`]; [`Error::Corrupt`] where its offsets do not fit the data, or it is not UTF-8.
     pub fn get(&self, index: usize) -> Result<Cow<'_, str>> {
         let not_utf8 = || self.view.damaged(index, NO_UTF8);
-        match self.view.bytes(index)? {
+        match self.view.item(index)? {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| not_utf8()),
             Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| not_utf8()),
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order};
-use crate::io::advice::{PrefetchPolicy, fetch_rows};
+use crate::io::advice::{PrefetchPolicy, fetch_rows, probe_item};
 use crate::io::mapping::Region;
+use crate::io::residency::Residency;
 use crate::memory;
 use crate::options::Options;
 use crate::schema::{Header, check_size, kind_of, no_dataset};
@@ -52,6 +53,15 @@ impl View {
     /// Whether the elements of several rows alternate.
     pub fn is_in_columns(&self) -> bool {
         self.header.order == Order::F && self.header.shape.len() > 1
+    }
+
+    /// Row `index`, as [`View::row`] gives it. Now and then, its pages are prefetched if they are not in memory.
+    #[inline]
+    pub fn item(&self, index: usize) -> Option<&[u8]> {
+        if self.data.residency().is_none_or(Residency::skips_item) {
+            return self.row(index);
+        }
+        probe_item(&self.data, index, &[], || Ok(self.row(index)), |row| row.unwrap_or_default()).ok()?
     }
 
     /// Prefetches the rows at `indices`, all of which exist, if they are not in memory.

@@ -5,10 +5,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::mapping::{Region, is_resident, will_need};
+use super::residency::Residency;
 use crate::{error::Result, memory};
 
 /// Ranges that are closer together than this are advised as one.
 const MAX_GAP: usize = 16 * 1024;
+
+/// Bytes of a column that are read for a single item, as others lie near: the most that a disk reads as fast as a page.
+const COLUMN_BLOCK: usize = 64 * 1024;
 
 /// Lets the processor load the cache line at an address, which need not be valid.
 #[inline]
@@ -42,13 +46,12 @@ impl PrefetchPolicy {
         if self == Self::Never {
             return false;
         }
-        if self == Self::Always || region.was_cold() {
+        let residency = region.residency();
+        if self == Self::Always || residency.is_some_and(Residency::is_batch_cold) {
             return true;
         }
         let is_cold = last().is_some_and(|range| !range.is_empty() && !is_resident(&region.bytes()[range]));
-        if is_cold {
-            region.found_cold();
-        }
+        residency.filter(|_| is_cold).into_iter().for_each(Residency::found_cold_batch);
         is_cold
     }
 }
@@ -63,6 +66,40 @@ pub(crate) fn advise_will_need(members: &[&[u8]], ranges: impl Iterator<Item = R
         for member in members {
             will_need(member.get(group[0].start..end.min(member.len())).unwrap_or_default());
         }
+    }
+}
+
+/// What `locate` finds for a single item, whose `bytes` lie in `data`. Where pages of it are not in memory, all of them
+/// are requested at once, and nothing around them: first those of its `rows` in the columns, then those of its bytes. If items
+/// are read in order, the kernel's own read-ahead is better.
+#[cold]
+pub(crate) fn probe_item<'a, T>(
+    data: &'a Region,
+    index: usize,
+    rows: &[(&Region, Range<usize>)],
+    locate: impl FnOnce() -> Result<T>,
+    bytes: impl FnOnce(&T) -> &'a [u8],
+) -> Result<T> {
+    let Some(residency) = data.residency() else { return locate() };
+    let (is_watched, is_in_order) = (residency.is_watched(), residency.is_in_order(index));
+    if is_watched && !is_in_order {
+        rows.iter().for_each(|(column, row)| fetch_block(column.bytes(), row));
+    }
+    let found = locate()?;
+    let bytes = bytes(&found);
+    let is_cold = bytes.last().is_some_and(|last| !is_resident(std::slice::from_ref(last)));
+    if is_cold && !is_in_order {
+        will_need(bytes);
+    }
+    residency.probed_item(is_cold);
+    Ok(found)
+}
+
+/// Requests the block of a column in which `row` lies, if it is not in memory.
+fn fetch_block(column: &[u8], row: &Range<usize>) {
+    if column.get(row.clone()).is_some_and(|row| !is_resident(row)) {
+        let start = row.start - row.start % COLUMN_BLOCK;
+        will_need(&column[start..column.len().min(start + COLUMN_BLOCK)]);
     }
 }
 

@@ -13,16 +13,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use super::residency::Residency;
 use super::untrusted::{FileId, Member};
 use crate::error::{At, Error, Result};
-
-/// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
-/// of a file is in memory, the probed page of a batch may be there by chance.
-const COLD_BATCHES: u8 = 32;
 
 /// The number of this error is the same on all Unix systems.
 const ENODEV: i32 = 19;
@@ -61,8 +57,7 @@ impl Mode {
 enum Backing {
     Mapped {
         raw: MmapRaw,
-        /// Batches that are still assumed to be cold.
-        cold: AtomicU8,
+        residency: Residency,
         file: FileId,
     },
     /// As words, so that values of 8 bytes are aligned.
@@ -111,7 +106,7 @@ impl Backing {
             // SAFETY: see "The hazard of mapped files" above; the private copy is only read as bytes.
             Mode::CopyOnWrite => unsafe { options.map_copy(&member.file)? }.into(),
         };
-        Ok(Self::Mapped { raw, cold: AtomicU8::new(0), file: member.identity })
+        Ok(Self::Mapped { raw, residency: Residency::unknown(), file: member.identity })
     }
 
     fn read(member: &Member, len: usize) -> std::io::Result<Self> {
@@ -230,20 +225,13 @@ impl Region {
         }
     }
 
-    /// Makes [`Region::was_cold`] true for the next batches.
-    pub fn found_cold(&self) {
-        if let Some(Backing::Mapped { cold, .. }) = self.backing.as_deref() {
-            cold.store(COLD_BATCHES, Ordering::Relaxed);
+    /// What is known of whether the pages are in memory; `None` where the bytes were read.
+    #[inline]
+    pub fn residency(&self) -> Option<&Residency> {
+        match self.backing.as_deref() {
+            Some(Backing::Mapped { residency, .. }) => Some(residency),
+            _ => None,
         }
-    }
-
-    /// Whether the next batch is still assumed to be cold.
-    pub fn was_cold(&self) -> bool {
-        let Some(Backing::Mapped { cold, .. }) = self.backing.as_deref() else { return false };
-        let left = cold.load(Ordering::Relaxed);
-        // A race between threads may count a batch once too few, which does no harm.
-        cold.store(left.saturating_sub(1), Ordering::Relaxed);
-        left > 0
     }
 
     /// Which file is mapped.

@@ -2,4 +2,5 @@
 
 pub(crate) mod advice;
 pub(crate) mod mapping;
+pub(crate) mod residency;
 pub(crate) mod untrusted;

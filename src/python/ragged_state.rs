@@ -89,7 +89,7 @@ impl State {
     /// A view of the sample at `index`, or a Python scalar where it is 0-D.
     #[inline]
     pub fn array<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
-        self.shown(py, self.view.get(index)?, writable)
+        self.shown(py, self.view.item(index)?, writable)
     }
 
     #[inline]
@@ -109,12 +109,7 @@ impl State {
     }
 
     /// The samples at `indices`, as `array` gives each. Cold ones are prefetched.
-    pub fn arrays<'py>(
-        &self,
-        py: Python<'py>,
-        indices: &[usize],
-        writable: bool,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    pub fn arrays<'py>(&self, py: Python<'py>, indices: &[usize], writable: bool) -> PyResult<Vec<Bound<'py, PyAny>>> {
         if items::are_few(indices) {
             return indices.iter().map(|&index| self.array(py, index, writable)).collect();
         }

@@ -226,7 +226,7 @@ impl Rows {
     /// A NumPy scalar, or a view of a row that has axes.
     #[inline]
     fn get<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
-        let bytes = self.view.row(index).unwrap_or_default();
+        let bytes = self.view.item(index).unwrap_or_default();
         if !self.shape.is_empty() {
             return view(py, &self.descr, &self.owner, Sample { bytes, shape: &self.shape }, writable);
         }

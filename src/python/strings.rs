@@ -326,7 +326,7 @@ impl PyStrings {
 
 #[inline]
 pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
-    checked(py, view, index, &view.bytes(index)?)
+    checked(py, view, index, &view.item(index)?)
 }
 
 /// The texts at `indices`. Cold ones are prefetched.

@@ -17,6 +17,18 @@ use crate::sample::{Sample, checked_shape};
 use crate::schema::{Header, Role, Schema, check_size, kind_of, read_is_flat};
 use crate::txn::read_consistent;
 
+/// The shapes of short samples that have one axis. Reading them here spares a row of a column, which may have to come from
+/// far away; of longer samples, the data take longer than that.
+static LENGTHS: [i64; 4096] = {
+    let mut lengths = [0; 4096];
+    let mut length = 0;
+    while length < lengths.len() {
+        lengths[length] = length as i64;
+        length += 1;
+    }
+    lengths
+};
+
 /// The shapes of all samples.
 #[derive(Clone, Debug)]
 enum Shapes {
@@ -115,7 +127,10 @@ impl View {
     fn locate(&self, index: usize) -> Option<Sample<'_>> {
         let (start, end) = self.extents.get(index)?;
         let elements = end.checked_sub(start).filter(|_| start >= 0)?;
-        let shape = checked_shape(self.shapes.get(index)?, elements, self.item_size as u64)?;
+        let shape = match self.shapes.known(elements) {
+            Some(shape) => shape,
+            None => checked_shape(self.shapes.get(index)?, elements, self.item_size as u64)?,
+        };
         let byte = |element: i64| usize::try_from(element).ok()?.checked_mul(self.item_size);
         let bytes = self.extents.data.bytes().get(byte(start)?..byte(end)?)?;
         Some(Sample { bytes, shape })
@@ -125,6 +140,15 @@ impl View {
     pub fn is_due(&self, indices: &[usize]) -> bool {
         let last = || indices.last().and_then(|&last| self.get(last).ok()).map(|sample| sample.bytes);
         self.extents.is_due(PrefetchPolicy::IfCold, indices, last)
+    }
+
+    /// The sample at `index`, as [`View::get`] gives it. Now and then, its pages are prefetched if they are not in memory.
+    #[inline]
+    pub fn item(&self, index: usize) -> Result<Sample<'_>> {
+        if self.extents.skips_item() {
+            return self.get(index);
+        }
+        self.extents.probe_item(index, &self.columns(), || self.get(index), |sample| sample.bytes)
     }
 
     /// The samples at `indices`, whose pages are prefetched.
@@ -157,11 +181,12 @@ impl View {
         found.ok_or_else(|| self.too_short(piece, len, is_across))
     }
 
-    /// The columns that are read to find a sample.
+    /// The columns that are read to find most samples.
     pub fn columns(&self) -> Vec<&Region> {
         let mut columns = vec![&self.extents.starts, &self.extents.ends];
         match &self.shapes {
-            Shapes::Flat(column) => columns.push(column),
+            Shapes::Flat(column) if self.are_long() => columns.push(column),
+            Shapes::Flat(_) => {}
             Shapes::Nested { starts, ends, .. } => columns.extend([starts, ends]),
         }
         columns.into_iter().map(Column::region).collect()
@@ -169,12 +194,14 @@ impl View {
 
     /// Tells the kernel how all files will be read.
     pub fn advise(&self, access: Access) {
-        let axes = match &self.shapes {
-            Shapes::Flat(_) => None,
-            Shapes::Nested { axes, .. } => Some(axes.region()),
-        };
-        let others = [&self.extents.data, self.elements.region()];
-        self.columns().into_iter().chain(others).chain(axes).for_each(|region| region.advise(access));
+        let (Shapes::Flat(shapes) | Shapes::Nested { axes: shapes, .. }) = &self.shapes;
+        let others = [&self.extents.data, self.elements.region(), shapes.region()];
+        self.columns().into_iter().chain(others).for_each(|region| region.advise(access));
+    }
+
+    /// Whether most samples have more elements than those whose shape is known without its column.
+    fn are_long(&self) -> bool {
+        usize::try_from(self.elements()).unwrap_or(usize::MAX) / self.len.max(1) >= LENGTHS.len()
     }
 
     /// The number of axes of a batch of samples. One of no samples has those of the first sample of the dataset.
@@ -303,6 +330,16 @@ impl Shapes {
         let total =
             total.map_err(|_| Error::corrupt(dir.join(schema.path(Role::AxesEnds)), "the last end is negative"))?;
         Ok(Self::Nested { axes: column(Role::Axes, total)?, starts, ends })
+    }
+
+    /// The shape of every sample of that many elements, where only one is possible.
+    #[inline]
+    fn known(&self, elements: i64) -> Option<&'static [i64]> {
+        if !matches!(self, Self::Flat(_)) || elements == 1 {
+            return None;
+        }
+        let elements = usize::try_from(elements).ok()?;
+        LENGTHS.get(elements..=elements)
     }
 
     #[inline]

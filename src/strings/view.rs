@@ -109,6 +109,17 @@ impl View {
         decompressed.map(Cow::Owned).ok_or_else(|| self.damaged(index, NO_FRAME))
     }
 
+    /// The bytes of the string at `index`, as [`View::bytes`] gives them. Now and then, its pages are prefetched if they are
+    /// not in memory.
+    #[inline]
+    pub fn item(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        if self.extents.skips_item() {
+            return self.bytes(index);
+        }
+        let stored = self.extents.probe_item(index, &self.columns(), || self.stored(index), |stored| stored)?;
+        self.decoded(index, stored)
+    }
+
     /// Whether the string at `index` is `text`. What is stored of another size is not decompressed.
     #[inline]
     pub fn is_at(&self, index: usize, text: &[u8]) -> Result<bool> {
