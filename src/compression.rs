@@ -161,7 +161,7 @@ impl Codec {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total(strings) / MIN_PER_THREAD + 1);
         let share = strings.len().div_ceil(threads).max(1);
         let mut parts: Vec<_> = strings.chunks(share).map(|part| (part, Ok(Compressed::default()))).collect();
-        threads::for_each(parts.iter_mut().collect(), |(part, made)| *made = self.compress_part(part));
+        threads::for_each(parts.iter_mut().collect(), threads, |(part, made)| *made = self.compress_part(part));
         let compressed: io::Result<_> = parts.into_iter().map(|(_, made)| made).collect();
         compressed.or_else(|error| {
             if self.is_refused(&error) {

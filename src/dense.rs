@@ -249,7 +249,7 @@ impl Dense {
     /// Row `index` along the first axis, as bytes; `None` where there is none or the order is F.
     #[must_use]
     pub fn row(&self, index: usize) -> Option<&[u8]> {
-        if self.order() == Order::C { self.view.row(index) } else { None }
+        if self.order() == Order::C { self.view.item(index) } else { None }
     }
 }
 

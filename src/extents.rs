@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
-use crate::io::advice::{PrefetchPolicy, advise_will_need, prefetch_line, probe_item};
+use crate::io::advice::{PrefetchPolicy, advise_rows, advise_will_need, prefetch_line, probe_item};
 use crate::io::mapping::Region;
 use crate::io::residency::Residency;
 use crate::memory;
@@ -88,7 +88,7 @@ impl Extents {
         let last = || indices.last().map(|&last| bytes_of_row(last));
         if PrefetchPolicy::IfCold.is_due(self.starts.region(), last) {
             let columns: Vec<&[u8]> = columns.iter().map(|column| column.bytes()).collect();
-            advise_will_need(&columns, indices.iter().map(|&index| bytes_of_row(index)));
+            advise_rows(&columns, indices.iter().map(|&index| bytes_of_row(index)));
         }
     }
 
@@ -129,7 +129,7 @@ impl Extents {
         let is_cold =
             if is_index { policy.is_due(self.starts.region(), row) } else { self.is_due(policy, selected, last) };
         if is_cold {
-            advise_will_need(&columns, selected.iter().map(|each| bytes_of_row(each.sample())));
+            advise_rows(&columns, selected.iter().map(|each| bytes_of_row(each.sample())));
         }
         let load_rows = |each: &S| {
             let row = bytes_of_row(each.sample()).start;

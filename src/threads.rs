@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Runs `work` on every job, on as many threads as there are jobs. Where the system has fewer threads to give, those that
-/// there are do the rest.
-pub(crate) fn for_each<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
-    let others = jobs.len().saturating_sub(1);
+/// Runs `work` on every job, on at most that many threads. Where the system has fewer to give, those that there are do the
+/// rest.
+pub(crate) fn for_each<T: Send>(jobs: Vec<T>, threads: usize, work: impl Fn(T) + Sync) {
+    let others = jobs.len().min(threads).saturating_sub(1);
     let queue = Mutex::new(jobs.into_iter());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let run = || {
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn every_job_is_done_once() {
         let done: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
-        for_each((0..done.len()).collect(), |job| {
+        for_each((0..done.len()).collect(), 7, |job| {
             done[job].fetch_add(1, Ordering::Relaxed);
         });
         assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));

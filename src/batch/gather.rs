@@ -12,6 +12,8 @@ use crate::{memory, threads};
 
 /// Bytes that are worth another thread.
 const MIN_PER_THREAD: usize = 4 << 20;
+/// Bytes that a thread copies before it takes the next ones: where the system gives some threads less time, others do more.
+pub(super) const JOB: usize = 1 << 20;
 
 /// How many samples ahead of the copy the processor prefetches.
 pub(super) const PREFETCH_DISTANCE: usize = 6;
@@ -52,20 +54,20 @@ pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut O
 
 /// Copies `pieces` one after another into `out`, which has their total length after the cast.
 pub(crate) fn concatenate(pieces: &[&[u8]], cast: Cast, out: &mut Out) {
-    let share = out.len().div_ceil(threads_for(out.len())).max(1);
+    let threads = threads_for(out.len());
+    if threads == 1 {
+        return concatenate_here(pieces, cast, out);
+    }
     let (mut pieces, mut out, mut jobs) = (pieces, out, Vec::new());
-    while out.len() > share {
-        let (count, bytes) = take_share(pieces, cast.source_size(share));
+    while out.len() > JOB {
+        let (count, bytes) = take_share(pieces, cast.source_size(JOB));
         let (mine, others) = pieces.split_at(count);
         let (target, rest) = out.split_at_mut(cast.size_of(bytes).unwrap_or(usize::MAX));
         jobs.push((mine, target));
         (pieces, out) = (others, rest);
     }
-    if jobs.is_empty() {
-        return concatenate_here(pieces, cast, out);
-    }
     jobs.push((pieces, out));
-    threads::for_each(jobs, |(pieces, target)| concatenate_here(pieces, cast, target));
+    threads::for_each(jobs, threads, |(pieces, target)| concatenate_here(pieces, cast, target));
 }
 
 fn concatenate_here(pieces: &[&[u8]], cast: Cast, mut out: &mut Out) {

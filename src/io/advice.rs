@@ -11,8 +11,8 @@ use crate::{error::Result, memory};
 /// Ranges that are closer together than this are advised as one.
 const MAX_GAP: usize = 16 * 1024;
 
-/// Bytes of a column that are read for a single item, as others lie near: the most that a disk reads as fast as a page.
-const COLUMN_BLOCK: usize = 64 * 1024;
+/// Bytes of a column that are read for a row, as other rows lie near: a disk reads them about as fast as a page.
+const COLUMN_BLOCK: usize = 32 * 1024;
 
 /// Lets the processor load the cache line at an address, which need not be valid.
 #[inline]
@@ -98,9 +98,19 @@ pub(crate) fn probe_item<'a, T>(
 /// Requests the block of a column in which `row` lies, if it is not in memory.
 fn fetch_block(column: &[u8], row: &Range<usize>) {
     if column.get(row.clone()).is_some_and(|row| !is_resident(row)) {
-        let start = row.start - row.start % COLUMN_BLOCK;
-        will_need(&column[start..column.len().min(start + COLUMN_BLOCK)]);
+        advise_will_need(&[column], std::iter::once(block_around(row)));
     }
+}
+
+/// The block of a column in which `row` lies.
+fn block_around(row: &Range<usize>) -> Range<usize> {
+    let start = row.start - row.start % COLUMN_BLOCK;
+    start..start.saturating_add(COLUMN_BLOCK)
+}
+
+/// Asks the kernel to read the blocks of all `columns` in which these rows lie.
+pub(crate) fn advise_rows(columns: &[&[u8]], rows: impl Iterator<Item = Range<usize>>) {
+    advise_will_need(columns, rows.map(|row| block_around(&row)));
 }
 
 /// The rows of `size` bytes at these offsets of an array, which may be mapped. Cold pages are prefetched.

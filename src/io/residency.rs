@@ -35,7 +35,8 @@ impl Residency {
             cold_batches: AtomicU8::new(0),
             skipped: AtomicU32::new(0),
             watched: AtomicU32::new(FIRST_ITEMS),
-            last: AtomicUsize::new(usize::MAX),
+            // Far from every index.
+            last: AtomicUsize::new(usize::MAX / 2),
         }
     }
 

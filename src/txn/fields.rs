@@ -126,8 +126,9 @@ fn number_of(dir: &Path) -> Result<u64> {
     if kind_of(dir)?.is_some() {
         return count_of(dir);
     }
-    let counts = list_of(dir)?.fields.iter().map(|field| count_of_field(&dir.join(&field.name), field.kind)).collect();
-    let counts: Vec<u64> = Result::from(counts)?;
+    let counts: Result<Vec<u64>> =
+        list_of(dir)?.fields.iter().map(|field| count_of_field(&dir.join(&field.name), field.kind)).collect();
+    let counts = counts?;
     if counts.iter().all(|count| *count == counts[0]) {
         return Ok(counts[0]);
     }

@@ -159,12 +159,3 @@ fn a_region_reopens_its_own_file_only() {
     assert!(region.reopen(&path).is_none());
     assert_eq!(region.bytes(), [1; 8]);
 }
-
-#[test]
-fn a_cold_page_makes_a_limited_number_of_batches_cold() {
-    let (_folder, path) = file_of(&[1; 8]);
-    let region = open(&path, Mode::ReadOnly, 8).unwrap();
-    assert!(!region.was_cold());
-    region.found_cold();
-    assert_eq!((0..1000).filter(|_| region.was_cold()).count(), usize::from(COLD_BATCHES));
-}
