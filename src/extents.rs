@@ -133,7 +133,9 @@ impl Extents {
         }
         let load_rows = |each: &S| {
             let row = bytes_of_row(each.sample()).start;
-            columns.iter().for_each(|column| prefetch_line(column.as_ptr().wrapping_add(row)));
+            for column in &columns {
+                prefetch_line(column.as_ptr().wrapping_add(row));
+            }
         };
         selected.iter().take(PREFETCH_DISTANCE).for_each(load_rows);
         let located = selected.iter().enumerate().map(|(position, &each)| {

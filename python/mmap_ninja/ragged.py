@@ -39,7 +39,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         starts_key, ends_key, shapes_key, flattened_shapes_key: names of the sub-directories.
         copy_before_wrapper_fn: pass `wrapper_fn` a copy, which it may change or keep.
         access: 'random' or 'sequential' tells the kernel how samples of a file larger than memory will be read:
-            'random' suits single small samples (batches are prefetched anyway), 'sequential' a pass in order.
+            'random' reads no more than the pages of a sample, 'sequential' suits a pass in order. The default does well
+            with both.
         durability: 'process' makes an append survive a killed process; 'full' also a power failure, for which every
             step waits for the disk.
         timeout: seconds to wait for another writer; infinity waits as long as it takes.

@@ -32,7 +32,7 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
             Appending works with each of them.
         starts_key, ends_key: names of the sub-directories.
         access: 'random' or 'sequential' tells the kernel how texts of a file larger than memory will be read: 'random'
-            suits single texts (batches are prefetched anyway), 'sequential' a pass in order.
+            reads no more than the pages of a text, 'sequential' suits a pass in order. The default does well with both.
         durability: 'process' makes an append survive a killed process; 'full' also a power failure, for which every
             step waits for the disk.
         timeout: seconds to wait for another writer; infinity waits as long as it takes.

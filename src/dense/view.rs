@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order};
-use crate::io::advice::probe_item;
+use crate::io::advice::{PrefetchPolicy, fetch_rows, probe_item};
 use crate::io::mapping::Region;
 use crate::io::residency::Residency;
+use crate::memory;
 use crate::options::Options;
 use crate::schema::{Header, check_size, kind_of, no_dataset};
 use crate::txn::read_consistent;
@@ -61,6 +62,13 @@ impl View {
             return self.row(index);
         }
         probe_item(&self.data, index, &[], || Ok(self.row(index)), |row| row.unwrap_or_default()).ok()?
+    }
+
+    /// The rows at `indices`, all of which exist, of an array in C order. Cold ones are prefetched.
+    pub fn fetch(&self, dir: &Path, indices: &[usize], policy: PrefetchPolicy) -> Result<Vec<&[u8]>> {
+        let size = self.row(0).map_or(0, <[u8]>::len);
+        let offsets: Vec<usize> = memory::collect(dir, indices.iter().map(|&index| index * size))?;
+        fetch_rows(dir, self.data.bytes(), &offsets, size, policy)
     }
 
     /// Row `index` along the first axis, as bytes; `None` where there is none, or where elements of several rows alternate.

@@ -83,7 +83,9 @@ pub(crate) fn probe_item<'a, T>(
     let Some(residency) = data.residency() else { return locate() };
     let (is_watched, is_in_order) = (residency.is_watched(), residency.is_in_order(index));
     if is_watched && !is_in_order {
-        rows.iter().for_each(|(column, row)| fetch_block(column.bytes(), row));
+        for (column, row) in rows {
+            fetch_block(column.bytes(), row);
+        }
     }
     let found = locate()?;
     let bytes = bytes(&found);

@@ -15,10 +15,7 @@ use super::items;
 use super::ragged_state::State;
 use super::strings;
 use crate::dense;
-use crate::error::Result;
-use crate::io::advice::{PrefetchPolicy, fetch_rows};
 use crate::io::mapping::Mode;
-use crate::memory;
 use crate::records::{Field, FieldView, View};
 use crate::sample::Sample;
 use crate::strings::View as StringsView;
@@ -216,7 +213,7 @@ impl Values {
             Self::Rows(rows) => {
                 if !items::are_few(indices) {
                     for (block, policy) in items::blocks(indices) {
-                        py.detach(|| rows.prefetch(dir, block, policy))?;
+                        py.detach(|| rows.view.fetch(dir, block, policy).map(drop))?;
                     }
                 }
                 indices.iter().map(|&index| rows.get(py, index, writable)).collect()
@@ -226,13 +223,6 @@ impl Values {
 }
 
 impl Rows {
-    /// Prefetches the rows at `indices`, all of which exist, if they are not in memory.
-    fn prefetch(&self, dir: &Path, indices: &[usize], policy: PrefetchPolicy) -> Result<()> {
-        let size = self.view.row(0).map_or(0, <[u8]>::len);
-        let offsets: Vec<usize> = memory::collect(dir, indices.iter().map(|&index| index * size))?;
-        fetch_rows(dir, self.view.data.bytes(), &offsets, size, policy).map(drop)
-    }
-
     /// A NumPy scalar, or a view of a row that has axes.
     #[inline]
     fn get<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {

@@ -6,7 +6,7 @@ use crate::batch::Gathered;
 use crate::batch::cast::Cast;
 use crate::batch::gather::{concatenate, init_vec, total_len};
 use crate::error::Result;
-use crate::memory;
+use crate::io::advice::PrefetchPolicy;
 
 /// One field of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +50,7 @@ impl Records {
             FieldView::Ragged(_) => self.ragged(name)?.gather(indices).map(Batch::Gathered),
             FieldView::Strings(_) => self.strings(name)?.gather(indices).map(Batch::Gathered),
             FieldView::Dense(view) => {
-                let rows = indices.iter().map(|&index| view.row(index).unwrap_or_default());
-                let rows: Vec<&[u8]> = memory::collect(&self.view.dir, rows)?;
+                let rows = view.fetch(&self.view.dir, indices, PrefetchPolicy::IfCold)?;
                 let size = total_len(rows.iter().map(|row| row.len()), Cast::none(1));
                 init_vec(&self.view.dir, size, |out| concatenate(&rows, Cast::none(1), out)).map(Batch::Rows)
             }
