@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mmap_ninja import _build, _core, _fields, _handle, _paths, _record_batches, parallel
+from mmap_ninja import _build, _core, _fields, _handle, _paths, parallel
 from mmap_ninja._build.columns import common_length, zipped
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
 from mmap_ninja.ragged import RaggedMmap
@@ -178,7 +178,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         {'tokens': (array([[ 4, -1, -1],
                [ 1,  2,  3]]), array([1, 3])), 'label': array([1, 0])}
         """
-        return _record_batches.batch(self, indices, pad)
+        return self._batch(indices, {} if pad is None else dict(pad))
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Store one more record: all of its fields, or none.

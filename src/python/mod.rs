@@ -25,6 +25,7 @@ mod pieces;
 mod plans;
 mod ragged;
 mod ragged_state;
+mod record_batches;
 mod records;
 mod records_state;
 mod rows;

@@ -18,7 +18,6 @@ use super::gathered::{self, Gathered, Parts};
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
-use super::out::Source;
 use super::overrides::{self, Overrides};
 use super::pieces::{self, Packed};
 use super::ragged_state::{State, Wrapper};
@@ -27,7 +26,6 @@ use super::snapshot_cell::SnapshotCell;
 use crate::error::Error;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
-use crate::memory;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::ragged::{Ragged, View};
@@ -262,9 +260,7 @@ impl PyRagged {
         state.view.check_open()?;
         let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
         let target = state.target(py, dtype, out)?;
-        let samples = py.detach(|| state.view.samples(&indices, PrefetchPolicy::IfCold))?;
-        let pieces = memory::collect(&state.view.dir, samples.iter().map(|sample| sample.bytes))?;
-        batches::gather(&state.view.dir, &Source::from(&state.view.extents.data), &target, &pieces)
+        state.gather(&indices, &target)
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are those of the Python method")]

@@ -6,12 +6,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::array::{Owner, view};
-use super::batches::Target;
+use super::batches::{self, Pair, Target};
 use super::callback;
 use super::dtype::stored;
 use super::items;
+use super::out::Source;
 use crate::format::dtype::Dtype;
+use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::Mode;
+use crate::memory;
 use crate::ragged::View;
 use crate::sample::Sample;
 
@@ -120,6 +123,14 @@ impl State {
             }
         }
         Ok(arrays)
+    }
+
+    /// The elements of the samples at `indices` one after another, and where each begins and ends.
+    pub fn gather<'py>(&self, indices: &[usize], target: &Target<'py>) -> PyResult<Pair<'py>> {
+        let (py, dir) = (target.descr.py(), &self.view.dir);
+        let samples = py.detach(|| self.view.samples(indices, PrefetchPolicy::IfCold))?;
+        let pieces = memory::collect(dir, samples.iter().map(|sample| sample.bytes))?;
+        batches::gather(dir, &Source::from(&self.view.extents.data), target, &pieces)
     }
 
     /// What a batch of samples is written as, and where.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use numpy::PyArray1;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -21,7 +20,6 @@ use super::snapshot_cell::SnapshotCell;
 use super::stream::{Fields, RecordEncoder};
 use super::strings::PyStrings;
 use crate::io::mapping::{Mode, Region};
-use crate::memory;
 use crate::records::{FieldView, Records};
 use crate::stream::Block;
 use crate::stream::sinks::append_blocks;
@@ -149,13 +147,12 @@ impl PyRecords {
         index::batch(indices, state.view.len, |at| state.view.out_of_range(at))
     }
 
-    /// As `_positions`, as an array.
-    fn _rows<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let state = self.state.load(py);
+    /// The records at `indices`, field by field; `pad` has the values that ragged fields are padded with.
+    fn _batch<'py>(&self, indices: &Bound<'py, PyAny>, pad: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+        let state = self.state.load(indices.py());
         state.view.check_open()?;
-        let positions = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
-        let positions = memory::collect(&state.view.dir, positions.into_iter().map(|position| position as i64))?;
-        Ok(PyArray1::from_vec(py, positions))
+        let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
+        state.batch(&indices, pad)
     }
 
     /// Appends records, all of them or none. Where there are none yet, `fields` declares what the first one does not tell.

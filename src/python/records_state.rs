@@ -25,28 +25,28 @@ pub struct RecordsState {
     pub view: View,
     pub mode: Mode,
     pub wrapper: RecordWrapper,
-    fields: Vec<FieldState>,
+    pub(super) fields: Vec<FieldState>,
 }
 
 /// What the values of a field are made of.
-struct FieldState {
-    name: Py<PyString>,
-    values: Values,
+pub(super) struct FieldState {
+    pub name: Py<PyString>,
+    pub values: Values,
 }
 
-enum Values {
+pub(super) enum Values {
     Ragged(State),
     Strings(StringsView),
     Rows(Rows),
 }
 
 /// The rows of a dense field.
-struct Rows {
-    view: dense::View,
-    descr: Py<PyArrayDescr>,
+pub(super) struct Rows {
+    pub view: dense::View,
+    pub descr: Py<PyArrayDescr>,
     owner: Py<Owner>,
     /// The axes of a row.
-    shape: Vec<i64>,
+    pub shape: Vec<i64>,
 }
 
 /// The functions that records pass through.

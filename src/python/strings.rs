@@ -326,7 +326,7 @@ impl PyStrings {
 
 #[inline]
 pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
-    checked(py, view, index, &view.item(index)?)
+    item_of(py, view, index, &view.item(index)?)
 }
 
 /// The texts at `indices`. Cold ones are prefetched.
@@ -338,14 +338,15 @@ pub fn many<'py>(py: Python<'py>, view: &View, indices: &[usize]) -> PyResult<Ve
     for (block, policy) in items::blocks(indices) {
         let stored = py.detach(|| view.stored_batch(block, policy))?;
         for (&index, stored) in block.iter().zip(stored) {
-            texts.push(checked(py, view, index, &view.decoded(index, stored)?)?);
+            texts.push(item_of(py, view, index, &view.decoded(index, stored)?)?);
         }
     }
     Ok(texts)
 }
 
+/// The text at `index`, of which these are the bytes.
 #[inline]
-fn checked<'py>(py: Python<'py>, view: &View, index: usize, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+pub fn item_of<'py>(py: Python<'py>, view: &View, index: usize, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     str_of(py, bytes).map_err(|error| {
         let is_damage = !error.is_instance_of::<PyMemoryError>(py);
         if is_damage { view.damaged(index, NO_UTF8).into() } else { error }
