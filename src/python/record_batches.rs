@@ -121,7 +121,7 @@ fn padded<'py>(state: &State, indices: &[usize], value: Bound<'py, PyAny>) -> Py
 }
 
 fn texts<'py>(py: Python<'py>, view: &StringsView, indices: &[usize]) -> PyResult<Bound<'py, PyList>> {
-    let texts = py.detach(|| view.gather(indices))?;
+    let texts = py.detach(|| view.gather(indices, PrefetchPolicy::IfCold))?;
     let text = |(bytes, &index): (&Cow<[u8]>, &usize)| item_of(py, view, index, bytes);
     let texts: Vec<_> = texts.iter().zip(indices).map(text).collect::<PyResult<_>>()?;
     PyList::new(py, texts)
