@@ -66,15 +66,27 @@ def run(page: Path) -> str | None:
             lacking |= bound
             continue
         lacking -= bound
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            if isinstance(statement, ast.Expr):
-                value = eval(compile(ast.Expression(statement.value), page, "eval"), names)
-                found = repr(value) if value is not None else printed.getvalue().rstrip()
-                assert _shown(statement, text) in ("", found), f"{page}:{statement.lineno}: {found}"
-            else:
-                exec(compile(ast.Module([statement], []), page, "exec"), names)
+        try:
+            _run_statement(statement, text, names, page)
+        except ImportError as error:  # A function of ours that needs a package which is not installed.
+            needed = [name for name in OPTIONAL if name in str(error) and find_spec(name) is None]
+            if not needed:
+                raise
+            missing.update(needed)
+            lacking |= bound
     return ", ".join(sorted(missing)) or None
+
+
+def _run_statement(statement: ast.stmt, text: str, names: dict, page: Path) -> None:
+    """Run a statement, and compare the value of an expression with what the page shows."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        if isinstance(statement, ast.Expr):
+            value = eval(compile(ast.Expression(statement.value), page, "eval"), names)
+            found = repr(value) if value is not None else printed.getvalue().rstrip()
+            assert _shown(statement, text) in ("", found), f"{page}:{statement.lineno}: {found}"
+        else:
+            exec(compile(ast.Module([statement], []), page, "exec"), names)
 
 
 def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:

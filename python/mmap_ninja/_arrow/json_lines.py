@@ -8,6 +8,8 @@ from mmap_ninja._arrow.package import pyarrow
 
 # The bytes that are parsed at once, and the rest of their last line.
 _BYTES_AT_ONCE = 16 << 20
+# Those that a thread parses; no line may be longer.
+_BYTES_PER_THREAD = 1 << 20
 
 
 class JsonLines:
@@ -64,9 +66,10 @@ class JsonLines:
 
         if block.isspace() or not block:
             return (schema or pa.schema([])).empty_table()
+        longest = max(map(len, block.split(b"\n"))) + 1
         return arrow_json.read_json(
             pa.BufferReader(block),
-            arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            arrow_json.ReadOptions(block_size=max(_BYTES_PER_THREAD, longest)),
             arrow_json.ParseOptions(
                 explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "ignore"
             ),

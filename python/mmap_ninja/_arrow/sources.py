@@ -50,9 +50,9 @@ class Source:
 
 def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
     """The columns of these names, or all but those that pandas made of its index."""
+    pa = pyarrow()
     if isinstance(source, (str, bytes, os.PathLike)):
         return open_files(_files(os.fsdecode(source)), wanted)
-    pa = pyarrow()
     if isinstance(source, pa.Table):
         rows, batches = source.num_rows, source.to_reader()
     else:

@@ -76,7 +76,7 @@ def convert(
 
     >>> np.savez("train.npz", x=np.zeros((3, 2), np.float32), label=[3, 5, 8])
     >>> convert("train.npz", out_dir)[1]
-    {'x': memmap([0., 0.], dtype=float32), 'label': np.int64(5)}
+    {'x': array([0., 0.], dtype=float32), 'label': np.int64(5)}
     """
     from mmap_ninja._convert.formats import prepare
     from mmap_ninja._convert.request import Destination, Request
