@@ -1,11 +1,11 @@
 """Draws who writes where on a cluster: `python docs/pictures/cluster.py` writes `cluster.svg` beside itself."""
 
-from svg import BLUE, GREY, ORANGE, PALE, arrow, box, text, write
+from svg import BLUE, GREY, ORANGE, PALE, arrow, box, picture, text, write
 
 NODES = 3
 
 
-def cluster() -> None:
+def cluster() -> str:
     parts = [
         box(100, 12, 260, 34, PALE),
         text(230, 34, "driver: write(dataset, out_dir)", 14, "bold"),
@@ -53,8 +53,10 @@ def cluster() -> None:
         text(230, 396, "out_dir", 14, "bold"),
     ]
     title = "Each task writes a shard to the shared file system; the driver joins the shards and renames the result"
-    write("cluster.svg", 460, 424, title, parts)
+    return picture(460, 424, title, parts)
 
+
+PICTURES = {"cluster.svg": cluster}
 
 if __name__ == "__main__":
-    cluster()
+    write(PICTURES)

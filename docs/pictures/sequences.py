@@ -1,6 +1,6 @@
 """Draws the forms of a batch of sequences: `python docs/pictures/sequences.py` writes `sequences.svg` beside itself."""
 
-from svg import GREY, ORANGE, PALE, box, text, write
+from svg import GREY, ORANGE, PALE, box, picture, text, write
 
 SAMPLES = ("fox", "brown", "to")
 COLOURS = (ORANGE, "#f0a467", "#fad3b1")
@@ -19,7 +19,7 @@ def cells(y: int, letters: str, colour: str, start: int = 0) -> list[str]:
     return parts
 
 
-def sequences() -> None:
+def sequences() -> str:
     longest = max(map(len, SAMPLES))
     parts = [text(LEFT, 24, "padded([0, 1, 2])", 14, "bold", "start")]
     for row, (sample, colour) in enumerate(zip(SAMPLES, COLOURS, strict=True)):
@@ -40,8 +40,10 @@ def sequences() -> None:
     parts.append(text(LEFT + 10 * SIDE + 14, 200, "values", 13, anchor="start"))
     parts.append(text(LEFT + 10 * SIDE + 14, 238, "offsets", 13, anchor="start"))
     title = "Three sequences as one padded array with lengths, and as flat values with offsets"
-    write("sequences.svg", 400, 252, title, parts)
+    return picture(400, 252, title, parts)
 
+
+PICTURES = {"sequences.svg": sequences}
 
 if __name__ == "__main__":
-    sequences()
+    write(PICTURES)

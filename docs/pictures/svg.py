@@ -1,6 +1,6 @@
 """Parts of pictures, as SVG. The pictures are narrow, so that a phone shows their words."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def arrow(points: Iterable[tuple[float, float]], colour: str = TEXT) -> str:
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" marker-end="url(#head)"/>'
 
 
-def write(name: str, width: int, height: int, title: str, parts: Iterable[str]) -> None:
-    """Write a picture beside this file, with a background of its own: pages may be dark."""
+def picture(width: int, height: int, title: str, parts: Iterable[str]) -> str:
+    """A picture with a background of its own: pages may be dark."""
     head = '<marker id="head" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
@@ -45,4 +45,10 @@ def write(name: str, width: int, height: int, title: str, parts: Iterable[str]) 
         *parts,
         "</svg>",
     ]
-    Path(__file__).with_name(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
+
+
+def write(pictures: dict[str, Callable[[], str]]) -> None:
+    """Write pictures beside this file."""
+    for name, draw in pictures.items():
+        Path(__file__).with_name(name).write_text(draw(), encoding="utf-8")

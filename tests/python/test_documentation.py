@@ -123,7 +123,7 @@ def test_the_docstrings_have_examples():
 def test_the_examples_of_a_page_run_and_show_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if missing := pages.run(page):
-        # Large packages that few have; PyTorch's pages run in tests/torch.
+        # Large packages that few have; pages on PyTorch and Ray run in tests/torch and tests/ray.
         pytest.skip(f"what needs {missing} was not run: it is not installed")
 
 

@@ -94,3 +94,11 @@ def test_every_figure_in_the_pages_was_measured(names, words, value, limits):
 def test_the_picture_of_plans_is_what_its_program_draws():
     folder = pages.ROOT / "docs" / "pictures"
     assert runpy.run_path(folder / "batches.py")["picture"]() == (folder / "batches.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize("program", ["cluster", "front", "sequences"])
+def test_the_pictures_are_what_their_programs_draw_from_the_results(program, monkeypatch):
+    folder = pages.ROOT / "docs" / "pictures"
+    monkeypatch.syspath_prepend(folder)
+    for name, draw in runpy.run_path(folder / f"{program}.py")["PICTURES"].items():
+        assert draw() == (folder / name).read_text("utf-8")
