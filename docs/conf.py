@@ -18,6 +18,8 @@ myst_heading_anchors = 3
 default_role = "py:obj"
 # The texts tell what is expected; NumPy's types would fill whole lines.
 autodoc_typehints = "none"
+# Members are listed below their class.
+toc_object_entries_show_parents = "hide"
 
 # What is copied from a session of the shell is the commands.
 copybutton_prompt_text = "$ "
