@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pytest
-
 from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="residency is asked of Linux")
