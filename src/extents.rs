@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::batch::gather::prefetch_lines;
 use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
 use crate::io::advice::{PrefetchPolicy, advise_rows, advise_will_need, prefetch_line, probe_item};
@@ -53,6 +54,13 @@ impl Extents {
     #[inline]
     pub fn get(&self, index: usize) -> Option<(i64, i64)> {
         Some((*self.starts.values().get(index)?, *self.ends.values().get(index)?))
+    }
+
+    /// Lets the processor prefetch where the sample at `index` starts and ends, if there is one.
+    pub fn prefetch_row(&self, index: usize) {
+        for column in [&self.starts, &self.ends] {
+            prefetch_lines(column.region().bytes().get(bytes_of_row(index)).unwrap_or_default());
+        }
     }
 
     /// The extents after their files grew to `len` samples; `data` has grown already.

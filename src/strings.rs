@@ -302,7 +302,7 @@ impl Strings {
             Bound::Unbounded => usize::MAX,
         };
         let (view, text, mut range) = (&self.view, text.as_bytes(), start..end);
-        match view.find_at_once(text, &mut range)? {
+        match view.find_at_once(text, &mut range, false)? {
             None if !range.is_empty() => view.find_in_rest(text, range, &self.options.cancel),
             found => Ok(found),
         }

@@ -137,7 +137,7 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
     def __contains__(self, value: object) -> bool:
         if self._overrides_reads:
             return super().__contains__(value)
-        return self._find(value, 0, len(self)) is not None
+        return self._contains(value)
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """The first index of a text that equals `value`, from `start` on and before `stop`, as of a list.
@@ -154,8 +154,7 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
         """
         if self._overrides_reads:
             return super().index(value, start, stop)
-        first, end, _ = slice(start, stop).indices(len(self))
-        found = self._find(value, first, end)
+        found = self._find(value, start, stop)
         if found is None:
             raise ValueError(f"{self.out_dir}: no {self._ITEM} equals the value")
         return found

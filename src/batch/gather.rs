@@ -95,7 +95,7 @@ fn take_share(pieces: &[&[u8]], share: usize) -> (usize, usize) {
 
 /// Lets the processor prefetch the beginning of `bytes`; its own prefetcher follows with the rest.
 #[inline]
-pub(super) fn prefetch_lines(bytes: &[u8]) {
+pub(crate) fn prefetch_lines(bytes: &[u8]) {
     bytes.chunks(64).take(PREFETCH_LINES).for_each(|line| prefetch_line(line.as_ptr()));
 }
 

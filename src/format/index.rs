@@ -138,7 +138,20 @@ impl<'a> Page<'a> {
 
     /// All entries.
     pub fn entries(self) -> impl Iterator<Item = Entry> + use<'a> {
-        (0..self.len).map(move |slot| self.entry(slot))
+        self.entries_from((0, 0))
+    }
+
+    /// The entries from `target` on.
+    pub fn entries_from(self, target: Entry) -> impl Iterator<Item = Entry> + use<'a> {
+        // Counting takes no branch that the processor would have to guess.
+        let hashes = self.bytes[HASHES..POSITIONS].as_chunks::<8>().0;
+        let before = hashes[..self.len].iter().filter(|hash| u64::from_le_bytes(**hash) < target.0).count();
+        (before..self.len).map(move |slot| self.entry(slot)).skip_while(move |entry| *entry < target)
+    }
+
+    /// All bytes.
+    pub fn bytes(self) -> &'a [u8; PAGE] {
+        self.bytes
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use numpy::PyArray1;
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple, PyType};
 
 use super::array::Owner;
 use super::assignment::pairs;
@@ -228,23 +229,27 @@ impl PyStrings {
         batches::gather(&view.dir, &Source::from(&view.extents.data), &target, &pieces)
     }
 
-    /// The first position of a text from `start` on and before `stop`, or None. What is not a `str`, or has no UTF-8, is
-    /// nowhere.
-    fn _find(&self, py: Python<'_>, value: &Bound<'_, PyAny>, start: usize, stop: usize) -> PyResult<Option<usize>> {
+    /// Whether a text equals `value`.
+    fn _contains(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let view = &*self.view.load(value.py());
+        find(view, value, 0..view.len, true).map(|found| found.is_some())
+    }
+
+    /// The first position of a text in the slice from `start` to `stop`, or None.
+    fn _find(
+        &self,
+        value: &Bound<'_, PyAny>,
+        start: &Bound<'_, PyAny>,
+        stop: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<usize>> {
+        let py = value.py();
         let view = &*self.view.load(py);
-        let (mut range, text) = (start..stop, value.cast::<PyString>().ok().map(|text| text.to_str()));
-        let text = match text {
-            Some(Ok(text)) => text.as_bytes(),
-            Some(Err(error)) if !error.is_instance_of::<PyUnicodeEncodeError>(py) => return Err(error),
-            _ => return Ok(view.check_open().map(|()| None)?),
-        };
-        match view.find_at_once(text, &mut range)? {
-            None if !range.is_empty() => {
-                let cancel = Cancellation::when(is_signalled);
-                Ok(py.detach(|| view.find_in_rest(text, range, &cancel))?)
-            }
-            found => Ok(found),
+        if stop.is_none() && index::integer(start)? == Some(0) {
+            return find(view, value, 0..view.len, false);
         }
+        let slice = py.get_type::<PySlice>().call1((start, stop))?;
+        let indices = slice.cast::<PySlice>()?.indices(view.len.cast_signed())?;
+        find(view, value, indices.start.cast_unsigned()..indices.stop.cast_unsigned(), false)
     }
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -324,6 +329,24 @@ impl PyStrings {
     }
 }
 
+/// A position of a text in `range`: the first one, or any. What is not a `str`, or has no UTF-8, is nowhere.
+fn find(view: &View, value: &Bound<'_, PyAny>, mut range: Range<usize>, is_any: bool) -> PyResult<Option<usize>> {
+    let py = value.py();
+    let text = match value.cast::<PyString>().map(|text| text.to_str()) {
+        Ok(Ok(text)) => text.as_bytes(),
+        Ok(Err(error)) if !error.is_instance_of::<PyUnicodeEncodeError>(py) => return Err(error),
+        _ => return Ok(view.check_open().map(|()| None)?),
+    };
+    match view.find_at_once(text, &mut range, is_any)? {
+        None if !range.is_empty() => {
+            let cancel = Cancellation::when(is_signalled);
+            Ok(py.detach(|| view.find_in_rest(text, range, &cancel))?)
+        }
+        found => Ok(found),
+    }
+}
+
+/// The text at `index`.
 #[inline]
 pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
     item_of(py, view, index, &view.item(index)?)

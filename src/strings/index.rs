@@ -20,6 +20,7 @@ pub use build::{write_index, write_index_with};
 use siphasher::sip::SipHasher13;
 
 use super::View;
+use crate::batch::gather::prefetch_lines;
 use crate::cancel::Cancellation;
 use crate::error::{Error, Result};
 use crate::format::index::{Entry, Header, PAGE, Page, stamp_of};
@@ -115,15 +116,38 @@ impl Index {
         self.header.page(self.region.bytes().get(start..start + PAGE)?, at)
     }
 
+    /// The page where a hash would be if hashes were spread evenly.
+    fn even_page(&self, hash: u64) -> u64 {
+        ((u128::from(hash) * u128::from(self.header.pages())) >> 64) as u64
+    }
+
+    /// Lets the processor prefetch the page at `at`, if there is one.
+    fn prefetch(&self, at: u64) {
+        if let Some(page) = self.page(at) {
+            prefetch_lines(page.bytes());
+        }
+    }
+
+    /// The entry of `text` at `start`, with which a lookup begins. The first page that it looks at is prefetched.
+    fn target(&self, text: &[u8], start: usize) -> Entry {
+        let hash = hash_of(self.header.key, text);
+        self.prefetch(self.even_page(hash));
+        (hash, start as u64)
+    }
+
     /// The first page whose last entry is not before `target`, or the last page. Its guess, where a uniform hash would be,
     /// is nearly right; whatever the file holds, it looks at some 2 log2(n) pages at most.
     fn page_of(&self, target: Entry) -> u64 {
         let pages = self.header.pages();
-        let scale = |hash: u64| ((u128::from(hash) * u128::from(pages)) >> 64) as u64;
         let last = |at| self.page(at).map_or((u64::MAX, u64::MAX), Page::last);
-        let mut guess = scale(target.0);
-        // One step of the secant method.
-        guess = (guess + guess).saturating_sub(scale(last(guess).0)).min(pages - 1);
+        let mut guess = self.even_page(target.0);
+        // Two steps of the secant method: the first one is off by a page or two, the second one hardly ever.
+        for _ in 0..2 {
+            guess = (guess + self.even_page(target.0)).saturating_sub(self.even_page(last(guess).0)).min(pages - 1);
+            for at in guess.saturating_sub(1)..=guess + 1 {
+                self.prefetch(at);
+            }
+        }
         let is_before = |at| last(at) < target;
         let (mut low, mut high, mut step) = (0, pages, 1);
         if is_before(guess) {
@@ -163,28 +187,31 @@ impl Index {
         (self.header.is_whole(page) && is_covered && is_end).then_some(page)
     }
 
-    /// The first position of `text` in `range`, as far as it is covered. Otherwise, `range` becomes where it may still be.
-    fn narrow(&self, view: &View, text: &[u8], range: &mut Range<usize>) -> Result<Option<usize>> {
-        if range.start < self.texts() {
-            match self.find(view, text, range)? {
-                Answer::Found(position) => return Ok(Some(position)),
-                Answer::Absent => range.start = self.texts().min(range.end),
-                Answer::Unknown => {}
-            }
+    /// The position that was found. Where the text is not among the covered ones, `range` becomes the rest.
+    fn narrow(&self, answer: Answer, range: &mut Range<usize>) -> Option<usize> {
+        match answer {
+            Answer::Found(position) => return Some(position),
+            Answer::Absent => range.start = range.start.max(self.texts()).min(range.end),
+            Answer::Unknown => {}
         }
-        Ok(None)
+        None
     }
 
-    /// The first position of `text` in `range`, as far as it is covered.
-    fn find(&self, view: &View, text: &[u8], range: &Range<usize>) -> Result<Answer> {
-        let hash = hash_of(self.header.key, text);
-        let target = (hash, range.start as u64);
+    /// The first position of the text of `target` before `end`, as far as it is covered.
+    fn find(&self, view: &View, text: &[u8], target: Entry, end: usize) -> Result<Answer> {
+        if target.1 >= self.header.texts {
+            return Ok(Answer::Absent);
+        }
         let mut at = self.page_of(target);
+        // Its row is read from memory while the checksum of the page is computed.
+        if let Some((_, position)) = self.page(at).and_then(|page| page.entries_from(target).next()) {
+            view.extents.prefetch_row(usize::try_from(position).unwrap_or(usize::MAX));
+        }
         let Some(mut page) = self.proven_page(at, target) else { return Ok(Answer::Unknown) };
         let mut collisions = 0;
         loop {
-            for (found, position) in page.entries().skip_while(|entry| *entry < target) {
-                if found != hash || position >= range.end as u64 {
+            for (found, position) in page.entries_from(target) {
+                if found != target.0 || position >= end as u64 {
                     return Ok(Answer::Absent);
                 }
                 let position = usize::try_from(position).unwrap_or(usize::MAX);
@@ -275,17 +302,24 @@ impl IndexCell {
 }
 
 impl View {
-    /// The first position of `text` in `range`, as far as some microseconds tell. If it returns `None`, `range` becomes where
-    /// [`View::find_in_rest`] has to look.
-    pub fn find_at_once(&self, text: &[u8], range: &mut Range<usize>) -> Result<Option<usize>> {
+    /// The first position of `text` in `range`, or any if `is_any`, as far as some microseconds tell. If it returns `None`,
+    /// `range` becomes where [`View::find_in_rest`] has to look.
+    pub fn find_at_once(&self, text: &[u8], range: &mut Range<usize>, is_any: bool) -> Result<Option<usize>> {
         self.check_open()?;
         range.end = range.end.min(self.len);
         if range.len() <= FEW {
             return self.search(text, std::mem::take(range), &Cancellation::default());
         }
-        match self.index.known().filter(|index| index.is_stamped()) {
-            Some(index) => index.narrow(self, text, range),
-            None => Ok(None),
+        let Some(index) = self.index.known() else { return Ok(None) };
+        let target = index.target(text, range.start);
+        // A text that was compared is there, whatever has become of others. The system call takes as long as a third of the
+        // whole lookup.
+        if !is_any && !index.is_stamped() {
+            return Ok(None);
+        }
+        match index.find(self, text, target, range.end)? {
+            Answer::Absent if is_any && !index.is_stamped() => Ok(None),
+            answer => Ok(index.narrow(answer, range)),
         }
     }
 
@@ -293,9 +327,11 @@ impl View {
     pub fn find_in_rest(&self, text: &[u8], mut range: Range<usize>, cancel: &Cancellation) -> Result<Option<usize>> {
         if range.len() > FEW
             && let Some(index) = self.index.get(self, cancel)?
-            && let Some(position) = index.narrow(self, text, &mut range)?
         {
-            return Ok(Some(position));
+            let answer = index.find(self, text, index.target(text, range.start), range.end)?;
+            if let Some(position) = index.narrow(answer, &mut range) {
+                return Ok(Some(position));
+            }
         }
         self.search(text, range, cancel)
     }

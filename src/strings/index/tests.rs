@@ -61,7 +61,8 @@ fn check(found: &Strings, texts: &[String]) {
 /// What the index alone answers, if it is relied on.
 fn answer(found: &Strings, text: &str) -> Option<Answer> {
     let index = found.view.index.get(&found.view, &Cancellation::default()).unwrap()?;
-    Some(index.find(&found.view, text.as_bytes(), &(0..found.len())).unwrap())
+    let target = index.target(text.as_bytes(), 0);
+    Some(index.find(&found.view, text.as_bytes(), target, found.len()).unwrap())
 }
 
 #[test]
