@@ -9,6 +9,7 @@ mod index;
 mod inspect;
 mod records;
 mod repair;
+mod repair_plan;
 mod repair_records;
 mod report;
 mod samples;

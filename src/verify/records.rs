@@ -8,8 +8,8 @@ use super::inspect::{Inspection, find_kind, inspect};
 use super::report::{Finding, Report};
 use super::verification::Verification;
 use crate::error::{Error, Result};
-use crate::format::fields::FieldSpec;
-use crate::format::{BUILDING, FIELDS, JOURNAL, Kind};
+use crate::format::fields::{FieldSpec, check_name};
+use crate::format::{BUILDING, FIELDS, JOURNAL, Kind, TYPE};
 use crate::io::mapping::Mode;
 use crate::io::untrusted::check_directory;
 use crate::ragged::Ragged;
@@ -143,13 +143,26 @@ fn note_entries(dir: &Path, report: &mut Report) -> Result<()> {
         report.note(Finding::of(FIELDS, what));
         return Ok(());
     }
+    if dir.join(TYPE).symlink_metadata().is_err() {
+        let what = "the file is missing; restore it with the content 'records', which tells other programs the kind";
+        report.note(Finding::of(TYPE, what));
+    }
     for name in read_fields(dir)?.pending {
         report.note(Finding::of(name, "this is not a field yet, or no longer; whoever changes fields next removes it"));
     }
     for name in foreign_entries(dir)? {
-        report.note(Finding::of(PathBuf::from(name), "this is not part of the dataset"));
+        let what = match name.to_str().and_then(unfinished_field) {
+            Some(field) => format!("an interrupted add_field; add_field('{field}', resume=True) continues it"),
+            None => "this is not part of the dataset".to_owned(),
+        };
+        report.note(Finding::of(PathBuf::from(name), what));
     }
     Ok(())
+}
+
+/// The field that a build of it has left in a hidden directory of this name.
+fn unfinished_field(name: &str) -> Option<&str> {
+    name.strip_prefix('.')?.strip_suffix(".partial").filter(|field| check_name(field).is_ok())
 }
 
 /// Adds the report of a field to that of the records.

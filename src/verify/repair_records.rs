@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::inspect::Inspection;
 use super::records::{Root, inspect_field};
-use super::repair::{RepairPlan, Target, is_in_a_sample, is_unchanged};
+use super::repair_plan::{RepairPlan, Target, is_in_a_sample, is_unchanged};
 use super::report::{Finding, Report};
 use crate::error::Result;
 use crate::format::fields::FieldSpec;
