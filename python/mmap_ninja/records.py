@@ -221,7 +221,8 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
             resume: continue what an interrupted call has left; that many samples are skipped.
 
         Raises:
-            ValueError: there is such a field, it cannot have this name, or the samples are not as many as the records.
+            ValueError: there is such a field, it cannot have this name, the samples are not as many as the records, there
+                are no records, or only some fields are open.
 
         >>> train = RecordsMmap.from_columns(out_dir, {"label": [3, 5]})
         >>> train.add_field("name", ["a", "b"])
@@ -230,6 +231,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         """
         from mmap_ninja._build import fields
 
+        self._check_whole()
         options = _core.Options(durability=self.durability, timeout=self.timeout, locking=self.locking)
         declared = _fields.declared({} if declaration is None else {name: declaration}).get(name)
         fields.add(self._place, name, samples, batch_size, declared, options, verbose, resume, len(self))
@@ -263,13 +265,16 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
     def _columns(self, has_tensors: bool) -> dict[str, Any]:
         from mmap_ninja._arrow import export
 
-        def column(name: str, kind: str) -> Any:
-            field = self.field(name)
+        def column(name: str, kind: str, shape: list[int] | None) -> Any:
+            field, place = self.field(name), f"{self.out_dir}: the field '{name}'"
             if kind == "numpy":
-                return export.dense(field, f"{self.out_dir}: the field '{name}'", has_tensors)
+                return export.dense(field, place, has_tensors)
+            if kind == "ragged" and shape is not None and 0 not in shape:
+                values, offsets, _ = field._whole()
+                return export.lists(values, offsets, shape[1:], place)
             return field._columns(has_tensors)[field._ITEM]
 
-        return {name: column(name, kind) for name, kind, _ in self._specs()}
+        return {spec[0]: column(*spec) for spec in self._specs()}
 
     def _prefetch(self, indices: "Indices") -> None:
         positions = self._positions(indices)

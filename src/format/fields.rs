@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use unicode_normalization::UnicodeNormalization;
 
 use super::kind::Kind;
 use super::{ATTRS, CHECKSUMS, MAX_AXES, NEW_ATTRS, NEW_CHECKSUMS};
@@ -19,7 +20,7 @@ const MAX_NAME: usize = 200;
 /// Characters that a file name cannot have on one of the common systems.
 const FORBIDDEN: &str = "/\\:*?\"<>|";
 /// Names that belong to devices on Windows, with any extension.
-const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
 /// One field: a dataset of its own, in the sub-directory of its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +124,10 @@ impl FieldList {
         for field in &self.fields {
             field.check()?;
             if !seen.insert(folded(&field.name)) {
-                return Err(format!("the name '{}' occurs twice, without regard to case", field.name));
+                return Err(format!(
+                    "the name '{}' occurs twice, without regard to case and to how accents are encoded",
+                    field.name
+                ));
             }
         }
         for name in &self.pending {
@@ -141,9 +145,10 @@ impl FieldList {
 /// # Errors
 /// What is wrong with it.
 pub fn check_name(name: &str) -> Result<(), String> {
+    let is_digit = |text: &str| matches!(text.as_bytes(), [b'1'..=b'9']);
     let is_device = |stem: &str| {
         let port = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
-        DEVICES.contains(&stem) || port.is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']))
+        DEVICES.contains(&stem) || port.is_some_and(|rest| matches!(rest, "¹" | "²" | "³") || is_digit(rest))
     };
     let folded = folded(name);
     let reason = if name.is_empty() || name.len() > MAX_NAME {
@@ -152,7 +157,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
         "it is hidden".to_owned()
     } else if name.contains(|c: char| c.is_control() || FORBIDDEN.contains(c)) || name.ends_with(['.', ' ']) {
         "not every system allows it as the name of a directory".to_owned()
-    } else if is_device(folded.split('.').next().unwrap_or_default()) {
+    } else if is_device(folded.split('.').next().unwrap_or_default().trim_end()) {
         "Windows has a device of this name".to_owned()
     } else if Path::new(&folded).extension().is_some_and(|end| end == "ninja")
         || [super::FIELDS, ATTRS, NEW_ATTRS, CHECKSUMS, NEW_CHECKSUMS].contains(&folded.as_str())
@@ -164,9 +169,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Err(format!("'{name}' cannot be the name of a field: {reason}"))
 }
 
-/// Names that are equal without regard to case have the same directory on some systems.
+/// Names that are equal without regard to case, and to how accents are encoded, have the same directory on some systems.
 fn folded(name: &str) -> String {
-    name.to_lowercase()
+    name.nfc().collect::<String>().to_lowercase().nfc().collect()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -210,6 +215,9 @@ mod tests {
         {
             assert!(check_name(name).is_err(), "{name:?}");
         }
+        for name in ["COM¹", "lpt³.txt", "com1 .txt", "CONOUT$"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
         for name in ["type.ninja", "fields.json", "checksums.json.new", &"n".repeat(201)] {
             assert!(check_name(name).is_err(), "{name:?}");
         }
@@ -219,8 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_only_by_case_are_refused() {
-        assert!(FieldList::new(vec![field("image"), field("Image")]).is_err());
+    fn names_that_have_the_same_directory_on_some_system_are_refused() {
+        for [one, other] in [["image", "Image"], ["caf\u{e9}", "cafe\u{301}"], ["\u{c9}", "e\u{301}"]] {
+            assert!(FieldList::new(vec![field(one), field(other)]).is_err(), "{one} {other}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod attrs;
 mod batches;
 mod build;
 mod callback;
+mod change;
 mod columns;
 mod dense;
 mod dtype;
@@ -83,6 +84,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(build::join_dense, m)?)?;
     m.add_function(wrap_pyfunction!(attrs::read_attrs, m)?)?;
     m.add_function(wrap_pyfunction!(attrs::write_attrs, m)?)?;
+    m.add_function(wrap_pyfunction!(records::check_field_names, m)?)?;
     m.add_class::<selection::PyRows>()?;
     m.add_function(wrap_pyfunction!(selection::positions, m)?)?;
     m.add_class::<plans::PyPlan>()?;

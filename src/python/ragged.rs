@@ -10,8 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::array::{Owner, view};
-use super::assignment::{change, pairs};
+use super::assignment::{change as changed, pairs};
 use super::batches::{self, Pair};
+use super::change::change_store;
 use super::dtype::from_numpy;
 use super::fork_mutex::ForkMutex;
 use super::gathered::{self, Gathered, Parts};
@@ -47,12 +48,7 @@ impl PyRagged {
         py: Python<'_>,
         change: impl FnOnce(&mut Ragged) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let ((outcome, view, mode), generation) =
-            py.detach(|| self.store.with_lock(|store| (change(store), store.view.clone(), store.options.mode)))?;
-        let outcome = outcome?;
-        let state = State::new(py, view, mode, Some(&*self.state.load(py)))?;
-        self.state.store(py, generation, |last| State { wrapper: last.wrapper.clone_ref(py), ..state });
-        Ok(outcome)
+        change_store(py, (&self.state, &self.store), change)
     }
 
     /// What readers see at this moment.
@@ -95,7 +91,7 @@ impl PyRagged {
         }
         let index = Index::parse(index, state.view.len, |at| state.view.out_of_range(at))?;
         let pairs = pairs(index, value, &state.view.dir)?;
-        let changes = pairs.map(|(index, value)| change(py, &state, index, &value)).collect::<PyResult<Vec<_>>>()?;
+        let changes = pairs.map(|(index, value)| changed(py, &state, index, &value)).collect::<PyResult<Vec<_>>>()?;
         changes.into_iter().try_for_each(|(target, value)| target.set_item(py.Ellipsis(), value))
     }
 }

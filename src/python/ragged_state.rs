@@ -8,6 +8,7 @@ use pyo3::types::PyList;
 use super::array::{Owner, view};
 use super::batches::{self, Pair, Target};
 use super::callback;
+use super::change::Snapshot;
 use super::dtype::stored;
 use super::items;
 use super::out::Source;
@@ -15,7 +16,7 @@ use crate::format::dtype::Dtype;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::Mode;
 use crate::memory;
-use crate::ragged::View;
+use crate::ragged::{Ragged, View};
 use crate::sample::Sample;
 
 /// Replaced as a whole when the dataset grows, so that readers need no lock.
@@ -37,6 +38,23 @@ pub struct Wrapper {
 impl Wrapper {
     pub fn clone_ref(&self, py: Python<'_>) -> Self {
         Self { function: self.function.as_ref().map(|function| function.clone_ref(py)), copy: self.copy }
+    }
+}
+
+impl Snapshot for State {
+    type Store = Ragged;
+    type Shown = (View, Mode);
+
+    fn shown(store: &Ragged) -> (View, Mode) {
+        (store.view.clone(), store.options.mode)
+    }
+
+    fn new(py: Python<'_>, (view, mode): (View, Mode), last: &Self) -> PyResult<Self> {
+        Self::new(py, view, mode, Some(last))
+    }
+
+    fn with_functions_of(self, py: Python<'_>, last: &Self) -> Self {
+        Self { wrapper: last.wrapper.clone_ref(py), ..self }
     }
 }
 

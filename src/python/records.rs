@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::array::Owner;
 use super::build::ended;
+use super::change::change_store;
 use super::columns::{Column, GivenColumn, Parts};
 use super::fork_mutex::ForkMutex;
 use super::index::{self, Index};
@@ -19,6 +21,8 @@ use super::records_state::{RecordWrapper, RecordsState};
 use super::snapshot_cell::SnapshotCell;
 use super::stream::{Fields, RecordEncoder};
 use super::strings::PyStrings;
+use crate::format::Kind;
+use crate::format::fields::{FieldList, FieldSpec};
 use crate::io::mapping::{Mode, Region};
 use crate::records::{FieldView, Records};
 use crate::stream::Block;
@@ -42,13 +46,12 @@ impl PyRecords {
         py: Python<'_>,
         change: impl FnOnce(&mut Records) -> crate::Result<T> + Send,
     ) -> PyResult<T> {
-        let ((outcome, view, mode), generation) =
-            py.detach(|| self.store.with_lock(|store| (change(store), store.view.clone(), store.options.mode)))?;
-        let outcome = outcome?;
-        let wrapper = self.state.load(py).wrapper.clone_ref(py);
-        let state = RecordsState::new(py, view, mode)?.with_wrapper(wrapper);
-        self.state.store(py, generation, |_| state);
-        Ok(outcome)
+        change_store(py, (&self.state, &self.store), change)
+    }
+
+    fn check_whole(&self, py: Python<'_>) -> PyResult<()> {
+        self.state.load(py).view.check_open()?;
+        Ok(py.detach(|| self.store.with_lock(|store| store.check_whole()))?.0?)
     }
 
     #[inline]
@@ -159,9 +162,8 @@ impl PyRecords {
     fn _extend(&self, py: Python<'_>, records: &Bound<'_, PyAny>, fields: &Bound<'_, PyDict>) -> PyResult<()> {
         let (mut encoder, mut block) = {
             let state = self.state.load(py);
-            state.view.check_open()?;
-            py.detach(|| self.store.with_lock(|store| store.check_whole()))?.0?;
-            (RecordEncoder::new(py, &state.view, fields)?, Block::default())
+            self.check_whole(py)?;
+            (RecordEncoder::new(py, &state.view, &state.view.dir, fields)?, Block::default())
         };
         let first = self.__len__(py)?;
         encoder.fill(records, first, &mut block)?;
@@ -202,6 +204,11 @@ impl PyRecords {
         source.view.check_open()?;
         let indices = index::batch(indices, source.len(), |at| source.view.out_of_range(at))?;
         self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
+    }
+
+    /// Refuses to change records of which only some fields are open.
+    fn _check_whole(&self, py: Python<'_>) -> PyResult<()> {
+        self.check_whole(py)
     }
 
     /// Removes a field and its files.
@@ -288,4 +295,11 @@ impl PyRecords {
     fn __clear__(&self, py: Python<'_>) {
         self.state.update(py, |last| last.without_wrapper(py));
     }
+}
+
+/// Checks that records can have fields of these names.
+#[pyfunction]
+pub fn check_field_names(names: Vec<String>) -> PyResult<()> {
+    let specs = names.into_iter().map(|name| FieldSpec::new(name, Kind::Ragged)).collect();
+    FieldList::new(specs).map(drop).map_err(PyValueError::new_err)
 }

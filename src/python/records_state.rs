@@ -10,13 +10,14 @@ use pyo3::types::{PyDict, PyList, PyString};
 use super::array::{Owner, view};
 use super::build::ended;
 use super::callback;
+use super::change::Snapshot;
 use super::dtype::stored;
 use super::items;
 use super::ragged_state::State;
 use super::strings;
 use crate::dense;
 use crate::io::mapping::Mode;
-use crate::records::{Field, FieldView, View};
+use crate::records::{Field, FieldView, Records, View};
 use crate::sample::Sample;
 use crate::strings::View as StringsView;
 
@@ -68,6 +69,23 @@ impl RecordWrapper {
 
     fn is_some(&self) -> bool {
         self.whole.is_some() || self.fields.is_some()
+    }
+}
+
+impl Snapshot for RecordsState {
+    type Store = Records;
+    type Shown = (View, Mode);
+
+    fn shown(store: &Records) -> (View, Mode) {
+        (store.view.clone(), store.options.mode)
+    }
+
+    fn new(py: Python<'_>, (view, mode): (View, Mode), _last: &Self) -> PyResult<Self> {
+        Self::new(py, view, mode)
+    }
+
+    fn with_functions_of(self, py: Python<'_>, last: &Self) -> Self {
+        self.with_wrapper(last.wrapper.clone_ref(py))
     }
 }
 

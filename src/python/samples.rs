@@ -6,7 +6,7 @@ use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyIterator, PyList, PyString, PyTuple};
+use pyo3::types::{IntoPyDict, PyInt, PyIterator, PyList, PyString, PyTuple};
 
 use super::array::{empty, of_number};
 use super::callback;
@@ -119,7 +119,7 @@ pub fn to_array<'py>(
         return Ok(array.clone());
     }
     if let Some(array) = of_number(sample)? {
-        return Ok(array);
+        return check_integers(array, place);
     }
     let py = sample.py();
     let masked = masked_array(py)?;
@@ -133,6 +133,23 @@ pub fn to_array<'py>(
         && holds_masks(sample, masked, array.ndim())?
     {
         return Err(masks_are_lost(&place()));
+    }
+    check_integers(array, place)
+}
+
+/// Refuses an array of pointers which NumPy has made because no dtype of its own holds an integer.
+fn check_integers(array: Bound<'_, PyUntypedArray>, place: impl Fn() -> String) -> PyResult<Bound<'_, PyUntypedArray>> {
+    if array.dtype().kind() != b'O' {
+        return Ok(array);
+    }
+    for item in array.getattr("flat")?.try_iter()? {
+        let item = item?;
+        if item.is_instance_of::<PyInt>() && item.extract::<i64>().is_err() && item.extract::<u64>().is_err() {
+            return Err(PyOverflowError::new_err(format!(
+                "{}: {item} is outside the range of int64 and uint64",
+                place()
+            )));
+        }
     }
     Ok(array)
 }

@@ -24,10 +24,11 @@ impl Records {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Closed`](crate::Error::Closed); [`Error::Argument`](crate::Error::Argument) where there is such a field, or
-    /// it cannot have this name; as [`BuildSession::begin`].
+    /// [`Error::Closed`](crate::Error::Closed); [`Error::Argument`](crate::Error::Argument) where there is such a field, it
+    /// cannot have this name, or only some are open; as [`BuildSession::begin`].
     pub fn add_field(&self, name: &str, resume: bool) -> Result<BuildSession> {
         self.view.check_open()?;
+        self.check_whole()?;
         BuildSession::begin_field(&self.view.dir, name, None, resume, self.options.clone())
     }
 

@@ -170,10 +170,6 @@ impl Field {
                     let what = "an array in F order cannot be a field, since its rows do not lie one after another";
                     return Err(Error::corrupt(path.join(ORDER), what));
                 }
-                if matches!(&view, FieldView::Dense(view) if view.is_in_columns()) {
-                    let what = "an array in F order cannot be a field: its rows do not lie one after another";
-                    return Err(Error::corrupt(path.join(ORDER), what));
-                }
                 let is_array = matches!(&view, FieldView::Dense(view) if view.header.shape.is_empty());
                 if is_array {
                     return Err(Error::corrupt(

@@ -1,7 +1,7 @@
 //! The fields of a dataset of records.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::{MemberNames, Role, Schema, kind_of, read_shape};
 use crate::error::{At, Error, Result};
@@ -12,7 +12,19 @@ use crate::io::untrusted::{check_directory, read_at_most};
 /// What the `fields.json` in `dir` states.
 pub(crate) fn read_fields(dir: &Path) -> Result<FieldList> {
     let path = dir.join(format::FIELDS);
-    FieldList::parse(&read_at_most(&path, MAX_TEXT)?).map_err(|what| Error::corrupt(path, what))
+    let text = read_at_most(&path, MAX_TEXT).map_err(missing_of_records)?;
+    FieldList::parse(&text).map_err(|what| Error::corrupt(path, what))
+}
+
+/// A missing file is damage where `type.ninja` says that there are records.
+pub(crate) fn missing_of_records(error: Error) -> Error {
+    match error {
+        Error::Io { path, source } if source.kind() == io::ErrorKind::NotFound => {
+            let what = "the file is missing; restore it, or remove type.ninja, fields.json and shape.ninja beside the fields: then every sub-directory with a dataset is a field, and the fields tell the number of records";
+            Error::corrupt(path, what)
+        }
+        other => other,
+    }
 }
 
 /// The fields of a directory that has no `fields.json`: every sub-directory with a dataset, in the order of their names. That

@@ -21,7 +21,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use detect::{kind_of, no_dataset};
-pub(crate) use fields::{bare_fields, check_not_a_field, count_of_field, read_fields, records_above};
+pub(crate) use fields::{
+    bare_fields, check_not_a_field, count_of_field, missing_of_records, read_fields, records_above,
+};
 pub(crate) use foreign::{foreign_entries, is_own};
 pub(crate) use header::{Header, check_size, read_dtype, read_is_flat, read_order, read_shape};
 pub use names::MemberNames;

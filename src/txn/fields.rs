@@ -72,7 +72,8 @@ impl FieldPlace {
     /// Makes the dataset in the hidden directory a field.
     pub fn publish(&self, _lock: &DirLock) -> Result<()> {
         let Some(kind) = kind_of(&self.hidden())? else { return Err(no_dataset(&self.hidden())) };
-        let mut list = remove_pending(&self.records, list_of(&self.records)?)?;
+        let mut list = list_of(&self.records)?;
+        remove_pending(&self.records, &mut list)?;
         let whole = self.added_to(&list, kind)?;
         list.pending.push(self.name.clone());
         write_list(&self.records, &list)?;
@@ -87,16 +88,18 @@ impl FieldPlace {
 /// Removes the field `name` of the records in `dir`.
 pub(crate) fn remove_field(dir: &Path, name: &str, options: &Options) -> Result<()> {
     let _lock = lock_recovered(dir, options)?;
-    let mut list = remove_pending(dir, list_of(dir)?)?;
+    let mut list = list_of(dir)?;
     let place = list.fields.iter().position(|field| field.name == name);
     let place = place.ok_or_else(|| argument(dir, format!("there is no field '{name}'")))?;
     if list.fields.len() == 1 {
         return Err(argument(dir, format!("'{name}' is the only field, and a record has at least one")));
     }
+    remove_pending(dir, &mut list)?;
     list.fields.remove(place);
     list.pending.push(name.to_owned());
     write_list(dir, &list)?;
-    remove_pending(dir, list).map(drop)
+    remove_pending(dir, &mut list)?;
+    write_list(dir, &list)
 }
 
 /// Locks the dataset in `dir`, with no append unfinished.
@@ -145,11 +148,9 @@ fn write_list(dir: &Path, list: &FieldList) -> Result<()> {
     replace_file(&dir.join(FIELDS), &list.encode())
 }
 
-/// Removes the directories that are pending.
-fn remove_pending(dir: &Path, mut list: FieldList) -> Result<FieldList> {
-    if list.pending.is_empty() {
-        return Ok(list);
-    }
+/// Removes the directories that are pending. `list` is for the caller to write; until then, it names directories that may be
+/// gone.
+fn remove_pending(dir: &Path, list: &mut FieldList) -> Result<()> {
     for name in std::mem::take(&mut list.pending) {
         let path = dir.join(&name);
         sweep(&path);
@@ -158,7 +159,7 @@ fn remove_pending(dir: &Path, mut list: FieldList) -> Result<FieldList> {
             other => drop(other),
         }
     }
-    write_list(dir, &list).map(|()| list)
+    Ok(())
 }
 
 fn argument(dir: &Path, what: impl std::fmt::Display) -> Error {

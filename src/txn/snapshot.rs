@@ -9,7 +9,7 @@ use super::journal::has_journal;
 use crate::error::{Error, Result};
 use crate::format::SHAPE;
 use crate::io::untrusted::FileId;
-use crate::schema::{MAX_DEPTH, read_shape, records_above};
+use crate::schema::{MAX_DEPTH, missing_of_records, read_shape, records_above};
 
 /// Attempts to read a state that looks damaged before it is called damaged. Fuzzing has no writers to wait for.
 const MAX_ATTEMPTS: u32 = if cfg!(fuzzing) { 1 } else { 4 };
@@ -74,7 +74,7 @@ fn committed_shape(dir: &Path, member: &Path, rows: Option<u64>) -> Result<(Vec<
 
 /// The committed number of the records in `dir`.
 pub(crate) fn count_of(dir: &Path) -> Result<u64> {
-    match read_shape(dir)?[..] {
+    match read_shape(dir).map_err(missing_of_records)?[..] {
         [rows] => Ok(rows),
         _ => Err(Error::corrupt(dir.join(SHAPE), "this is not the number of records")),
     }

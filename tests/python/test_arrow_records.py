@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, from_arrow, verify
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, from_arrow, subset, verify
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -161,3 +161,12 @@ def test_arrays_that_are_not_those_of_a_field_are_refused(tmp_path):
     assert len(RecordsMmap(tmp_path / "records")) == len(records) == 2
     records._extend_columns([(*tokens, (one, np.array([0, 1]), None), None), good])
     assert records[2]["name"] == "c"
+
+
+@pytest.mark.parametrize("counts", [[], [2, 2], [0, 3], [0]], ids=str)
+def test_a_field_of_fixed_axes_has_one_type_whatever_its_samples(path, counts):
+    boxes = [[[1, 2, 3, 4]] * count for count in [*counts, 1, 0]]
+    records = RecordsMmap.from_columns(path, {"boxes": boxes}, {"boxes": {"shape": (-1, 4)}})
+    table = subset(path.with_name("chosen"), records, range(len(counts))).to_arrow()
+    assert table.schema.field("boxes").type == pa.large_list(pa.list_(pa.int64(), 4))
+    assert table.to_pydict() == {"boxes": boxes[: len(counts)]}

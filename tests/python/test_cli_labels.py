@@ -201,6 +201,24 @@ def test_a_name_that_no_field_can_have_is_refused(fails, folder, out):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("header", ["name,COM1", "name,label,Label", "name,Image"])
+def test_names_of_columns_are_refused_before_any_file_is_read(refused, folder, header):
+    for file in folder.rglob("*.png"):
+        file.write_bytes(b"no image")
+    assert refused("labels.csv", header + "\n").startswith(": '") or "occurs twice" in refused(
+        "labels.csv", header + "\n"
+    )
+
+
+def test_paths_from_here_are_those_of_the_files(labelled):
+    train = labelled("labels.csv", "name,label\n./a/3.png,3\n./b//1.png,1\nb/./2.png,2\n")
+    assert dict(zip(train["name"], train["label"].tolist(), strict=True)) == {
+        "a/3.png": 3,
+        "b/1.png": 1,
+        "b/2.png": 2,
+    }
+
+
 def test_labels_of_another_kind_are_wrong_usage(fails, folder, out):
     assert "neither 'folders' nor a .csv or .jsonl file" in fails(
         "convert", "--labels", "x.txt", folder, out, status=2

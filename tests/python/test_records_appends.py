@@ -11,7 +11,7 @@ import pytest
 from conftest import held, names, notes, tree, unchanged
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, verify
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, subset, verify
 from mmap_ninja import numpy as np_ninja
 from record_samples import FIELDS, expected, record, records, shown
 
@@ -33,7 +33,7 @@ def check(memmap, count=COUNT):
 BAD = [
     ({"label": None}, TypeError),
     ({"label": 1.5}, TypeError),
-    ({"label": 2**70}, TypeError),
+    ({"label": 2**70}, OverflowError),
     ({"label": "3"}, TypeError),
     ({"label": [3]}, ValueError),
     ({"tokens": [70_000]}, OverflowError),
@@ -279,6 +279,26 @@ def test_a_field_that_cannot_be_added_changes_nothing(train, path, name, samples
     train.add_field("more", range(COUNT + 1))
     assert names(path) == sorted([*train.fields, "fields.json", "shape.ninja", "type.ninja"])
     assert train["more"].tolist() == list(range(COUNT + 1))
+
+
+def test_no_field_is_added_where_only_some_are_open_or_there_are_no_records(train, path):
+    empty = subset(path.with_name("empty"), path, [])
+    for memmap, message in [
+        (RecordsMmap(path, ["label"]), "only some fields are open"),
+        (empty, "no records"),
+    ]:
+        with unchanged(path.parent), pytest.raises(ValueError, match=message):
+            memmap.add_field("more", range(len(memmap)))
+
+
+def test_an_interrupted_field_is_noted_and_stays_for_its_resumption(train, path):
+    with pytest.raises(ConnectionError):
+        train.add_field("more", failing_after(2, range(COUNT)), 1)
+    (note,) = verify(path).notes
+    assert "add_field('more', resume=True)" in str(note)
+    train.append(record(COUNT))
+    train.add_field("more", range(COUNT + 1), resume=True)
+    assert (verify(path).notes, len(train["more"])) == ((), COUNT + 1)
 
 
 def test_records_may_be_appended_while_a_field_is_built(train, path):

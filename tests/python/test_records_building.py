@@ -286,7 +286,9 @@ NO_RECORDS = [
     ([{"a": {1, 2}}], TypeError, "a: sample 0"),
     ([{"a": Decimal(1)}], TypeError, "a: sample 0"),
     ([{"a": object()}], TypeError, "a: sample 0"),
-    ([{"a": 2**70}], TypeError, "a: sample 0"),
+    ([{"a": 2**64}], OverflowError, "a: sample 0: 18446744073709551616 is outside the range"),
+    ([{"a": 1}, {"a": 2**64}], OverflowError, "a: sample 1"),
+    ([{"a": [1, -(2**64)]}], OverflowError, "a: sample 0"),
     ([{"a": [[1], [1, 2]]}], ValueError, "a: sample 0"),
     ([{"a": np.ma.array([1], mask=[1])}], TypeError, "a: sample 0"),
     ([{"a": "\ud800"}], UnicodeEncodeError, "string 0"),
@@ -301,6 +303,7 @@ NO_RECORDS = [
     (5, TypeError, "int"),
     ([{5: 1}], TypeError, "the name 5 is not a str"),
     ([{"a": 1, "A": 2}], ValueError, "'A' occurs twice"),
+    ([{"caf\u00e9": 1, "cafe\u0301": 2}], ValueError, "occurs twice"),
     ([{str(number): 1 for number in range(257)}], ValueError, "more than 256 fields"),
 ]
 
@@ -332,6 +335,9 @@ BAD_NAMES = [
     "CON",
     "nul.txt",
     "com1",
+    "COM\u00b9",
+    "lpt3 .txt",
+    "CONIN$",
 ]
 BAD_NAMES += [
     "type.ninja",
@@ -380,11 +386,30 @@ def test_any_mapping_in_any_order_is_a_record(path, make):
     assert shown(memmap[5]) == expected(records(6))[5]
 
 
-def test_the_first_batch_decides_the_dtype_of_numbers(path):
-    memmap = RecordsMmap.from_lists(path, [{"a": 1}, {"a": 2.5}])
-    assert memmap["a"].tolist() == [1, 2.5]
-    with pytest.raises(TypeError, match="a: sample 1"):
-        RecordsMmap.from_generator(path, [{"a": 1}, {"a": 2.5}], 1)
+@pytest.mark.parametrize("batch_size", [1, 2, 9])
+def test_the_first_value_decides_the_dtype_of_numbers_wherever_batches_end(path, batch_size):
+    samples = [{"a": 1}, {"a": 2.0}, {"a": 2.5}]
+    with pytest.raises(TypeError, match=r"a: sample 2: .*declare another one"):
+        RecordsMmap.from_generator(path, samples, batch_size)
+    memmap = RecordsMmap.from_generator(path, samples[:2], batch_size)
+    assert (memmap["a"].dtype, memmap["a"].tolist()) == (np.int64, [1, 2])
+    memmap = RecordsMmap.from_generator(path, samples, batch_size, {"a": np.float32})
+    assert (memmap["a"].dtype, memmap["a"].tolist()) == (np.float32, [1, 2, 2.5])
+    with pytest.raises(TypeError, match=r"b: sample 1: .*declare another one"):
+        memmap.add_field("b", [1, 0.5, 1], batch_size)
+
+
+@pytest.mark.parametrize("value", [2, 0.5, "x", [1, 2]], ids=str)
+def test_messages_name_the_path_of_the_user_and_not_that_of_the_build(path, value):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        RecordsMmap.from_generator(path, [{"a": value}, {"a": {}}], 1)
+    memmap = RecordsMmap.from_lists(path, [{"a": value}] * 2)
+    with pytest.raises((TypeError, ValueError)) as added:
+        memmap.add_field("b", [value, {}], 1)
+    assert [str(path / name) in str(error.value) for name, error in [("a", caught), ("b", added)]] == [
+        True
+    ] * 2
+    assert "partial" not in f"{caught.value} {added.value}"
 
 
 def test_lists_without_elements_wait_for_the_dtype_of_later_ones(path):

@@ -391,6 +391,29 @@ def test_records_without_their_type_keep_their_list_of_fields(path):
     assert records[0]["b"].shape == (0, 4)
 
 
+def test_a_note_says_that_the_type_is_missing(train, path):
+    (path / "type.ninja").unlink()
+    report = verify(path)
+    assert report.ok
+    assert [(str(note.file), "restore it" in str(note)) for note in report.notes] == [("type.ninja", True)]
+
+
+@pytest.mark.parametrize("name", ["shape.ninja", "fields.json"])
+def test_a_file_that_is_missing_beside_the_fields_is_damage_that_the_fields_make_good(train, path, name):
+    expected = [shown(train[index]) for index in range(COUNT)]
+    (path / name).unlink()
+    for use in (RecordsMmap, lambda path: RecordsMmap(path, fields=["label"])):
+        with pytest.raises(CorruptDatasetError, match=f"{name}: the file is missing; restore it, or remove"):
+            use(path)
+    assert name in str(verify(path).findings)
+    for beside in "type.ninja", "fields.json", "shape.ninja":  # As the message advises.
+        (path / beside).unlink(missing_ok=True)
+    found = RecordsMmap(path)
+    assert [dict(sorted(shown(each).items())) for each in found] == [
+        dict(sorted(each.items())) for each in expected
+    ]
+
+
 def test_a_field_from_endless_samples_is_refused_after_one_too_many(path):
     records = RecordsMmap.from_lists(path, [{"a": 1}] * 3)
     with pytest.raises(ValueError, match="has 4 samples, the records are 3"):

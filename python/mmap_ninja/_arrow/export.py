@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmap_ninja._arrow.package import pyarrow
+from mmap_ninja._core import CorruptDatasetError
 
 # The units that times have in Arrow. It has dates as well, as int32.
 _UNITS = frozenset(("s", "ms", "us", "ns"))
@@ -51,6 +52,17 @@ def samples(
     for bounds in reversed(levels):
         array = pa.LargeListArray.from_arrays(pa.array(bounds), array)
     return array
+
+
+def lists(values: NDArray[Any], offsets: NDArray[np.int64], axes: Sequence[int], place: str) -> Any:
+    """An array of lists of any length, whose entries have these axes, of samples that lie one after another."""
+    pa, used = pyarrow(), values[offsets[0] : offsets[-1]]
+    counts, rest = np.divmod(offsets - offsets[0], prod(axes))
+    if rest.any():
+        raise CorruptDatasetError(
+            f"{place} has samples without the axes {tuple(axes)} that fields.json states"
+        )
+    return pa.LargeListArray.from_arrays(pa.array(counts), _fixed(_primitive(used, place), axes))
 
 
 def rows(values: NDArray[Any], shape: tuple[int, ...], place: str, has_tensors: bool = True) -> Any:

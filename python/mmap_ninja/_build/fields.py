@@ -27,6 +27,8 @@ def add(
 ) -> None:
     """Build the field `name` from one sample for each of the `n` records, and make it one of theirs."""
     check_batch_size(batch_size)
+    if not n and _core.kind(records) is not None:
+        raise ValueError(f"{records}: there are no records; append some before the field '{name}' is added")
     iterator = iter(samples)
     first = list(islice(iterator, 1))
     if not first:

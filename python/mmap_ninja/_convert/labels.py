@@ -5,11 +5,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 import numpy as np
 
+from mmap_ninja import _core
 from mmap_ninja._display.format import pluralize
 
 # The column that names the files; the second is what Hugging Face's folders of images call it.
@@ -76,6 +77,10 @@ def from_file(file: Path, taken: str) -> Labels:
     for column in columns:
         if not column or column in (taken, "name"):
             raise ValueError(f"{file}: a column cannot be called '{column}'")
+    try:
+        _core.check_field_names([taken, "name", *columns])
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     rows = _by_name(file, lines, names)
     typed = {column: _typed(file, column, lines, values) for column, values in columns.items()}
 
@@ -168,7 +173,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _by_name(file: Path, lines: Sequence[int], names: Sequence[Any]) -> dict[str, int]:
     """The row of each name."""
     rows: dict[str, int] = {}
-    for row, name in enumerate(map(str, names)):
+    for row, given in enumerate(names):
+        name = PurePosixPath(str(given)).as_posix()  # As `name_of` writes it, without the `./` of `find`.
         if name in rows:
             raise ValueError(
                 f"{file}, line {lines[row]}: the file '{name}' is in line {lines[rows[name]]} too"

@@ -100,9 +100,10 @@ struct FieldEncoder {
 }
 
 impl RecordEncoder {
-    /// An encoder of records like those that `view` shows, or of new ones, of which `declared` may say more.
-    pub fn new(py: Python<'_>, view: &View, declared: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let dir = view.dir.to_path_buf();
+    /// An encoder of records like those that `view` shows, or of new ones, of which `declared` may say more. Messages call the
+    /// records `dir`.
+    pub fn new(py: Python<'_>, view: &View, dir: &Path, declared: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let dir = dir.to_owned();
         if !view.exists() {
             return Ok(Self { dir, fields: Vec::new(), declared: Some(declared.clone().unbind()) });
         }
@@ -255,7 +256,7 @@ impl RecordEncoder {
                 (kind, Box::new(RaggedEncoder::new(dir, dtype, trailing)), shape)
             }
             Kind::String => (kind, Box::new(TextEncoder::new(dir, compression(zstd), 0)), None),
-            _ => (Kind::Numpy, Box::new(RowEncoder::new(dir, dtype, shape)), None),
+            _ => (Kind::Numpy, Box::new(RowEncoder::of_first(dir, dtype, shape)), None),
         })
     }
 

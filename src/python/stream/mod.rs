@@ -14,7 +14,7 @@ use pyo3::exceptions::{PyException, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use self::encoder::{Encoded, RaggedEncoder, SampleEncoder, TextEncoder, asked_dtype, stored_dtype};
+use self::encoder::{DtypePair, Encoded, RaggedEncoder, SampleEncoder, TextEncoder, asked_dtype, stored_dtype};
 use self::fields::{Declared, decide_kind, trailing};
 pub use self::fields::{Fields, RecordEncoder};
 use self::row_encoder::RowEncoder;
@@ -25,7 +25,7 @@ use super::options::{PyOptions, Zstd, compression};
 use super::samples::place;
 use crate::dense::Dense;
 use crate::format::Kind;
-use crate::paths::absolute;
+use crate::paths::{absolute, finished_path};
 use crate::ragged::Ragged;
 use crate::records::Form;
 use crate::schema::kind_of;
@@ -44,6 +44,7 @@ const MAX_UNDECIDED: usize = 64 << 20;
 #[pyclass(frozen, name = "Stream", module = "mmap_ninja._core")]
 pub struct PyStream {
     parts: Mutex<Option<(Fields, Target)>>,
+    /// The path that the dataset will have, for messages.
     dir: PathBuf,
     stored: AtomicUsize,
 }
@@ -59,32 +60,20 @@ impl PyStream {
         dtype: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let asked = dtype.map(|dtype| asked_dtype(py, dtype, || out_dir.display().to_string())).transpose()?;
-        let store = open_ragged(&out_dir, options.get(), asked.as_ref().map(|(_, dtype)| dtype))?;
-        let stored = store.dtype().map(|dtype| stored_dtype(py, dtype)).transpose()?;
-        let encoder = RaggedEncoder::new(out_dir.clone(), stored.or(asked), None);
-        Ok(Self::of(out_dir, store.len(), encoder, Target::Ragged(store)))
+        Self::of_arrays(py, &out_dir, finished_path(&out_dir), options, asked, None)
     }
 
     /// Texts.
     #[staticmethod]
     fn strings(out_dir: PathBuf, options: &PyOptions, zstd: Zstd) -> PyResult<Self> {
-        let compression = compression(zstd);
-        let store = open_strings(&out_dir, options.get(), compression)?;
-        let encoder = TextEncoder::new(out_dir.clone(), compression, store.len());
-        Ok(Self::of(out_dir, store.len(), encoder, Target::Strings(store)))
+        Self::of_texts(&out_dir, finished_path(&out_dir), options, zstd)
     }
 
     /// Rows of one dense array.
     #[staticmethod]
     fn dense(py: Python<'_>, out_dir: PathBuf, options: &PyOptions) -> PyResult<Self> {
-        let store = open_dense(&out_dir)?;
-        let dtype = store.as_ref().map(|store| stored_dtype(py, store.dtype())).transpose()?;
-        let axes = |axes: &[u64]| axes.iter().map(|axis| axis.cast_signed()).collect();
-        let row = store.as_ref().map(|store| axes(&store.shape()[1..]));
-        let stored = store.as_ref().map_or(0, Dense::rows);
-        let encoder = RowEncoder::new(out_dir.clone(), dtype, row);
-        let target = Target::Dense { dir: out_dir.clone(), options: options.get().clone(), store };
-        Ok(Self::of(out_dir, stored, encoder, target))
+        let dir = finished_path(&out_dir);
+        Self::of_rows(py, out_dir, options, |dtype, row| RowEncoder::new(dir, dtype, row))
     }
 
     /// The samples of a field whose first one is `sample`. `declared` says more about it, as in `records`.
@@ -97,31 +86,19 @@ impl PyStream {
         declared: Option<Declared<'_>>,
     ) -> PyResult<Self> {
         let (asked_kind, asked, shape, zstd) = declared.unwrap_or_default();
+        let dir = unhidden(finished_path(&out_dir));
         let kind = match kind_of(&out_dir)? {
             Some(kind) => kind,
-            None => decide_kind(&out_dir, 0, sample, asked_kind.as_deref(), asked.as_ref())?,
+            None => decide_kind(&dir, 0, sample, asked_kind.as_deref(), asked.as_ref())?,
         };
-        let mut stream = match kind {
-            Kind::String => Self::strings(out_dir, options, zstd)?,
-            Kind::Ragged => Self::ragged(py, out_dir, options, asked.clone())?,
-            _ => Self::dense(py, out_dir, options)?,
-        };
-        let (dir, stored) = (stream.dir.clone(), stream.stored());
         let asked = asked.map(|dtype| asked_dtype(py, dtype, || dir.display().to_string())).transpose()?;
-        let parts = stream.parts.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match parts.as_mut() {
-            Some((Fields::Single(encoder), Target::Ragged(store))) => {
-                let trailing = trailing(shape.as_deref());
-                check_stored_axes(store, trailing.as_deref())?;
-                let dtype = store.dtype().map(|dtype| stored_dtype(py, dtype)).transpose()?;
-                *encoder = Box::new(RaggedEncoder::new(dir, dtype.or(asked), trailing));
-            }
-            Some((Fields::Single(encoder), Target::Dense { .. })) if stored == 0 => {
-                *encoder = Box::new(RowEncoder::new(dir, asked, shape));
-            }
-            _ => {}
+        match kind {
+            Kind::String => Self::of_texts(&out_dir, dir, options, zstd),
+            Kind::Ragged => Self::of_arrays(py, &out_dir, dir, options, asked, trailing(shape.as_deref())),
+            _ => Self::of_rows(py, out_dir, options, |dtype, row| {
+                RowEncoder::of_first(dir, dtype.or(asked), row.or(shape))
+            }),
         }
-        Ok(stream)
     }
 
     /// Records: dictionaries with a value for every field. `fields` declares fields by name, each as the kind, the dtype, the
@@ -130,7 +107,8 @@ impl PyStream {
     fn records(py: Python<'_>, out_dir: PathBuf, options: &PyOptions, fields: &Bound<'_, PyDict>) -> PyResult<Self> {
         let dir = absolute(&out_dir)?;
         let store = open_records(&dir, options.get())?;
-        let encoder = Fields::Records(RecordEncoder::new(py, &store.view, fields)?);
+        let dir = finished_path(&dir);
+        let encoder = Fields::Records(RecordEncoder::new(py, &store.view, &dir, fields)?);
         let stored = AtomicUsize::new(store.len());
         Ok(Self { parts: Mutex::new(Some((encoder, Target::Records(store)))), dir, stored })
     }
@@ -157,10 +135,55 @@ impl PyStream {
 }
 
 impl PyStream {
+    fn of_texts(out_dir: &Path, dir: PathBuf, options: &PyOptions, zstd: Zstd) -> PyResult<Self> {
+        let compression = compression(zstd);
+        let store = open_strings(out_dir, options.get(), compression)?;
+        let encoder = TextEncoder::new(dir.clone(), compression, store.len());
+        Ok(Self::of(dir, store.len(), encoder, Target::Strings(store)))
+    }
+
+    fn of_arrays(
+        py: Python<'_>,
+        out_dir: &Path,
+        dir: PathBuf,
+        options: &PyOptions,
+        asked: Option<DtypePair>,
+        trailing: Option<Vec<i64>>,
+    ) -> PyResult<Self> {
+        let store = open_ragged(out_dir, options.get(), asked.as_ref().map(|(_, dtype)| dtype))?;
+        check_stored_axes(&store, trailing.as_deref())?;
+        let stored = store.dtype().map(|dtype| stored_dtype(py, dtype)).transpose()?;
+        let encoder = RaggedEncoder::new(dir.clone(), stored.or(asked), trailing);
+        Ok(Self::of(dir, store.len(), encoder, Target::Ragged(store)))
+    }
+
+    /// `encoder` makes that of rows of the stored dtype and axes.
+    fn of_rows(
+        py: Python<'_>,
+        out_dir: PathBuf,
+        options: &PyOptions,
+        encoder: impl FnOnce(Option<DtypePair>, Option<Vec<i64>>) -> RowEncoder,
+    ) -> PyResult<Self> {
+        let store = open_dense(&out_dir)?;
+        let dtype = store.as_ref().map(|store| stored_dtype(py, store.dtype())).transpose()?;
+        let axes = |axes: &[u64]| axes.iter().map(|axis| axis.cast_signed()).collect();
+        let row = store.as_ref().map(|store| axes(&store.shape()[1..]));
+        let stored = store.as_ref().map_or(0, Dense::rows);
+        let dir = finished_path(&out_dir);
+        let target = Target::Dense { dir: out_dir, options: options.get().clone(), store };
+        Ok(Self::of(dir, stored, encoder(dtype, row), target))
+    }
+
     fn of(dir: PathBuf, stored: usize, encoder: impl SampleEncoder + 'static, target: Target) -> Self {
         let parts = Mutex::new(Some((Fields::Single(Box::new(encoder)), target)));
         Self { parts, dir, stored: AtomicUsize::new(stored) }
     }
+}
+
+/// The path of a field that grows in a hidden directory.
+fn unhidden(dir: PathBuf) -> PathBuf {
+    let name = dir.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix('.'));
+    name.map(|name| dir.with_file_name(name)).unwrap_or(dir)
 }
 
 /// Checks the samples that an interrupted build has left against the fixed axes that are declared now.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use numpy::prelude::*;
 use numpy::{PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::{PyMemoryError, PyTypeError};
+use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -18,12 +18,14 @@ use crate::python::samples::{bytes, cast, place, to_contiguous};
 use crate::records::Form;
 use crate::stream::BlockColumn;
 
-/// Rows of one dense array. Their dtype is the common dtype of the first batch.
+/// Rows of one dense array. Their dtype is the common dtype of the first batch, or that of the first row.
 pub struct RowEncoder {
     dir: PathBuf,
     /// The axes of a row.
     shape: Option<Vec<i64>>,
     dtype: RowDtype,
+    /// Whether the dtype of the first row is that of all.
+    first_decides: bool,
 }
 
 enum RowDtype {
@@ -46,7 +48,24 @@ impl RowEncoder {
     /// Rows whose dtype and axes may be known already.
     pub fn new(dir: PathBuf, dtype: Option<DtypePair>, shape: Option<Vec<i64>>) -> Self {
         let dtype = dtype.map_or(RowDtype::Open(Vec::new()), |(descr, dtype)| RowDtype::Settled(descr, dtype));
-        Self { dir, shape, dtype }
+        Self { dir, shape, dtype, first_decides: false }
+    }
+
+    /// Rows whose dtype is that of the first one, where it is not known already, wherever batches end.
+    pub fn of_first(dir: PathBuf, dtype: Option<DtypePair>, shape: Option<Vec<i64>>) -> Self {
+        let first_decides = dtype.is_none();
+        Self { first_decides, ..Self::new(dir, dtype, shape) }
+    }
+
+    /// The error about a row that does not fit the first one, with what to do.
+    fn explained(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        let is_lossy = error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyOverflowError>(py);
+        let RowDtype::Settled(descr, _) = &self.dtype else { return error };
+        if !self.first_decides || !is_lossy {
+            return error;
+        }
+        let hint = format!("the first value has decided that the dtype is {descr}; declare another one");
+        PyErr::from_type(error.get_type(py), format!("{}: {hint}", error.value(py)))
     }
 
     fn check_shape(&mut self, array: &Bound<'_, PyUntypedArray>, index: usize) -> PyResult<()> {
@@ -73,8 +92,11 @@ impl SampleEncoder for RowEncoder {
             RowDtype::Settled(descr, _) => Some(descr.bind(py).clone()),
             RowDtype::Open(_) => None,
         };
-        let array = to_contiguous(sample, &mut wanted, &self.dir, index)?;
+        let array = to_contiguous(sample, &mut wanted, &self.dir, index).map_err(|error| self.explained(py, error))?;
         self.check_shape(&array, index)?;
+        if let (true, RowDtype::Open(_), Some(descr)) = (self.first_decides, &self.dtype, &wanted) {
+            self.dtype = RowDtype::Settled(descr.clone().unbind(), from_numpy(descr)?);
+        }
         if let (RowDtype::Open(runs), Some(descr)) = (&mut self.dtype, wanted) {
             let size = bytes(&array).len();
             match runs.last_mut() {

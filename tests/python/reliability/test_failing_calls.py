@@ -314,13 +314,14 @@ def record_cases():
         yield f"records.append({why})", lambda at, b=bad: opened(at, "records").append(b), error
         both = [RECORD, bad]
         yield f"records.extend({why})", lambda at, b=both: opened(at, "records").extend(b), error
-        if why != "fraction":  # In a first batch, it makes the field one of fractions.
-            call = lambda at, b=both: RecordsMmap.from_lists(at / "records", b)
-            yield f"from_lists(records, {why})", call, error
+        call = lambda at, b=both: RecordsMmap.from_lists(at / "records", b)
+        yield f"from_lists(records, {why})", call, error
     for name in ["", "..", ".x", "a/b", "CON", "type.ninja", "Label"]:
         call = lambda at, n=name: opened(at, "records").add_field(n, [1] * 4)
         yield f"add_field({name!r})", call, ValueError
     yield "add_field(none)", lambda at: opened(at, "records").add_field("new", []), ValueError
+    some = lambda at: RecordsMmap(at / "records", fields=["label"])
+    yield "add_field(some fields)", lambda at: some(at).add_field("new", [1] * 4), ValueError
     yield "add_field(failing)", lambda at: opened(at, "records").add_field("new", 5), TypeError
     yield "remove_field", lambda at: opened(at, "records").remove_field("new"), ValueError
     yield "columns", lambda at: RecordsMmap.from_columns(at / "records", {"a": [1], "b": []}), ValueError
