@@ -6,13 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from mmap_ninja import _build, _core, _fields, _handle, _paths, parallel
+from mmap_ninja import _build, _core, _fields, _handle, _paths, _record_fields, parallel
 from mmap_ninja._build.columns import common_length, zipped
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
-from mmap_ninja.ragged import RaggedMmap
-from mmap_ninja.string import StringsMmap
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -113,34 +109,11 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         opened: dict[str, tuple[tuple[int, _core.Owner], Any]] = vars(self)["_members"]
         known = opened.get(name)
         if known is None or known[0] != shown:
-            known = opened[name] = shown, self._show(place, name, specs[place][1])
+            known = opened[name] = (
+                shown,
+                _record_fields.show(self, place, specs[place][1], self._place / name),
+            )
         return known[1]
-
-    def _show(self, place: int, name: str, kind: str) -> Any:
-        """A map of what this handle shows of a field, whatever has become of the files since."""
-        if kind == "numpy":
-            array: Any = self._array(place).view(np.memmap)
-            array.filename, array.offset, array.mode = self._place / name / "data.ninja", 0, self.mode
-            return array
-        members = {"starts_key": "starts", "ends_key": "ends"}
-        if kind == "ragged":
-            members |= {"shapes_key": "shapes", "flattened_shapes_key": "flattened_shapes"}
-        is_writable = self.mode in {"r+", "r+b", "rb+", "readwrite"}
-        mode = self.mode if kind == "ragged" else "r+" if is_writable else "rb"
-        options = _core.Options(
-            mode=mode,
-            access=self.access,
-            durability=self.durability,
-            timeout=self.timeout,
-            locking=self.locking,
-            **members,
-        )
-        memmap: RaggedMmap[Any, Any] | StringsMmap
-        memmap = RaggedMmap.__new__(RaggedMmap) if kind == "ragged" else StringsMmap.__new__(StringsMmap)
-        self._show_field(place, memmap, options)
-        with _paths.opening_new():
-            memmap._keep_attributes(self._place / name, options)
-        return memmap
 
     def _is_stored(self) -> bool:
         """Whether there are records. Raise ValueError if other ones have replaced those that this handle shows."""
@@ -327,10 +300,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         {'x': array([3.])}
         """
         given = _handle.changed(RecordsMmap.from_lists, locals())
-        built = cls._from_generator(out_dir, records, 1024, False, None, False, overwrite, given)
-        if built is None:
-            raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
-        return cast("Self", built)
+        return cls._from_memory(out_dir, records, False, None, overwrite, given)
 
     @classmethod
     def from_columns(
@@ -363,9 +333,19 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         """
         given = _handle.changed(RecordsMmap.from_columns, locals())
         length = common_length(out_dir, columns)
-        built = cls._from_generator(
-            out_dir, zipped(columns, length), 1024, verbose, length, False, overwrite, given
-        )
+        return cls._from_memory(out_dir, zipped(columns, length), verbose, length, overwrite, given)
+
+    @classmethod
+    def _from_memory(
+        cls,
+        out_dir: AnyPath,
+        records: Iterable[Mapping[str, Any]],
+        verbose: bool,
+        n: int | None,
+        overwrite: bool,
+        given: dict[str, Any],
+    ) -> "Self":
+        built = cls._from_generator(out_dir, records, 1024, verbose, n, False, overwrite, given)
         if built is None:
             raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
         return cast("Self", built)
