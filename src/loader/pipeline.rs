@@ -51,8 +51,8 @@ struct State<J, T> {
     /// The jobs from number `first` on.
     slots: VecDeque<Slot<J, T>>,
     first: u64,
-    /// Jobs that are done.
-    done: usize,
+    /// Jobs that are run or done.
+    begun: usize,
     /// Threads that wait for a task.
     idle: usize,
     /// Whether the consumer waits for the first result.
@@ -66,8 +66,10 @@ enum Step {
 
 struct Shared<W: Work> {
     work: W,
-    /// Jobs that may be done before they are taken, besides those that threads are at.
+    /// An idle thread is woken if fewer jobs than this are begun.
     ahead: usize,
+    /// A thread that is awake goes on until this many are, so that it need not be woken for every job.
+    most: usize,
     state: Mutex<State<W::Job, W::Output>>,
     /// There is a task, or no more will come.
     has_task: Condvar,
@@ -86,10 +88,11 @@ pub(super) struct Pipeline<W: Work> {
 
 impl<W: Work> Pipeline<W> {
     pub fn start(work: W, threads: usize, ahead: usize) -> Self {
-        let state = State { slots: VecDeque::new(), first: 0, done: 0, idle: 0, is_awaited: false };
+        let state = State { slots: VecDeque::new(), first: 0, begun: 0, idle: 0, is_awaited: false };
         let shared = Arc::new(Shared {
             work,
             ahead,
+            most: ahead.saturating_add(threads.saturating_sub(1)),
             state: Mutex::new(state),
             has_task: Condvar::new(),
             has_result: Condvar::new(),
@@ -178,12 +181,15 @@ impl<W: Work> Shared<W> {
                 first = first.or(Some(place));
             }
         }
-        first.filter(|&place| place == 0 || state.done < self.ahead).map(|place| (place, Step::Run))
+        first.filter(|&place| place == 0 || state.begun < self.most).map(|place| (place, Step::Run))
     }
 
     /// Wakes a thread, if one is idle and there is something to do.
     fn wake_one(&self, state: MutexGuard<'_, State<W::Job, W::Output>>) {
-        let is_due = state.idle > 0 && self.next_step(&state).is_some();
+        let is_due = state.idle > 0
+            && self
+                .next_step(&state)
+                .is_some_and(|(place, step)| place == 0 || matches!(step, Step::Prepare) || state.begun < self.ahead);
         drop(state);
         if is_due {
             self.has_task.notify_one();
@@ -200,7 +206,7 @@ impl<W: Work> Shared<W> {
             None => return Taken::Nothing,
         };
         state.first += 1;
-        state.done -= 1;
+        state.begun -= 1;
         self.wake_one(state);
         result
     }
@@ -238,6 +244,8 @@ impl<W: Work> Shared<W> {
     ) {
         let number = state.first + place as u64;
         let Slot::Waiting(job) = std::mem::replace(&mut state.slots[place], Slot::Taken) else { return };
+        let is_run = matches!(step, Step::Run);
+        state.begun += usize::from(is_run);
         drop(state);
         let outcome = catch_unwind(AssertUnwindSafe(|| match step {
             Step::Prepare => Slot::Waiting(self.work.prepare(job, cancel)),
@@ -247,7 +255,7 @@ impl<W: Work> Shared<W> {
         let mut state = self.lock();
         // A job that is not done is not taken, so that those before it are all that can be gone.
         let place = usize::try_from(number - state.first).unwrap_or(usize::MAX);
-        state.done += usize::from(!matches!(slot, Slot::Waiting(_)));
+        state.begun += usize::from(!is_run && matches!(slot, Slot::Panicked));
         state.slots[place] = slot;
         let is_due = state.is_awaited && !state.is_waiting();
         drop(state);
@@ -280,6 +288,7 @@ mod tests {
         }
 
         fn prepare(&self, job: Self::Job, _cancel: &Cancellation) -> Self::Job {
+            assert_ne!(job.0, 13);
             self.prepared.fetch_add(1, Ordering::Relaxed);
             (job.0, true)
         }
@@ -311,10 +320,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_result_of_its_job_alone() {
-        for threads in 0..2 {
+        for (threads, is_prepared) in [(0, false), (0, true), (1, false), (1, true)] {
             let pipeline = Pipeline::start(Square::default(), threads, 2);
             for job in [2, 13, 3] {
-                assert!(pipeline.submit((job, false)));
+                assert!(pipeline.submit((job, is_prepared)));
             }
             let results: Vec<_> = (0..3).map(|_| taken(&pipeline)).collect();
             assert_eq!(results, [Taken::Done(4), Taken::Panicked, Taken::Done(9)]);
@@ -335,11 +344,11 @@ mod tests {
     fn threads_stop_once_enough_is_done_in_advance() {
         let pipeline = Pipeline::start(Square::default(), 3, 4);
         (0..100).for_each(|job| assert!(pipeline.submit((job, true))));
-        while pipeline.shared.lock().idle < 3 {
+        let done = || pipeline.shared.lock().slots.iter().filter(|slot| matches!(slot, Slot::Done(_))).count();
+        while done() < 6 || pipeline.shared.lock().idle < 3 {
             sleep(Duration::from_millis(1));
         }
-        let done = pipeline.shared.lock().done;
-        assert!((4..=6).contains(&done), "{done}");
+        assert_eq!(done(), 6);
         assert_eq!(pipeline.try_take(), Taken::Done(0));
     }
 

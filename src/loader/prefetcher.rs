@@ -94,8 +94,8 @@ pub struct Prefetcher {
 }
 
 impl Prefetcher {
-    /// Batches of samples from `source`, filled by up to `threads` threads. They stop once `ahead` batches are filled that were not
-    /// taken. If there are no threads, a batch is filled when it is taken.
+    /// Batches of samples from `source`, filled by up to `threads` threads. They stop once at least `ahead` batches are filled
+    /// that were not taken. If there are no threads, a batch is filled when it is taken.
     #[must_use]
     pub fn start(source: Source, order: Order, threads: usize, ahead: usize) -> Self {
         let spare = threads.saturating_add(ahead).saturating_add(HELD).saturating_mul(source.arrays());
