@@ -308,7 +308,9 @@ LOADING = Section(
             caption=f"An epoch, with {loading.CONSUMED}:",
         ),
         ByWho(
-            loading.SUITE, (("µs per sample", loading.COLD, "µs"),), caption=f"{loading.COLD.capitalize()}:"
+            loading.SUITE,
+            (("µs per sample", loading.COLD, "µs"),),
+            caption="Samples of 2 kB that are not in memory:",
         ),
         ByWho(
             loading.SUITE,
