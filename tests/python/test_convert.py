@@ -126,6 +126,15 @@ def test_a_parquet_file_that_cannot_be_opened_is_skipped(tmp_path, out):
         assert len(convert(tmp_path / "*.parquet", out, on_error="skip")) == 10
 
 
+def test_kind_says_what_a_file_is_whatever_its_name(tmp_path, out):
+    pytest.importorskip("pyarrow")
+    write_json(ROWS, tmp_path / "a.data")
+    assert len(convert(tmp_path / "a.data", out, kind="jsonl")) == len(ROWS)
+    write_table(ROWS, tmp_path / "stream.arrow")
+    (tmp_path / "stream.arrow").rename(tmp_path / "b.data")
+    assert len(convert(tmp_path / "b.data", out, kind="arrow")) == len(ROWS)
+
+
 def test_nulls_and_structs_are_refused_by_name(tmp_path, out):
     pytest.importorskip("pyarrow")
     write_json([{"x": 1, "y": {"a": 1}}, {"x": None, "y": {"a": 1}}], tmp_path / "a.jsonl")
@@ -312,6 +321,9 @@ def test_a_source_that_cannot_be_told_is_an_error_that_lists_what_can(tmp_path, 
         convert(tmp_path / "nothing-*.tar", out)
     with pytest.raises(ValueError, match="kind must be one of"):
         convert(tmp_path / "what.xyz", out, kind="sounds")
+    os.mkfifo(tmp_path / "a.tar")
+    with pytest.raises(ValueError, match="a.tar: not a regular file"):
+        convert(tmp_path / "a.tar", out)
     write("x", tmp_path / "a.txt")
     with pytest.raises(ValueError, match="texts are converted from a folder"):
         convert(tmp_path / "a.txt", out, kind="texts")

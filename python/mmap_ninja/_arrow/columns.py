@@ -179,7 +179,7 @@ def _advice(leaf: Any) -> str:
         return "; cast it to float64, or to text"
     if types.is_text(leaf) or types.is_bytes(leaf):
         return ": lists of texts or of bytes; store them one a row"
-    return ""
+    return "; choose other columns by 'fields'"
 
 
 def _large(array: Any) -> Any:

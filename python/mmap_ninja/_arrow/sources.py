@@ -10,7 +10,7 @@ from typing import Any
 from mmap_ninja._arrow.files import IpcTable, ParquetTable, TableFile
 from mmap_ninja._arrow.json_lines import JsonLines
 from mmap_ninja._arrow.package import pyarrow
-from mmap_ninja._display.format import pluralize
+from mmap_ninja._display.format import describe, pluralize
 
 # Columns that pandas makes of its index.
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -52,7 +52,8 @@ def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
     """The columns of these names, or all but those that pandas made of its index."""
     pa = pyarrow()
     if isinstance(source, (str, bytes, os.PathLike)):
-        return open_files(_files(os.fsdecode(source)), wanted)
+        files = _files(os.fsdecode(source))
+        return open_files(files, os.path.splitext(files[0])[1], wanted)
     if isinstance(source, pa.Table):
         rows, batches = source.num_rows, source.to_reader()
     else:
@@ -94,21 +95,22 @@ def _files(pattern: str) -> list[str]:
 
 
 def open_files(
-    paths: Sequence[str], wanted: Sequence[str] | None, skipped: list[str] | None = None
+    paths: Sequence[str], extension: str, wanted: Sequence[str] | None, skipped: list[str] | None = None
 ) -> Source:
-    """The columns of files of one format, which their extensions tell; that of others is Parquet.
+    """The columns of files of one format.
 
     Args:
+        extension: that of the format: '.jsonl', '.arrow', or any other for Parquet.
         skipped: takes a message about each file, or rest of a file, that is damaged; without it, damage is an error.
     """
     files = []
     for path in paths:
         try:
-            files.append(_opened(path, skipped))
+            files.append(_opened(path, extension, skipped))
         except (OSError, ValueError) as error:
             if skipped is None:
                 raise
-            skipped.append(str(error))
+            skipped.append(describe(error))
     if not files:
         raise ValueError(f"no file could be read: {(skipped or paths)[0]}")
     schema = _common_schema(files)
@@ -119,10 +121,10 @@ def open_files(
     return Source(names, types, sum(known) if len(known) == len(files) else None, pieces)
 
 
-def _opened(path: str, skipped: list[str] | None) -> TableFile:
-    if path.endswith(".jsonl"):
+def _opened(path: str, extension: str, skipped: list[str] | None) -> TableFile:
+    if extension == ".jsonl":
         return JsonLines(path, skipped)
-    return IpcTable(path) if path.endswith(".arrow") else ParquetTable(path)
+    return IpcTable(path) if extension == ".arrow" else ParquetTable(path)
 
 
 def _common_schema(files: list[TableFile]) -> Any:
@@ -150,7 +152,7 @@ def _file_pieces(
                 yield piece
                 first += len(piece.arrays[0])
         except (OSError, ValueError) as error:
-            where = f"{error} (after {pluralize(first, 'row')})" if first else str(error)
+            where = f"{describe(error)} (after {pluralize(first, 'row')})" if first else describe(error)
             if skipped is None:
                 raise ValueError(where) from error
             skipped.append(where)

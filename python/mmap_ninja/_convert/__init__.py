@@ -101,10 +101,8 @@ def convert(
     )
     options = _core.Options(durability=durability, timeout=timeout, locking=locking)
     told, conversion = prepare(request, overwrite)
-    try:
-        conversion.store(Destination(request.out_dir, options, verbose, overwrite, resume))
-    finally:
-        for note in (*conversion.notes, *told.notes):
-            warnings.warn(note, RuntimeWarning, stacklevel=2)
+    conversion.store(Destination(request.out_dir, options, verbose, overwrite, resume))
+    for note in (*conversion.notes, *told.notes):
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
     stored: Stored = open_existing(out_dir, mode="r+")
     return stored

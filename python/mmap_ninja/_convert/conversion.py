@@ -10,6 +10,7 @@ from typing import Any
 from mmap_ninja import _build, _bulk, _fields
 from mmap_ninja._attrs import write_attrs
 from mmap_ninja._convert.request import Destination, Request
+from mmap_ninja._display.format import describe
 from mmap_ninja.records import RecordsMmap
 
 # Records that come one by one are written in batches of that many: images are large.
@@ -65,14 +66,7 @@ class Conversion(ABC):
         """Leave out what is broken, or raise the error."""
         if not self._request.skips:
             raise error
-        self.skipped.append(error_text(error))
-
-
-def error_text(error: Exception) -> str:
-    """An error in one line: of the system, with the file first."""
-    if not isinstance(error, OSError) or error.strerror is None:
-        return str(error) or type(error).__name__
-    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+        self.skipped.append(describe(error))
 
 
 class BulkConversion(Conversion):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 
 from mmap_ninja import _build
 from mmap_ninja._convert import arrays, images, samples, tables, tokens, webdataset
@@ -51,14 +52,18 @@ def _of_folder(kind: samples.SampleKind, request: Request, files: Sequence[str])
     return FolderConversion(request, list(map(Path, files)), kind)
 
 
+def _tables(extension: str) -> Callable[[Request, Sequence[str]], Conversion]:
+    return partial(tables.TablesConversion, extension=extension)
+
+
 _TEXTS, _ARRAYS = partial(_of_folder, samples.TEXTS), partial(_of_folder, samples.ARRAYS)
 FORMATS = {
     "images": Format("images", images.EXTENSIONS, frozenset(("glob", "labels", "mode", "size")), _images),
     "texts": _format("texts", ".md .rst .text .txt", "glob labels", _TEXTS),
     "arrays": _format("arrays", ".npy", "glob labels", _ARRAYS),
-    "parquet": _format("Parquet files", ".parquet", "glob fields mode size", tables.TablesConversion),
-    "arrow": _format("Arrow files", ".arrow", "glob fields mode size", tables.TablesConversion),
-    "jsonl": _format("JSON lines", ".jsonl", "glob fields", tables.TablesConversion),
+    "parquet": _format("Parquet files", ".parquet", "glob fields mode size", _tables(".parquet")),
+    "arrow": _format("Arrow files", ".arrow", "glob fields mode size", _tables(".arrow")),
+    "jsonl": _format("JSON lines", ".jsonl", "glob fields", _tables(".jsonl")),
     "webdataset": _format(
         "WebDataset tars", ".tar", "glob fields mode size", webdataset.WebDatasetConversion
     ),
@@ -134,6 +139,9 @@ def tell(request: Request) -> Told:
         raise ValueError(f"{request.source}: {FORMATS[request.kind].what} are converted from a folder")
     files = _files(request.source)
     kind = request.kind or _kind_of_files(request, files)
+    for file in files if kind != "megatron" else ():
+        if not S_ISREG(os.stat(file).st_mode):  # Reading a FIFO would wait for a writer.
+            raise ValueError(f"{file}: not a regular file")
     return Told(kind, tokens.pair_of(files[0]) if kind == "megatron" and len(files) == 1 else files)
 
 

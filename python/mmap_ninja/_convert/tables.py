@@ -24,9 +24,9 @@ _ROWS_AT_ONCE = 64
 class TablesConversion(BulkConversion):
     """The columns of tables."""
 
-    def __init__(self, request: Request, files: Sequence[str]):
+    def __init__(self, request: Request, files: Sequence[str], extension: str):
         skipped: list[str] = []
-        found = open_files(files, request.fields, skipped if request.skips else None)
+        found = open_files(files, extension, request.fields, skipped if request.skips else None)
         has_images = any(map(_holds_images, found.types))
         if not has_images and (request.mode or request.size):
             raise ValueError(

@@ -1,5 +1,7 @@
 """Samples and sizes as one line of text of bounded length."""
 
+import os
+
 import numpy as np
 
 MAX_ELEMENTS, MAX_ELEMENT_BYTES = 12, 256
@@ -28,6 +30,17 @@ def pluralize(number: int, noun: str, separator: str = ",") -> str:
     ('1 sample', '2,000 samples')
     """
     return f"{number:{separator}} {noun}{'' if number == 1 else 's'}"
+
+
+def describe(error: Exception) -> str:
+    """Format an error like Unix commands: the file first.
+
+    >>> describe(FileNotFoundError(2, "No such file or directory", "a.txt"))
+    'a.txt: No such file or directory'
+    """
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error) or type(error).__name__
+    return error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def escape(text: str) -> str:

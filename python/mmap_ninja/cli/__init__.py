@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mmap_ninja._display.format import escape
+from mmap_ninja._display.format import describe, escape
 
 # Errors that data, files or arguments can cause. Any other error is a bug, and keeps its traceback.
 EXPECTED = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
@@ -60,15 +60,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def print_error(error: Exception) -> None:
     """Print an expected error as one line on standard error."""
-    print(f"mmap-ninja: {one_line(error)}", file=sys.stderr)
-
-
-def one_line(error: Exception) -> str:
-    """Format an error like other Unix commands: the file first."""
-    if not isinstance(error, OSError) or error.strerror is None:
-        return escape(str(error) or type(error).__name__)
-    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-    return escape(where + error.strerror)
+    print(f"mmap-ninja: {escape(describe(error))}", file=sys.stderr)
 
 
 def _drop_output() -> None:
