@@ -17,8 +17,8 @@ from mmap_ninja.generic import open_existing
 from mmap_ninja.records import RecordsMmap
 from mmap_ninja.string import StringsMmap
 
-# Some stored bytes of a row group, and the most rows.
-_BYTES_AT_ONCE, _ROWS_AT_ONCE = 32 << 20, 1 << 20
+# The bytes of a row group, and the most rows; compressed texts that tell how large all are.
+_BYTES_AT_ONCE, _ROWS_AT_ONCE, _LOOKED_AT = 32 << 20, 1 << 20, 64
 
 
 def export(directory: AnyPath, path: AnyPath, verbose: bool = False, overwrite: bool = True) -> None:
@@ -65,8 +65,18 @@ def export(directory: AnyPath, path: AnyPath, verbose: bool = False, overwrite: 
 
 
 def _rows_at_once(dataset: Any) -> int:
-    rows: int = min(_ROWS_AT_ONCE, _BYTES_AT_ONCE * len(dataset) // max(dataset.nbytes, 1))
+    rows: int = min(_ROWS_AT_ONCE, _BYTES_AT_ONCE * len(dataset) // max(_size(dataset), 1))
     return max(1, rows)
+
+
+def _size(dataset: Any) -> int:
+    """The bytes of all samples, compressed texts decompressed, of which a few are looked at."""
+    if isinstance(dataset, RecordsMmap):
+        return sum(_size(dataset.field(name)) for name in dataset.fields)
+    if isinstance(dataset, StringsMmap) and dataset.zstd_level is not None and len(dataset):
+        few = range(0, len(dataset), -(-len(dataset) // _LOOKED_AT))
+        return int(dataset.gather(few)[1][-1]) * len(dataset) // len(few)
+    return int(dataset.nbytes)
 
 
 def _columns(dataset: Any, place: str) -> dict[str, Callable[[int, int], Any]]:
