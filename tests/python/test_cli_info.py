@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
-from mmap_ninja.cli import _stats, _terminal
-from mmap_ninja.cli import info as cli_info
+from mmap_ninja.cli import _facts, _stats, _terminal
 from shell import at_terminal, image
 
 
@@ -170,8 +169,8 @@ def claim(path, rows):
 
 @pytest.mark.parametrize("make", [RaggedMmap.from_lists, StringsMmap.from_strings])
 def test_info_examines_a_subset_of_very_many_samples(run, path, make, monkeypatch):
-    monkeypatch.setattr(cli_info, "_MAX_EXAMINED", 100)
-    monkeypatch.setattr(cli_info, "_SUBSET", 100)
+    monkeypatch.setattr(_facts, "_MAX_EXAMINED", 100)
+    monkeypatch.setattr(_facts, "_SUBSET", 100)
     make(
         path,
         [["one", "two"][n % 2] if make == StringsMmap.from_strings else [n] * (n % 2) for n in range(1001)],
