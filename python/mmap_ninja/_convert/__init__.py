@@ -33,14 +33,12 @@ def convert(
 ) -> "Stored":
     """Make a dataset of what others have made, as `mmap-ninja convert` does. The source streams through.
 
-    | source | becomes |
-    |---|---|
-    | folder of images, texts or .npy files | records of `image`, `text` or `array`, and `name` |
-    | `.parquet`, `.arrow`, `.jsonl` | what `from_arrow` makes of the columns |
-    | WebDataset `.tar` | records of `__key__`, and a field for each extension |
-    | `.npz`, `.npy` | a dense field for each array, whose rows are samples |
-    | `.bin` and `.idx` of Megatron | a `RaggedMmap` of the sequences |
-    | flat file of tokens, with `dtype` | a `RaggedMmap` with one sample for each file |
+    - A folder of images, texts or .npy files: records of `image`, `text` or `array`, and `name`.
+    - `.parquet`, `.arrow`, `.jsonl`: what `from_arrow` makes of the columns; images of Hugging Face's `datasets` are decoded.
+    - WebDataset `.tar`: records of `__key__`, and a field for each extension.
+    - `.npz`, `.npy`: a dense field for each array, whose rows are samples.
+    - `.bin` and `.idx` of Megatron: a `RaggedMmap` of the sequences.
+    - A flat file of tokens, with `dtype`: a `RaggedMmap` with one sample for each file.
 
     Args:
         source: the path of a folder or file, or a glob of several, read in natural order: `2.tar` before `10.tar`.
