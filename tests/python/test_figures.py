@@ -35,8 +35,7 @@ def about(figure):
     return 0.7 * figure, 1.4 * figure
 
 
-COLD, DENSE = "2 kB samples", "images of 0.5 MB"
-RANDOM = f"{OURS}, items, access='random'"
+COLD = "2 kB samples"
 LOOP, PADDED = "loop over samples in memory", "256 sequences, padded"
 JOINED = "4 maps of images joined"
 FIGURES = [
@@ -61,7 +60,6 @@ FIGURES = [
         times("cold", COLD, f"{OURS}, gather", f"{OURS}, items"),
         about(90),
     ),
-    ("large-files", "gains next to nothing", times("cold", DENSE, RANDOM, f"{OURS}, items"), about(1)),
     ("index", "less than 0.2 ms", measured("opening", "10 images") / 1000, below(0.2)),
     ("index", "0.3 ms for 100 million samples", measured("opening", "100 million samples"), about(0.3)),
     (
