@@ -31,6 +31,7 @@ __all__ = [
     "Stream",
     "Strings",
     "__version__",
+    "check_field_names",
     "create_dense",
     "create_ragged",
     "create_ragged_gathered",
