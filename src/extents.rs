@@ -15,6 +15,8 @@ use crate::schema::{Role, Schema};
 
 /// How many samples ahead of the one that is located the processor loads the rows of columns.
 const PREFETCH_DISTANCE: usize = 16;
+/// Bytes of a dataset that the caches of a processor hold, so that none need be loaded ahead.
+const MAX_CACHED: usize = 1 << 20;
 /// Of the data of a larger batch, the first lines would leave the cache before they are copied.
 const MAX_LOADED: usize = 4096;
 
@@ -139,29 +141,46 @@ impl Extents {
         if is_cold {
             advise_rows(&columns, selected.iter().map(|each| bytes_of_row(each.sample())));
         }
-        let load_rows = |each: &S| {
-            let row = bytes_of_row(each.sample()).start;
-            for column in &columns {
-                prefetch_line(column.as_ptr().wrapping_add(row));
-            }
+        let mapped = columns.iter().map(|column| column.len()).sum::<usize>() + self.data.bytes().len();
+        let found = if mapped <= MAX_CACHED {
+            memory::try_collect(dir, selected.iter().map(|&each| locate(each)))?
+        } else {
+            locate_ahead(dir, selected, &columns, locate, &bytes)?
         };
-        selected.iter().take(PREFETCH_DISTANCE).for_each(load_rows);
-        let located = selected.iter().enumerate().map(|(position, &each)| {
-            selected.get(position + PREFETCH_DISTANCE).into_iter().for_each(load_rows);
-            let found = locate(each)?;
-            if selected.len() <= MAX_LOADED {
-                let bytes = bytes(&found);
-                prefetch_line(bytes.as_ptr());
-                prefetch_line(bytes.as_ptr().wrapping_add(bytes.len()).wrapping_sub(1));
-            }
-            Ok(found)
-        });
-        let found: Vec<T> = memory::try_collect(dir, located)?;
         if is_cold && !is_index {
             advise_will_need(&[self.data.bytes()], found.iter().map(|found| self.data.range_of(bytes(found))));
         }
         Ok(found)
     }
+}
+
+/// What `locate` finds for everything that is `selected`, while the processor loads rows of samples that are located later, and
+/// the bytes of those that were.
+fn locate_ahead<'a, S: Selected, T>(
+    dir: &Path,
+    selected: &[S],
+    columns: &[&[u8]],
+    locate: impl Fn(S) -> Result<T>,
+    bytes: impl Fn(&T) -> &'a [u8],
+) -> Result<Vec<T>> {
+    let load_rows = |each: &S| {
+        let row = bytes_of_row(each.sample()).start;
+        for column in columns {
+            prefetch_line(column.as_ptr().wrapping_add(row));
+        }
+    };
+    selected.iter().take(PREFETCH_DISTANCE).for_each(load_rows);
+    let located = selected.iter().enumerate().map(|(position, &each)| {
+        selected.get(position + PREFETCH_DISTANCE).into_iter().for_each(load_rows);
+        let found = locate(each)?;
+        if selected.len() <= MAX_LOADED {
+            let bytes = bytes(&found);
+            prefetch_line(bytes.as_ptr());
+            prefetch_line(bytes.as_ptr().wrapping_add(bytes.len()).wrapping_sub(1));
+        }
+        Ok(found)
+    });
+    memory::try_collect(dir, located)
 }
 
 /// Where samples of these `lengths` start, if the first one starts at `base`.

@@ -145,10 +145,17 @@ impl View {
     /// The sample at `index`, as [`View::get`] gives it. Now and then, its pages are prefetched if they are not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Result<Sample<'_>> {
-        if self.extents.skips_item() {
-            return self.get(index);
+        if !self.extents.skips_item() {
+            self.probe(index);
         }
-        self.extents.probe_item(index, &self.columns(), || self.get(index), |sample| sample.bytes)
+        self.get(index)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn probe(&self, index: usize) {
+        let found = self.extents.probe_item(index, &self.columns(), || self.get(index), |sample| sample.bytes);
+        drop(found);
     }
 
     /// The samples at `indices`, whose pages are prefetched.

@@ -113,11 +113,17 @@ impl View {
     /// not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        if self.extents.skips_item() {
-            return self.bytes(index);
+        if !self.extents.skips_item() {
+            self.probe(index);
         }
-        let stored = self.extents.probe_item(index, &self.columns(), || self.stored(index), |stored| stored)?;
-        self.decoded(index, stored)
+        self.bytes(index)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn probe(&self, index: usize) {
+        let found = self.extents.probe_item(index, &self.columns(), || self.stored(index), |stored| stored);
+        drop(found);
     }
 
     /// Whether the string at `index` is `text`. What is stored of another size is not decompressed.
