@@ -16,6 +16,7 @@
 //! # Ok::<(), mmap_ninja::Error>(())
 //! ```
 
+mod batch;
 mod buffer;
 mod fingerprint;
 mod pipeline;
@@ -26,9 +27,10 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use batch::Batch;
 pub use buffer::Buffer;
 pub use prefetcher::{Prefetcher, Selection};
 pub use rows::Rows;
-pub use source::{Batch, Source};
+pub use source::Source;
 
 pub use crate::order::{Draw, Order, Permutation, Subset};

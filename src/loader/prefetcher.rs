@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::buffer::Pool;
 use super::pipeline::{Pipeline, Taken, Work};
 use super::reading::Reading;
-use super::source::{Batch, Source};
+use super::source::Source;
 use crate::cancel::Cancellation;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -52,7 +53,7 @@ struct Reader {
 impl Reader {
     /// The samples of a batch, whose pages are requested if some are not in memory.
     fn prefetched(&self, selection: Selection, cancel: &Cancellation) -> Result<Vec<Draw>> {
-        let reading = Reading::new(&self.source, &self.pool, cancel);
+        let reading = Reading::new(self.source.dir(), &self.pool, cancel);
         let draws = match selection {
             Selection::Positions { epoch, positions } => reading.drawn(&self.order, epoch, positions)?,
             Selection::Indices(indices) => {
@@ -84,7 +85,7 @@ impl Work for Reader {
             Job::Prefetched(draws) => draws,
             Job::Failed(error) => return Err(error),
         };
-        self.source.read(&draws, &Reading::new(&self.source, &self.pool, cancel))
+        self.source.read(&draws, &Reading::new(self.source.dir(), &self.pool, cancel))
     }
 }
 

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::buffer::{Buffer, Pool};
-use super::source::{Batch, Source};
 use crate::batch::Out;
 use crate::batch::cast::Cast;
 use crate::batch::gather::{arrow_offsets, concatenate, total_len};
@@ -34,13 +34,13 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub fn new(source: &'a Source, pool: &'a Arc<Pool>, cancel: &'a Cancellation) -> Self {
-        Self { dir: source.dir(), pool, cancel }
+    pub fn new(dir: &'a Path, pool: &'a Arc<Pool>, cancel: &'a Cancellation) -> Self {
+        Self { dir, pool, cancel }
     }
 
     /// The same for another source.
-    pub fn of<'b>(&'b self, source: &'b Source) -> Reading<'b> {
-        Reading { dir: source.dir(), ..*self }
+    pub fn of<'b>(&'b self, dir: &'b Path) -> Reading<'b> {
+        Reading { dir, ..*self }
     }
 
     fn check(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::buffer::Buffer;
+use super::batch::Batch;
 use super::reading::Reading;
 use super::rows::Rows;
 use crate::batch::cast::Cast;
@@ -14,36 +14,6 @@ use crate::memory;
 use crate::order::Draw;
 use crate::ragged::{self, Ragged};
 use crate::strings::{self, Strings};
-
-/// The samples of a batch, copied.
-#[derive(Debug)]
-pub enum Batch {
-    /// Samples one after another, as [`Gathered`](crate::Gathered) is; texts as UTF-8.
-    Gathered {
-        /// The elements.
-        values: Buffer,
-        /// The element at which each sample starts, and the end of the last one.
-        offsets: Vec<i64>,
-    },
-    /// Samples in blocks of one shape, as [`Padded`](crate::Padded) is.
-    Padded {
-        /// The blocks.
-        values: Buffer,
-        /// The number of samples, and the maximum of each axis.
-        shape: Vec<usize>,
-        /// The shapes of all samples, one after another.
-        lengths: Vec<i64>,
-    },
-    /// Rows of a dense array.
-    Rows {
-        /// The elements.
-        values: Buffer,
-        /// The number of rows.
-        len: usize,
-    },
-    /// The batch of every field.
-    Fields(Vec<Batch>),
-}
 
 /// Where batches are read from.
 #[derive(Clone, Debug)]
@@ -196,9 +166,9 @@ impl Source {
                 let prefetch = |rows: &Rows, indices: &[usize]| rows.fetch(indices, always).map(drop);
                 reading.prefetch(draws, arrays, Rows::is_due, prefetch)
             }
-            Kind::Fields(fields) => fields
-                .iter()
-                .try_fold(false, |is_cold, field| Ok(field.prefetch_if_cold(draws, &reading.of(field))? || is_cold)),
+            Kind::Fields(fields) => fields.iter().try_fold(false, |is_cold, field| {
+                Ok(field.prefetch_if_cold(draws, &reading.of(field.dir()))? || is_cold)
+            }),
         }
     }
 
@@ -224,7 +194,7 @@ impl Source {
                 Ok(Batch::Rows { values: reading.concatenated(&rows, *cast)?, len: rows.len() })
             }
             Kind::Fields(fields) => {
-                let batches = fields.iter().map(|field| field.read(draws, &reading.of(field)));
+                let batches = fields.iter().map(|field| field.read(draws, &reading.of(field.dir())));
                 batches.collect::<Result<_>>().map(Batch::Fields)
             }
         }

@@ -11,7 +11,7 @@ fn draws(indices: &[usize]) -> Vec<Draw> {
 }
 
 fn read(source: &Source, indices: &[usize]) -> Batch {
-    source.read(&draws(indices), &Reading::new(source, &Pool::new(1), &Cancellation::default())).unwrap()
+    source.read(&draws(indices), &Reading::new(source.dir(), &Pool::new(1), &Cancellation::default())).unwrap()
 }
 
 fn tokens(dir: &Path) -> Ragged {
@@ -71,7 +71,7 @@ fn a_batch_is_given_up_once_that_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let source = Source::ragged(&[&tokens(&dir.path().join("tokens"))], None).unwrap();
     let (pool, cancel) = (Pool::new(1), Cancellation::when(|| true));
-    let reading = Reading::new(&source, &pool, &cancel);
+    let reading = Reading::new(source.dir(), &pool, &cancel);
     let order = Order::new(vec![(Subset::Range { start: 0, step: 1, len: 2 }, 1.0)], 0, true);
     assert!(matches!(reading.drawn(&order, 0, 0..2), Err(Error::Interrupted { .. })));
     assert!(matches!(source.read(&draws(&[1, 0]), &reading), Err(Error::Interrupted { .. })));

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::gathered::flat_column;
 use super::view::View;
 use crate::error::{Error, Result};
 use crate::extents::{ends_of, starts_of};
@@ -30,6 +29,26 @@ pub(super) enum Shapes<'a> {
     List(Cow<'a, ShapeList>),
     /// Of samples that have one axis each, and whose offsets are known.
     Flat(Offsets<'a>),
+}
+
+/// The values that a member of int64 gains from samples of one axis each, after `elements` elements and `axes` entries of
+/// other samples.
+fn flat_column<'a>(offsets: &Offsets<'a>, role: Role, elements: i64, axes: i64) -> Chunk<'a> {
+    let rows = |base: i64, step: i64| {
+        Chunk::computed(offsets.len(), move |start, out| {
+            (start as i64..).zip(out).for_each(|(row, value)| *value = base + row * step);
+        })
+    };
+    match role {
+        Role::Starts => offsets.starts(elements),
+        Role::Ends => offsets.ends(elements),
+        Role::Elements | Role::Shapes | Role::Axes => offsets.lengths(),
+        Role::AxesStarts => rows(axes, 1),
+        Role::AxesEnds => rows(axes + 1, 1),
+        Role::Ranks | Role::RankShapes => rows(1, 0),
+        // The elements themselves are not int64.
+        Role::Data => Chunk::Values(Cow::Borrowed(&[])),
+    }
 }
 
 /// The shapes of samples, one after another.

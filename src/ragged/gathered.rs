@@ -13,28 +13,7 @@ use crate::offsets::Offsets;
 use crate::options::Options;
 use crate::paths::absolute;
 use crate::sample::Sample;
-use crate::schema::Role;
-use crate::txn::{self, Chunk};
-
-/// The values that a member of int64 gains from samples of one axis each, after `elements` elements and `axes` entries of
-/// other samples.
-pub(super) fn flat_column<'a>(offsets: &Offsets<'a>, role: Role, elements: i64, axes: i64) -> Chunk<'a> {
-    let rows = |base: i64, step: i64| {
-        Chunk::computed(offsets.len(), move |start, out| {
-            (start as i64..).zip(out).for_each(|(row, value)| *value = base + row * step);
-        })
-    };
-    match role {
-        Role::Starts => offsets.starts(elements),
-        Role::Ends => offsets.ends(elements),
-        Role::Elements | Role::Shapes | Role::Axes => offsets.lengths(),
-        Role::AxesStarts => rows(axes, 1),
-        Role::AxesEnds => rows(axes + 1, 1),
-        Role::Ranks | Role::RankShapes => rows(1, 0),
-        // The elements themselves are not int64.
-        Role::Data => Chunk::Values(Cow::Borrowed(&[])),
-    }
-}
+use crate::txn;
 
 impl<'a> EncodedBatch<'a> {
     /// Checks and lays out the samples at `offsets` in `bytes`: of one axis each, or of these `shapes`.

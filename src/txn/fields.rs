@@ -132,8 +132,9 @@ fn number_of(dir: &Path) -> Result<u64> {
     let counts: Result<Vec<u64>> =
         list_of(dir)?.fields.iter().map(|field| count_of_field(&dir.join(&field.name), field.kind)).collect();
     let counts = counts?;
-    if counts.iter().all(|count| *count == counts[0]) {
-        return Ok(counts[0]);
+    let records = counts.first().copied().unwrap_or_default();
+    if counts.iter().all(|&count| count == records) {
+        return Ok(records);
     }
     Err(Error::corrupt(dir, "the fields have different numbers of samples"))
 }
