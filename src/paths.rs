@@ -27,12 +27,6 @@ pub(crate) fn partial_path(target: &Path) -> PathBuf {
     with_suffix(target, ".partial")
 }
 
-/// The path of the dataset that grows in `partial`, as far as the name tells: that of a long name is shortened.
-pub(crate) fn finished_path(partial: &Path) -> PathBuf {
-    let name = partial.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".partial"));
-    name.map_or_else(|| partial.to_owned(), |name| partial.with_file_name(name))
-}
-
 /// `<dir>.repair-backup-1`, or the first number that is free.
 pub(crate) fn backup_path(dir: &Path) -> PathBuf {
     let path = |number: u64| with_suffix(dir, &format!(".repair-backup-{number}"));
@@ -106,8 +100,6 @@ mod tests {
             assert_ne!(partial_path(&target), partial_path(&other));
         }
         assert_eq!(partial_path(Path::new("/data/map")), Path::new("/data/map.partial"));
-        assert_eq!(finished_path(Path::new("/data/map.partial")), Path::new("/data/map"));
-        assert_eq!(finished_path(Path::new("/data/map")), Path::new("/data/map"));
     }
 
     #[test]

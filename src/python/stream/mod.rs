@@ -25,7 +25,7 @@ use super::options::{PyOptions, Zstd, compression};
 use super::samples::place;
 use crate::dense::Dense;
 use crate::format::Kind;
-use crate::paths::{absolute, finished_path};
+use crate::paths::absolute;
 use crate::ragged::Ragged;
 use crate::records::Form;
 use crate::schema::kind_of;
@@ -178,6 +178,12 @@ impl PyStream {
         let parts = Mutex::new(Some((Fields::Single(Box::new(encoder)), target)));
         Self { parts, dir, stored: AtomicUsize::new(stored) }
     }
+}
+
+/// The path of the dataset that grows in `partial`, as far as the name tells: that of a long name is shortened.
+fn finished_path(partial: &Path) -> PathBuf {
+    let name = partial.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".partial"));
+    name.map_or_else(|| partial.to_owned(), |name| partial.with_file_name(name))
 }
 
 /// The path of a field that grows in a hidden directory.
