@@ -2,13 +2,15 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmap_ninja import _bulk, _core, _fields, _paths
 from mmap_ninja._arrow.columns import Column
 from mmap_ninja._arrow.package import pyarrow
-from mmap_ninja._arrow.sources import Source, open_columns
 from mmap_ninja._typing import AnyPath, Durability
+
+if TYPE_CHECKING:
+    from mmap_ninja._arrow.sources import Source
 
 __all__ = ["from_arrow"]
 
@@ -67,12 +69,14 @@ def from_arrow(
         raise ValueError("field stores a column as a map, fields stores columns as records; give one of them")
     out_dir = _paths.local(out_dir)
     wanted = None if fields is None else _fields.names(fields)
+    from mmap_ninja._arrow.sources import open_columns
+
     found = open_columns(source, wanted if field is None else [field])
     options = _core.Options(durability=durability, timeout=timeout, locking=locking)
     return _bulk.store(out_dir, decoded(found, fields is not None), options, verbose, overwrite)
 
 
-def decoded(source: Source, are_records: bool) -> _bulk.Columns:
+def decoded(source: "Source", are_records: bool) -> _bulk.Columns:
     """The columns of Arrow as datasets take them. Several are records; a single one is if it is asked for."""
     columns = [Column(name, arrow_type) for name, arrow_type in zip(source.names, source.types, strict=True)]
 

@@ -250,6 +250,6 @@ def test_every_public_function_that_takes_a_path_is_tried_above():
     tried |= {"np_from_ndarray", "np_from_generator", "np_open_existing", "np_extend_dir"}
     without = {"CorruptDatasetError", "Wrapped", "__version__", "np_append", "np_extend"}
     without |= {"ArraySpec", "Loader", "plans", "split"}
-    # With a library that not everybody has, in a file of its own.
-    without |= {"from_arrow"}
+    # With libraries that not everybody has, in files of their own.
+    without |= {"convert", "export", "from_arrow"}
     assert set(mmap_ninja.__all__) == tried | without
