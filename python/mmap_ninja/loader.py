@@ -46,7 +46,8 @@ class Loader:
             memory.
         drop_last: leave out the last batch of an epoch if it is smaller than `batch_size`.
         rank, world_size: which part of each global batch to read. All ranks yield equally many batches.
-        plan: a sequence of arrays of indices, such as `mmap_ninja.plans.budget` makes. Its entries are shuffled.
+        plan: a sequence of arrays of indices, such as `mmap_ninja.plans.budget` makes. Its entries are shuffled. A plan of
+            `mmap_ninja.plans` must have been made from the lengths of these samples.
         pad: the value to pad samples of a ragged map with, on the right; of records, a dict of fields to such values.
         dtype: the dtype of the batches instead of the source's, as in `gather`; of records, a dict of fields to dtypes.
             Elements are cast while they are copied.
@@ -55,12 +56,14 @@ class Loader:
         transform: called with every batch, in the caller's thread, and gives what is yielded.
 
     Raises:
+        FileNotFoundError: there is nothing at the path of a map.
         ValueError: `world_size` does not divide `batch_size`, the last batch of an epoch has fewer samples than there are
-            ranks, or another argument is out of range.
+            ranks, the plan was made for other samples, or another argument is out of range.
         TypeError: the source cannot be read, a cast could change a value, or an argument has the wrong type.
         IndexError: an index is out of range.
 
-    An error while a batch is read or transformed ends the iteration. A note on it names the samples.
+    An error while a batch is read or transformed ends the iteration. A note on it names the samples. Without any samples to
+    read, as of `indices=[]`, an epoch has no batches.
 
     In a mixture, each sample of a batch is drawn from one of the sources, in the proportion of the weights. An epoch has
     as many samples as all sources together. A source goes on in the next epoch where it stopped, and starts over in
@@ -101,6 +104,8 @@ class Loader:
         self.world_size = _integer("world_size", world_size, 1)
         self.rank = _integer("rank", rank, 0, self.world_size)
         self.shuffle, self.drop_last, self.plan = bool(shuffle), bool(drop_last), plan
+        if transform is not None and not callable(transform):
+            raise TypeError(f"transform must be a function of a batch, not {transform!r}")
         self._pad, self._dtype, self._transform = pad, dtype, transform
         self._threads, self._ahead = _integer("threads", threads, 0), _integer("ahead", ahead, 1)
         sources.check(self._data, pad, dtype)
@@ -114,6 +119,10 @@ class Loader:
     def _order_of_samples(self, indices: Any) -> _core.Order:
         if len(self._sources) == 1 and not isinstance(indices, Mapping):
             indices = {self._sources[0].name: indices}
+        if not isinstance(indices, Mapping | None):
+            raise TypeError(
+                f"indices of a mixture must be a dict of the names of its sources to indices, not {indices!r}"
+            )
         selected = {} if indices is None else dict(indices)
         parts = [
             (count, _as_range(selected.pop(each.name, None), count), each.weight)
@@ -309,8 +318,10 @@ class Loader:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on where the loader was that gave this state. The next iteration yields the rest of its epoch.
 
-        The seed becomes that of the state. `rank`, `world_size`, `drop_last`, `threads` and `ahead` may differ from those of
-        the other loader; everything else must be the same.
+        The seed becomes that of the state, which carries on the order of the run, whatever the `seed` of this loader is.
+        `batch_size`, `shuffle`, `indices`, `plan`, and the sources with their weights must be the same. Everything else may
+        differ: `rank` and `world_size`, `drop_last`, which decides about the last batch of each epoch alone, and what is made
+        of the samples of a batch, such as `pad`.
 
         Raises:
             ValueError: another dataset, plan, batch size or order; the message says what differs. Also if a dataset has

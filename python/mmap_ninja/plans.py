@@ -105,12 +105,12 @@ class Plan(Sequence[_ItemT_co]):
     report: Report
     fingerprint: str
 
-    def __init__(self, core: _core.Plan, fingerprint: str):
+    def __init__(self, core: _core.Plan, arguments: dict[str, Any], lengths: NDArray[np.int64]):
         batches, given, placed, room, repeated, *counts = core.report()
         split, cut, dropped, left_out = (Count(*pair) for pair in counts)
         self.report = Report(batches, Count(*given), placed, room, repeated, split, cut, dropped, left_out)
-        self.fingerprint = fingerprint
-        self._core = core
+        self.fingerprint = _fingerprint(arguments, lengths)
+        self._core, self._arguments = core, arguments
 
     @abstractmethod
     def take(self, indices: "Index | Indices") -> _ItemT_co:
@@ -136,6 +136,13 @@ class Plan(Sequence[_ItemT_co]):
             IndexError: an index is out of range, or the map has fewer samples.
             ValueError: a sample of the map is shorter than the plan expects.
         """
+
+    def _fits(self, lengths: NDArray[np.int64]) -> bool:
+        """Whether what the plan promises holds for samples of these lengths, as many as it was made for."""
+        return self._is_of(lengths)
+
+    def _is_of(self, lengths: NDArray[np.int64]) -> bool:
+        return _fingerprint(self._arguments, lengths) == self.fingerprint
 
     @property
     def nbytes(self) -> int:
@@ -168,6 +175,15 @@ class Budget(Plan[NDArray[np.int64]]):
         samples, _, _ = self._core.pieces(indices)
         return samples
 
+    def _fits(self, lengths: NDArray[np.int64]) -> bool:
+        return self._is_of(lengths) or all(self._padded(lengths[batch]) for batch in self)
+
+    def _padded(self, lengths: NDArray[np.int64]) -> bool:
+        """Whether a batch of samples of these lengths stays within the budget."""
+        multiple: int = self._arguments["multiple_of"]
+        longest = -(-int(lengths.max(initial=0)) // multiple) * multiple
+        return bool(longest * len(lengths) <= self._arguments["max_elements"])
+
     def read(self, source: Any, indices: "Index | Indices", **options: Any) -> Any:
         """Read batches with `source.padded`, which takes the `options`."""
         return source.padded(self.take(indices), **options)
@@ -188,13 +204,9 @@ class Pack(Plan[Pieces]):
 class Windows(Plan[Slices]):
     """Windows of a fixed length. An item is `Slices`."""
 
-    def __init__(self, core: _core.Plan, fingerprint: str, length: int, across: bool):
-        super().__init__(core, fingerprint)
-        self._length, self._across = length, across
-
     def take(self, indices: "Index | Indices") -> Slices:
         samples, starts, _ = self._core.pieces(indices)
-        return Slices(samples, starts, self._length, self._across)
+        return Slices(samples, starts, self._arguments["length"], self._arguments["across"])
 
     def read(self, source: Any, indices: "Index | Indices", **options: Any) -> NDArray[Any]:
         """Read windows with `source.slices`, which takes the `options`."""
@@ -232,7 +244,7 @@ def budget(lengths: Any, max_elements: int, multiple_of: int = 1) -> Budget:
         "max_elements": _positive("max_elements", max_elements),
         "multiple_of": _positive("multiple_of", multiple_of),
     }
-    return Budget(_core.plan_budget(lengths, **given), _fingerprint("budget", given, lengths))
+    return Budget(_core.plan_budget(lengths, **given), {"plan": "budget", **given}, lengths)
 
 
 def pack(lengths: Any, length: int, long: Literal["error", "split", "cut", "drop"] = "error") -> Pack:
@@ -266,7 +278,7 @@ def pack(lengths: Any, length: int, long: Literal["error", "split", "cut", "drop
     lengths = _lengths(lengths)
     given = {"length": _positive("length", length), "long": long}
     core = _core.plan_pack(lengths, _positive("length", length), long)
-    return Pack(core, _fingerprint("pack", given, lengths))
+    return Pack(core, {"plan": "pack", **given}, lengths)
 
 
 def windows(lengths: Any, length: int, stride: int | None = None, across: bool = False) -> Windows:
@@ -303,7 +315,7 @@ def windows(lengths: Any, length: int, stride: int | None = None, across: bool =
     stride = length if stride is None else _positive("stride", stride)
     given = {"length": length, "stride": stride, "across": bool(across)}
     core = _core.plan_windows(lengths, length, stride, bool(across))
-    return Windows(core, _fingerprint("windows", given, lengths), length, bool(across))
+    return Windows(core, {"plan": "windows", **given}, lengths)
 
 
 def _lengths(lengths: "ArrayLike | Any") -> NDArray[np.int64]:
@@ -329,12 +341,12 @@ def _positive(name: str, value: int) -> int:
     return number
 
 
-def _fingerprint(kind: str, given: dict[str, Any], lengths: NDArray[np.int64]) -> str:
+def _fingerprint(arguments: dict[str, Any], lengths: NDArray[np.int64]) -> str:
     """The SHA-256 of all that a plan follows from: JSON of the arguments, and the lengths as little-endian int64."""
     import hashlib
     import json
 
-    digest = hashlib.sha256(json.dumps({"plan": kind, **given}, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(arguments, sort_keys=True).encode())
     for start in range(0, len(lengths), _HASHED):
         digest.update(lengths[start : start + _HASHED].astype("<i8", copy=False).data)
     return digest.hexdigest()

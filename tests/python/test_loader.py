@@ -7,7 +7,7 @@ import pytest
 from conftest import assert_identical
 from hypothesis import given
 from hypothesis import strategies as st
-from mmap_ninja import ArraySpec, Loader, RaggedMmap, StringsMmap, np_from_ndarray
+from mmap_ninja import ArraySpec, Loader, RaggedMmap, RecordsMmap, StringsMmap, np_from_ndarray, plans
 
 COUNT = 53
 SEQUENCES = [np.arange(i, i + 1 + i % 7, dtype=np.int32) for i in range(COUNT)]
@@ -252,6 +252,14 @@ def test_an_array_is_specified_by_shape_and_dtype(tokens, images, texts):
         ({"batch_size": 8, "indices": {"web": [1]}}, ValueError, "no source 'web'"),
         ({"batch_size": 8, "plan": [[1]], "indices": [1]}, ValueError, "a plan already says"),
         ({"batch_size": 8, "plan": 3}, TypeError, "plan must be a sequence"),
+        ({"batch_size": 8, "transform": 3}, TypeError, "transform must be a function of a batch, not 3"),
+        ({"batch_size": 8, "dtype": {"a": int}}, TypeError, "dtype is a dict of fields for records alone"),
+        ({"batch_size": 8, "dtype": "i1"}, TypeError, "int64 to int8 .*; cast the batch in `transform`"),
+        (
+            {"batch_size": 8, "source": dict.fromkeys("ab", (np.arange(3), 1)), "indices": range(3)},
+            TypeError,
+            r"indices of a mixture must be a dict .*, not range\(0, 3\)",
+        ),
         ({"batch_size": 8, "pad": 0}, ValueError, "pad is for ragged maps"),
         ({"batch_size": 8, "source": {"a": 3}}, TypeError, "a pair of a dataset and its weight"),
         ({"batch_size": 8, "source": {"a": (np.arange(3), 0)}}, ValueError, "weight must be positive"),
@@ -263,6 +271,20 @@ def test_an_array_is_specified_by_shape_and_dtype(tokens, images, texts):
 def test_arguments_that_cannot_work_are_refused_at_once(arguments, error, message):
     with pytest.raises(error, match=message):
         Loader(**{"source": np.arange(COUNT), **arguments})
+
+
+@pytest.mark.parametrize("open_map", [RaggedMmap, StringsMmap, RecordsMmap])
+def test_a_mistyped_path_is_an_error_and_no_empty_epoch(path, open_map):
+    missing = open_map(path / "typo")
+    for source in (missing, {"a": (missing, 1)}):
+        with pytest.raises(FileNotFoundError, match="typo"):
+            Loader(source, 4)
+
+
+def test_an_empty_dataset_has_epochs_without_batches(path):
+    empty = RaggedMmap.from_gathered(path, np.empty(0), [0])
+    for loader in (Loader(empty, 4), Loader(np.arange(3), 4, indices=[]), Loader(np.arange(3), 1, plan=[])):
+        assert (len(loader), list(loader)) == (0, [])
 
 
 def test_sources_that_cannot_be_mixed_are_refused(tokens, texts, images):
@@ -277,3 +299,48 @@ def test_the_signature_is_spelled_out():
     parameters = inspect.signature(Loader).parameters
     assert list(parameters)[:2] == ["source", "batch_size"]
     assert all(each.kind is each.KEYWORD_ONLY for each in list(parameters.values())[2:])
+
+
+def test_a_plan_for_other_lengths_is_refused(tokens, folder):
+    count = len(tokens)
+    ones = plans.budget(np.ones(count, int), max_elements=10)
+    for plan in (ones, plans.pack(np.ones(count, int), 10), plans.windows(tokens.lengths + 1, 2)):
+        with pytest.raises(ValueError, match="other lengths than those of"):
+            Loader(tokens, 1, plan=plan)
+    for wrong in (count - 1, count + 1):
+        with pytest.raises(ValueError, match=f"made for {wrong} samples, the source has {count}"):
+            Loader(tokens, 1, plan=plans.budget(np.ones(wrong, int), 10))
+        with pytest.raises(ValueError, match=f"made for {wrong} samples"):
+            Loader(np.arange(count), 1, plan=plans.budget(np.ones(wrong, int), 10))
+    records = RecordsMmap.from_columns(folder / "planned", {"tokens": tokens[:], "label": np.arange(count)})
+    with pytest.raises(ValueError, match="exceed their budget"):
+        Loader(records, 1, plan=ones, pad={"tokens": 0})
+
+
+def test_a_plan_whose_promise_holds_is_read(tokens):
+    first = plans.budget(tokens.lengths[:20], max_elements=16)
+    assert sum(len(lengths) for _, lengths in Loader(tokens, 1, plan=first, pad=0)) == 20
+    longer = plans.budget(tokens.lengths + 2, max_elements=16)  # Room for two more elements.
+    assert all(batch.size <= 16 for batch, _ in Loader(tokens, 1, plan=longer, pad=0))
+    assert sum(map(len, Loader(np.arange(9), 1, plan=plans.budget(np.ones(9, int), 4)))) == 9
+
+
+@pytest.mark.parametrize(
+    ("entry", "error", "message"),
+    [
+        ([1.7], TypeError, r"plan: entry 0 must be an array of integers, .*not \[1.7\]"),
+        ([True, False], TypeError, r"entry 0 .*\[True, False\]; numpy.flatnonzero"),
+        ([None], TypeError, r"entry 0 .*\[None\]"),
+        (["1"], TypeError, r"entry 0 .*\['1'\]"),
+        ([[1, 2], [3]], TypeError, "entry 0 is not an array of integers"),
+        ([2**64 - 1], IndexError, "entry 0 has the index 18446744073709551615"),
+    ],
+)
+def test_entries_of_a_plan_are_integers(tokens, entry, error, message):
+    with pytest.raises(error, match=message):
+        next(iter(Loader(tokens, 1, plan=[entry])))
+
+
+def test_rows_of_an_array_are_entries_of_a_plan():
+    plan = np.array([[1, 2], [4, 3], [0, 5]])
+    assert numbers(Loader(np.arange(6), 1, plan=plan)) == plan.tolist()

@@ -119,7 +119,7 @@ def test_indices_of_a_plan_that_are_out_of_range_are_an_error(tokens):
     assert notes(caught.value) == "batch 2 of epoch 0: entries of the plan [2]"
     batches = iter(Loader(tokens, 1, plan=[[1], [2], ["x"]]))
     assert [next(batches)[0].size for _ in range(2)] == [2, 3]
-    with pytest.raises(ValueError, match="x"):
+    with pytest.raises(TypeError, match=r"plan: entry 2 must be .* not \['x'\]"):
         next(batches)
 
 

@@ -171,6 +171,17 @@ def test_the_state_of_another_loader_is_refused_by_what_differs(options, message
         Loader(**{**defaults, **options}).load_state_dict(state)
 
 
+def test_the_seed_comes_with_the_state_and_the_last_batch_and_the_padding_may_differ(tokens):
+    data = Loader(tokens, 8, shuffle=True, seed=3, pad=0)
+    batches = iter(data)
+    next(batches)
+    resumed = Loader(tokens, 8, shuffle=True, seed=4, pad=-1, drop_last=True)
+    resumed.load_state_dict(data.state_dict())
+    assert resumed.seed == 3
+    rest = [np.where(batch < 0, 0, batch).tolist() for batch, _ in resumed]
+    assert rest == [batch.tolist() for batch, _ in batches][:-1]
+
+
 def test_other_weights_indices_and_plans_are_refused():
     def mixed(weight):
         return Loader({"a": (np.arange(30), weight), "b": (np.arange(30), 1)}, 4)
@@ -189,7 +200,7 @@ def test_a_state_that_no_loader_gives_is_refused(damage):
     data = loader("plain")
     with pytest.raises(ValueError, match="state"):
         data.load_state_dict({**data.state_dict(), **damage})
-    for state in ({}, None, {"version": 1}):
+    for state in ({}, None, {"version": 1}, {**data.state_dict(), "sources": None}):
         with pytest.raises(ValueError, match="state"):
             data.load_state_dict(state)
     assert len(list(data)) == len(data)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmap_ninja import _core
+from mmap_ninja import _core, _handle, _paths
 from mmap_ninja.records import RecordsMmap
 
 
@@ -60,6 +60,8 @@ def _checked(data: Any) -> Any:
     if isinstance(data, (_core.Ragged, _core.Strings, np.ndarray)) or callable(getattr(data, "batch", None)):
         if isinstance(data, np.ndarray) and (data.ndim == 0 or data.dtype.hasobject):
             raise ValueError("an array to load must have at least one axis, and no objects")
+        if isinstance(data, _handle.Handle) and not len(data) and _core.kind(data._place) is None:
+            raise _paths.missing(data.out_dir)
         return data
     raise TypeError(
         f"a loader reads a map of mmap_ninja, a NumPy array, or what has a method `batch`, not {type(data).__name__}"
@@ -127,7 +129,14 @@ def reader(data: Any, pad: Any, dtype: Any) -> Callable[[Any], Any]:
 
 def check(datasets: Sequence[Any], pad: Any, dtype: Any) -> None:
     """Refuse what cannot be padded or cast, before anything is read."""
-    check_options(datasets[0], pad, dtype, "")
+    first = datasets[0]
+    if isinstance(first, (_core.Ragged, np.ndarray)):
+        for option, given in (("pad", pad), ("dtype", dtype)):
+            if isinstance(given, Mapping):
+                raise TypeError(
+                    f"{option} is a dict of fields for records alone; give one value, not {given!r}"
+                )
+    check_options(first, pad, dtype, "")
     if all(is_read_by_threads(each) for each in datasets):
         opened(datasets, pad, dtype)
 
@@ -141,7 +150,9 @@ def check_options(data: Any, pad: Any, dtype: Any, place: str) -> None:
     if dtype is not None and isinstance(data, _core.Strings):
         raise ValueError(f"{place}dtype is for arrays; texts are not cast")
     if dtype is not None and isinstance(data, np.ndarray) and not np.can_cast(data.dtype, dtype, "safe"):
-        raise TypeError(f"{place}a cast from {data.dtype} to {np.dtype(dtype)} could change a value")
+        raise TypeError(
+            f"{place}a cast from {data.dtype} to {np.dtype(dtype)} could change a value; cast the batch in `transform` instead"
+        )
 
 
 def spec(data: Any, samples: int | None, pad: Any, dtype: Any) -> Any:

@@ -65,6 +65,8 @@ def _count(name: str, value: Any) -> int:
 
 def _differing(state: Mapping[str, Any], names: list[str], facts: Facts, grown: Any) -> str | None:
     stored = state["sources"]
+    if not isinstance(stored, list) or not all(isinstance(each, list) and len(each) == 2 for each in stored):
+        return f"its sources are {stored!r}"
     if len(stored) != len(facts.sources):
         return f"it has {len(stored)} sources, this one {len(facts.sources)}"
     for number, ((then, seen), (now, seen_now), name) in enumerate(
