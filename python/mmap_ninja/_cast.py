@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mmap_ninja._samples import refuse_objects
+
 
 def cast(array: np.ndarray, dtype: np.dtype, place: str) -> np.ndarray:
     """Return `array` as `dtype` if its values survive.
@@ -14,6 +16,8 @@ def cast(array: np.ndarray, dtype: np.dtype, place: str) -> np.ndarray:
         TypeError: a value would change in another way.
     """
     if not _is_meaningful(array.dtype, dtype):
+        if array.dtype.kind == "O":
+            refuse_objects(array, place)
         raise TypeError(f"{place}: {array.dtype} cannot be stored as {dtype}")
     if _is_lossless(array.dtype, dtype):
         return array.astype(dtype)

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import date
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -80,6 +82,31 @@ def _check_integers(sample: Any, dtype: np.dtype) -> None:
         raise OverflowError(
             f"the integer {sample} would be rounded as {dtype}; give the dtype that all numbers fit, such as np.uint64"
         )
+
+
+def refuse_objects(array: np.ndarray, place: str) -> None:
+    """Raise TypeError for the first element of an array of objects that no other dtype holds, such as None."""
+    for item in array.flat:
+        if isinstance(item, str):
+            raise TypeError(
+                f"{place}: {shortened(item)} is a text among objects; texts are stored in a StringsMmap"
+            )
+        if not isinstance(item, (int, float, complex, np.generic)):
+            raise TypeError(
+                f"{place}: {shortened(item)} of type {type(item).__name__} cannot be stored: only NumPy's dtype object holds it; "
+                f"{_advice(item)}"
+            )
+
+
+def _advice(item: Any) -> str:
+    """What to do with an element that cannot be stored."""
+    if item is None or type(item).__name__ in ("NAType", "NaTType"):
+        return "fill in missing values, or leave their samples out"
+    if isinstance(item, date):
+        return "store numpy.datetime64, in UTC, or the text of isoformat()"
+    if isinstance(item, (set, frozenset)):
+        return "store sorted(...) of a set, which is a list"
+    return "convert it to numbers, or to an array of another dtype"
 
 
 def check_ends(sample: Any) -> None:

@@ -518,7 +518,8 @@ class RaggedMmap(_handle.Handle, _core.Ragged[ScalarT, ItemT], Sequence[ItemT]):
         Args:
             out_dir: the directory; parents are created.
             values: the elements, an array of shape (elements,); its dtype becomes that of the map.
-            offsets: int32 or int64 of shape (n + 1,): sample k is `values[offsets[k] : offsets[k + 1]]`.
+            offsets: int32 or int64 of shape (n + 1,): sample k is `values[offsets[k] : offsets[k + 1]]`. As in Arrow, values
+                before the first offset and after the last one belong to no sample, and are not stored.
             shapes: the shapes of all samples, int32 or int64 of shape (n, ndim); by default each has one axis.
             overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
 

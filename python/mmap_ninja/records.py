@@ -13,7 +13,7 @@ from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from mmap_ninja._typing import FieldDeclaration, Indices, MaybeNone, PadValues
+    from mmap_ninja._typing import FieldDeclaration, Indices, PadValues
 
     Wrapper = Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]]
 
@@ -151,6 +151,11 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         {'tokens': (array([[ 4, -1, -1],
                [ 1,  2,  3]]), array([1, 3])), 'label': array([1, 0])}
         """
+        if not isinstance(pad, Mapping | None):
+            raise TypeError(
+                f"{self.out_dir}: pad of records must be a dict of fields to values, not {pad!r}; the fields are "
+                f"{', '.join(self.fields)}"
+            )
         return self._batch(indices, {} if pad is None else dict(pad))
 
     def append(self, record: Mapping[str, Any]) -> None:
@@ -346,9 +351,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         given: dict[str, Any],
     ) -> "Self":
         built = cls._from_generator(out_dir, records, 1024, verbose, n, False, overwrite, given)
-        if built is None:
-            raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
-        return cast("Self", built)
+        return cast("Self", _not_empty(built, out_dir))
 
     @classmethod
     def from_generator(
@@ -369,7 +372,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         timeout: float = 60.0,
         locking: bool = True,
         **kwargs: Any,
-    ) -> "Self | MaybeNone":
+    ) -> "Self":
         """Store records batch by batch, so that they need not fit in memory.
 
         The first record names the fields, and the type of each value decides what its field is: a str makes texts, a number
@@ -392,10 +395,10 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         For the other arguments, see the class.
 
         Returns:
-            The records, writable by default, or None if there were none.
+            The records, writable by default.
 
         Raises:
-            ValueError: a record has a missing or a surplus key, or a shape that its field does not allow.
+            ValueError: there are no records, or one has a missing or a surplus key, or a shape that its field does not allow.
             TypeError: a value is None, a mapping, or cannot be stored in its field.
             OverflowError: a value is outside the range of the dtype.
 
@@ -405,9 +408,10 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         ((0, 4), (2, 4))
         """
         options = _handle.changed(RecordsMmap.from_generator, locals())
-        return cls._from_generator(
+        built = cls._from_generator(
             out_dir, sample_generator, batch_size, verbose, n, resume, overwrite, options
         )
+        return cast("Self", _not_empty(built, out_dir))
 
     @classmethod
     def from_indexable(
@@ -428,7 +432,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         timeout: float = 60.0,
         locking: bool = True,
         **kwargs: Any,
-    ) -> "Self | MaybeNone":
+    ) -> "Self":
         """Store the records of anything that can be indexed, such as a PyTorch or Hugging Face dataset of dicts.
 
         Args:
@@ -446,7 +450,7 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
         out_dir = _paths.local(out_dir)
         recipe, resolved = cls._checked("from_indexable", options), _build.resolve_later(out_dir)
         is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite)
-        return recipe.open(resolved()) if is_built else None
+        return cast("Self", _not_empty(recipe.open(resolved()) if is_built else None, out_dir))
 
     @classmethod
     def _recipe(
@@ -475,6 +479,13 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
 RecordsMmap._BASE = RecordsMmap
 # Arguments of the constructor that are not options of the dataset.
 _WRAPPING = frozenset(("wrapper_fn", "copy_before_wrapper_fn"))
+
+
+def _not_empty(built: Any, out_dir: AnyPath) -> Any:
+    """What was built; ValueError if there was nothing to build it of."""
+    if built is None:
+        raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
+    return built
 
 
 def _write_shard(records: RecordsMmap[Any]) -> Callable[[Path, list[Any]], None]:

@@ -315,7 +315,8 @@ class StringsMmap(_handle.Handle, _core.Strings, Sequence[str]):
         Args:
             out_dir: the directory; parents are created.
             values: the UTF-8 bytes, uint8 of shape (bytes,), or `bytes`.
-            offsets: int32 or int64 of shape (n + 1,): text k is `values[offsets[k] : offsets[k + 1]]`.
+            offsets: int32 or int64 of shape (n + 1,): text k is `values[offsets[k] : offsets[k + 1]]`. As in Arrow, bytes before
+                the first offset and after the last one belong to no text, and are not stored.
             zstd_level, zstd_train_dictionary_size: see `from_strings`.
             overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
 

@@ -47,7 +47,8 @@ impl<'py> Target<'py> {
         };
         let cast = number(stored).zip(number(&descr)).and_then(|(from, to)| Cast::new(&from, &to));
         let cast = cast.ok_or_else(|| {
-            let what = "a batch is cast between booleans, integers and floats where numpy.can_cast calls it safe";
+            let what = "a batch is cast between booleans, integers and floats where numpy.can_cast calls it safe; otherwise \
+                        call astype on the batch, which a Loader does in its transform";
             PyTypeError::new_err(format!("{}: no cast from {stored} to {descr}: {what}", place()))
         })?;
         Ok(Self { descr, cast, out })

@@ -41,7 +41,7 @@ pub fn check_storable(descr: &Bound<'_, PyArrayDescr>, place: impl Fn() -> Strin
 fn refusal(descr: &Bound<'_, PyArrayDescr>) -> Option<String> {
     if descr.has_object() || descr.kind() == b'T' {
         let what = format!("dtype {descr} cannot be stored: its elements are pointers into memory");
-        return Some(format!("{what}; convert the samples, texts go into a StringsMmap"));
+        return Some(format!("{what}; convert the samples to another dtype, or store texts in a StringsMmap"));
     }
     if descr.has_fields() {
         let has_order = descr.getattr("descr").is_ok();

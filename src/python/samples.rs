@@ -75,6 +75,9 @@ pub fn to_contiguous<'py>(
         Some(descr) => cast(&array, descr, &place(dir, index))?,
         None if is_untyped(sample, &array)? => return contiguous(array),
         None => {
+            if array.dtype().kind() == b'O' {
+                refuse_objects(&array, &place(dir, index))?;
+            }
             check_storable(&array.dtype(), || place(dir, index))?;
             array
         }
@@ -83,6 +86,13 @@ pub fn to_contiguous<'py>(
     let array = contiguous(array)?;
     check_fit(&array, descr, dir, index)?;
     Ok(array)
+}
+
+/// Refuses an array of Python objects by the first one that no other dtype holds.
+#[cold]
+fn refuse_objects(array: &Bound<'_, PyUntypedArray>, place: &str) -> PyResult<()> {
+    let refuse = array.py().import("mmap_ninja._samples")?.getattr("refuse_objects")?;
+    callback::call(&refuse, (array, place), None).map(drop)
 }
 
 /// Whether `array` has no elements, and `sample`, from which it was made, has no dtype of its own.

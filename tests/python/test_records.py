@@ -462,3 +462,10 @@ def test_a_subclass_reads_and_travels_in_its_own_way(path):
         assert int(memmap[-1]) == 12
     labels.append(record(4))
     assert int(labels[4]) == 21
+
+
+def test_padding_without_the_names_of_fields_is_refused(train):
+    with pytest.raises(
+        TypeError, match="pad of records must be a dict of fields to values, not 0; the fields are"
+    ):
+        train.batch([0], pad=0)

@@ -460,6 +460,20 @@ def test_what_cannot_be_columns_is_refused(path, columns, error, message):
     assert names(path.parent) == []
 
 
+def test_a_table_in_the_place_of_columns_is_refused_with_what_takes_it(path):
+    class Table:
+        columns = ("a",)
+
+    with pytest.raises(TypeError, match=r"dict of sequences, not Table; mmap_ninja.from_arrow stores tables"):
+        RecordsMmap.from_columns(path, Table())
+
+
+def test_a_batch_size_that_is_not_a_number_is_named(path):
+    for build in (RecordsMmap.from_generator, RecordsMmap.from_indexable, RaggedMmap.from_generator):
+        with pytest.raises(TypeError, match="batch_size must be an integer, not 'a'"):
+            build(path, [{"a": 1}], batch_size="a")
+
+
 def test_columns_of_pandas_are_taken_by_position(path):
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(
@@ -547,8 +561,9 @@ def test_a_field_never_replaces_what_is_foreign(path, foreign):
 
 
 def test_a_generator_that_is_empty_or_fails_at_once_leaves_nothing(path):
-    assert RecordsMmap.from_generator(path, iter([]), 3) is None
-    assert RecordsMmap.from_indexable(path, [], 3) is None
+    for build in (RecordsMmap.from_generator, RecordsMmap.from_indexable):
+        with pytest.raises(ValueError, match="at least one record is needed"):
+            build(path, [], 3)
     with pytest.raises(ConnectionError):
         RecordsMmap.from_generator(path, breaking(0), 3)
     assert names(path.parent) == []

@@ -4,12 +4,14 @@ import array
 import os
 import re
 from collections import OrderedDict, UserDict
+from datetime import date
+from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
 import pytest
 from conftest import tree
-from mmap_ninja import RaggedMmap, StringsMmap
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap
 from mmap_ninja import numpy as np_ninja
 
 
@@ -335,3 +337,24 @@ def test_integers_that_no_float_is_equal_to_are_not_rounded(path, sample):
     with pytest.raises(OverflowError, match="would be rounded"):
         RaggedMmap.from_lists(path, [sample])
     assert RaggedMmap.from_lists(path, [[1e300, 2**53, 2.5]])[0].tolist() == [1e300, 2**53, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ([1, None], "None of type NoneType .*fill in missing values"),
+        ([{1, 2}], r"\{1, 2\} of type set .*sorted"),
+        ([date(2020, 1, 1)], r"datetime.date\(2020, 1, 1\) of type date .*numpy.datetime64"),
+        ([Fraction(1, 2)], r"Fraction\(1, 2\) of type Fraction .*convert it to numbers"),
+        (np.array([1, "text"], object), "'text' is a text among objects; .*StringsMmap"),
+    ],
+)
+def test_an_object_that_no_dtype_holds_is_named_with_what_to_do(path, sample, message):
+    stored = RaggedMmap.from_lists(path / "stored", [[1]])
+    for store in (
+        lambda: RaggedMmap.from_lists(path, [sample]),
+        lambda: stored.append(sample),
+        lambda: RecordsMmap.from_lists(path, [{"a": sample}]),
+    ):
+        with pytest.raises(TypeError, match=rf"sample [01]: {message}"):
+            store()

@@ -18,7 +18,12 @@ def common_length(out_dir: AnyPath, columns: Mapping[str, Sequence[Any]]) -> int
     """
     place = os.fsdecode(out_dir)
     if not isinstance(columns, Mapping):
-        raise TypeError(f"{place}: columns must be a dict of sequences, not {type(columns).__name__}")
+        hint = (
+            "; mmap_ninja.from_arrow stores tables and DataFrames"
+            if hasattr(columns, "__arrow_c_stream__") or hasattr(columns, "columns")
+            else ""
+        )
+        raise TypeError(f"{place}: columns must be a dict of sequences, not {type(columns).__name__}{hint}")
     for name, column in columns.items():
         if isinstance(column, (str, Mapping)) or not (
             hasattr(column, "__len__") and hasattr(column, "__getitem__")

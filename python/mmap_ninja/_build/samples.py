@@ -14,8 +14,12 @@ def batches(samples: Iterable[Any], batch_size: int) -> Iterator[list[Any]]:
 
 
 def check_batch_size(batch_size: int) -> None:
-    """Raise ValueError for empty batches."""
-    if batch_size < 1:
+    """Raise TypeError for what is not a number, and ValueError for empty batches."""
+    try:
+        is_empty = batch_size < 1
+    except TypeError:
+        raise TypeError(f"batch_size must be an integer, not {batch_size!r}") from None
+    if is_empty:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
 
 
