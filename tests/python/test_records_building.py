@@ -460,6 +460,19 @@ def test_what_cannot_be_columns_is_refused(path, columns, error, message):
     assert names(path.parent) == []
 
 
+def test_missing_values_and_zones_in_columns_of_pandas_are_named(path):
+    pandas = pytest.importorskip("pandas")
+    for column, message in (
+        (pandas.Series([1, None], dtype="Int64"), "sample 1: <NA> of type NAType .*fill in missing values"),
+        (
+            pandas.Series(pandas.date_range("2020", periods=2, tz="UTC")),
+            "of type Timestamp .*numpy.datetime64",
+        ),
+    ):
+        with pytest.raises(TypeError, match=message):
+            RecordsMmap.from_columns(path, {"a": column})
+
+
 def test_a_table_in_the_place_of_columns_is_refused_with_what_takes_it(path):
     class Table:
         columns = ("a",)
