@@ -317,12 +317,16 @@ def test_a_plan_for_other_lengths_is_refused(tokens, folder):
         Loader(records, 1, plan=ones, pad={"tokens": 0})
 
 
-def test_a_plan_whose_promise_holds_is_read(tokens):
+def test_a_plan_whose_promise_holds_is_read(tokens, folder):
     first = plans.budget(tokens.lengths[:20], max_elements=16)
     assert sum(len(lengths) for _, lengths in Loader(tokens, 1, plan=first, pad=0)) == 20
     longer = plans.budget(tokens.lengths + 2, max_elements=16)  # Room for two more elements.
     assert all(batch.size <= 16 for batch, _ in Loader(tokens, 1, plan=longer, pad=0))
     assert sum(map(len, Loader(np.arange(9), 1, plan=plans.budget(np.ones(9, int), 4)))) == 9
+    columns = {"tokens": tokens[:], "name": ["text"] * COUNT}
+    records = RecordsMmap.from_columns(folder / "promised", columns)
+    by_name = plans.budget(records["name"], max_elements=8)
+    assert len(list(Loader(records, 1, plan=by_name, pad={"tokens": 0}))) == len(by_name)
 
 
 @pytest.mark.parametrize(

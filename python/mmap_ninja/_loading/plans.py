@@ -86,27 +86,28 @@ def _check_lengths(plan: "Plan[Any]", data: Any, pad: Any) -> None:
     One for the first samples of a map, by their very lengths, reads these: so a run goes on after the map has grown.
     """
     made_for, found = plan.report.given.samples, len(data)
+    maps = _maps(data, list(data.fields) if isinstance(data, RecordsMmap) else [])
+    if made_for <= found and any(plan._is_of(each.lengths[:made_for]) for each in maps):
+        return
     advice = "make the plan from the lengths of what the loader reads"
-    is_whole = made_for == found
-    maps = _maps(data, pad, is_whole)
-    if made_for > found or (not is_whole and not any(plan._is_of(each.lengths[:made_for]) for each in maps)):
+    if made_for != found:
         raise ValueError(f"plan: it was made for {made_for} samples, the source has {found}; {advice}")
-    if is_whole and maps and not any(plan._fits(each.lengths) for each in maps):
+    padded = [
+        each for each in _maps(data, list(pad) if isinstance(pad, Mapping) else []) if _has_one_axis(each)
+    ]
+    if padded and not any(plan._fits(each.lengths) for each in padded):
         effect = "exceed their budget" if isinstance(plan, Budget) else "have other pieces than were planned"
         raise ValueError(
-            f"plan: it was made for other lengths than those of {maps[0].out_dir}, so that batches would {effect}; {advice}"
+            f"plan: it was made for other lengths than those of {padded[0].out_dir}, so that batches would {effect}; {advice}"
         )
 
 
-def _maps(data: Any, pad: Any, is_whole: bool) -> list[Any]:
-    """The ragged maps whose lengths decide the size of a batch: the source, or its fields that are padded."""
-    if isinstance(data, RecordsMmap):
-        padded = pad if isinstance(pad, Mapping) else {}
-        maps = [data.field(name) for name in data.fields if name in padded or not is_whole]
-    else:
-        maps = [data]
-    return [
-        each
-        for each in maps
-        if isinstance(each, _core.Ragged) and len(each) and np.ndim(each._stored(0)) == 1
-    ]
+def _maps(data: Any, fields: list[str]) -> list[Any]:
+    """The source, or these fields of records, as far as their samples have lengths."""
+    maps = [data.field(name) for name in fields] if isinstance(data, RecordsMmap) else [data]
+    return [each for each in maps if isinstance(each, (_core.Ragged, _core.Strings))]
+
+
+def _has_one_axis(data: Any) -> bool:
+    """Whether the lengths of a map decide how large its padded batches are."""
+    return isinstance(data, _core.Ragged) and len(data) > 0 and np.ndim(data._stored(0)) == 1
