@@ -252,8 +252,10 @@ def test_an_array_is_specified_by_shape_and_dtype(tokens, images, texts):
         ({"batch_size": 8, "indices": {"web": [1]}}, ValueError, "no source 'web'"),
         ({"batch_size": 8, "plan": [[1]], "indices": [1]}, ValueError, "a plan already says"),
         ({"batch_size": 8, "plan": 3}, TypeError, "plan must be a sequence"),
+        ({"batch_size": 8, "plan": {0: [1]}}, TypeError, "plan must be a sequence"),
         ({"batch_size": 8, "transform": 3}, TypeError, "transform must be a function of a batch, not 3"),
-        ({"batch_size": 8, "dtype": {"a": int}}, TypeError, "dtype is a dict of fields for records alone"),
+        ({"batch_size": 8, "dtype": {"a": int}}, TypeError, "dtype is a dict for records alone"),
+        ({"batch_size": 8, "dtype": "float99"}, TypeError, "dtype must be one of NumPy, not 'float99'"),
         ({"batch_size": 8, "dtype": "i1"}, TypeError, "int64 to int8 .*; cast the batch in `transform`"),
         (
             {"batch_size": 8, "source": dict.fromkeys("ab", (np.arange(3), 1)), "indices": range(3)},

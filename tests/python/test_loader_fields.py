@@ -188,6 +188,12 @@ def test_packed_rows_and_windows_are_cast(tokens):
         ("records", {"pad": 0}, TypeError, "pad of records must be a dict"),
         ("records", {"pad": {"x": 0}}, ValueError, "pad names 'x', but there is no such field"),
         ("records", {"pad": {"label": 0}}, ValueError, "field 'label': pad is for ragged maps"),
+        (
+            "records",
+            {"dtype": {"tokens": {"a": int}}},
+            TypeError,
+            "field 'tokens': dtype is a dict for records alone",
+        ),
         ("records", {"dtype": {"name": "i8"}}, ValueError, "field 'name': dtype is for arrays"),
         ("records", {"dtype": {"tokens": "i2"}}, TypeError, "uint16"),
         ("records", {"plan": "packed"}, TypeError, "a plan of pieces of samples is for a ragged map"),

@@ -200,7 +200,13 @@ def test_a_state_that_no_loader_gives_is_refused(damage):
     data = loader("plain")
     with pytest.raises(ValueError, match="state"):
         data.load_state_dict({**data.state_dict(), **damage})
-    for state in ({}, None, {"version": 1}, {**data.state_dict(), "sources": None}):
+    for state in (
+        {},
+        None,
+        {"version": 1},
+        {**data.state_dict(), "sources": None},
+        {**data.state_dict(), "sources": [["1", 2]]},
+    ):
         with pytest.raises(ValueError, match="state"):
             data.load_state_dict(state)
     assert len(list(data)) == len(data)

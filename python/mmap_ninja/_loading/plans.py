@@ -1,7 +1,7 @@
 """How the entries of a plan become what a feed reads."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ _MOST = np.iinfo(np.int64).max
 
 def take(plan: Any, entries: NDArray[np.int64]) -> Any:
     """Entries of a plan joined into one: an array of indices, or what the plan itself can read."""
-    if isinstance(plan, Plan):
+    if hasattr(plan, "take") and hasattr(plan, "read"):  # An array has a `take` as well, of single elements.
         return plan.take(entries)
     return np.concatenate([_indices(plan[int(entry)], int(entry)) for entry in entries])
 
@@ -51,15 +51,16 @@ def is_of_indices(plan: Any) -> bool:
 
 def samples(plan: Any, given: int) -> int:
     """The number of samples that the plan was made for, if it tells."""
-    return plan.report.given.samples if isinstance(plan, Plan) else given
+    report = getattr(plan, "report", None)
+    return report.given.samples if report is not None else given
 
 
 def fingerprint(plan: Any) -> str:
     """16 digits that tell the plan from others."""
     if plan is None:
         return ""
-    if isinstance(plan, Plan):
-        return plan.fingerprint[:16]
+    if isinstance(known := getattr(plan, "fingerprint", None), str):
+        return known[:16]
     digest = hashlib.sha256()
     for number, entry in enumerate(plan):
         indices = _indices(entry, number).astype("<i8", copy=False)
@@ -69,7 +70,7 @@ def fingerprint(plan: Any) -> str:
 
 def check(plan: Any, data: Any, pad: Any) -> None:
     """Refuse what is not a sequence, a plan of pieces whose batches cannot be read, and a plan for other samples."""
-    if not (isinstance(plan, Sequence) or (hasattr(plan, "__len__") and hasattr(plan, "__getitem__"))):
+    if isinstance(plan, Mapping) or not (hasattr(plan, "__len__") and hasattr(plan, "__getitem__")):
         raise TypeError(f"plan must be a sequence of arrays of indices, not {type(plan).__name__}")
     if not is_of_indices(plan):
         if not isinstance(data, _core.Ragged):

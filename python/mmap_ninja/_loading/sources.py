@@ -129,20 +129,19 @@ def reader(data: Any, pad: Any, dtype: Any) -> Callable[[Any], Any]:
 
 def check(datasets: Sequence[Any], pad: Any, dtype: Any) -> None:
     """Refuse what cannot be padded or cast, before anything is read."""
-    first = datasets[0]
-    if isinstance(first, (_core.Ragged, np.ndarray)):
-        for option, given in (("pad", pad), ("dtype", dtype)):
-            if isinstance(given, Mapping):
-                raise TypeError(
-                    f"{option} is a dict of fields for records alone; give one value, not {given!r}"
-                )
-    check_options(first, pad, dtype, "")
+    check_options(datasets[0], pad, dtype, "")
     if all(is_read_by_threads(each) for each in datasets):
         opened(datasets, pad, dtype)
 
 
 def check_options(data: Any, pad: Any, dtype: Any, place: str) -> None:
-    """Refuse options that this kind of source does not have."""
+    """Refuse options that this kind of source does not have, and values that they cannot have."""
+    if isinstance(data, (_core.Ragged, np.ndarray)):
+        for option, given in (("pad", pad), ("dtype", dtype)):
+            if isinstance(given, Mapping):
+                raise TypeError(f"{place}{option} is a dict for records alone; give one value, not {given!r}")
+        if dtype is not None:
+            _check_dtype(dtype, place)
     if pad is not None and isinstance(data, (_core.Strings, np.ndarray)):
         raise ValueError(
             f"{place}pad is for ragged maps and records; texts and rows of an array are not padded"
@@ -153,6 +152,13 @@ def check_options(data: Any, pad: Any, dtype: Any, place: str) -> None:
         raise TypeError(
             f"{place}a cast from {data.dtype} to {np.dtype(dtype)} could change a value; cast the batch in `transform` instead"
         )
+
+
+def _check_dtype(dtype: Any, place: str) -> None:
+    try:
+        np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{place}dtype must be one of NumPy, not {dtype!r} ({error})") from error
 
 
 def spec(data: Any, samples: int | None, pad: Any, dtype: Any) -> Any:

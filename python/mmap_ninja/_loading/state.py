@@ -63,9 +63,13 @@ def _count(name: str, value: Any) -> int:
     return value
 
 
+def _is_source(stored: Any) -> bool:
+    return isinstance(stored, list) and len(stored) == 2 and isinstance(stored[0], int)
+
+
 def _differing(state: Mapping[str, Any], names: list[str], facts: Facts, grown: Any) -> str | None:
     stored = state["sources"]
-    if not isinstance(stored, list) or not all(isinstance(each, list) and len(each) == 2 for each in stored):
+    if not isinstance(stored, list) or not all(map(_is_source, stored)):
         return f"its sources are {stored!r}"
     if len(stored) != len(facts.sources):
         return f"it has {len(stored)} sources, this one {len(facts.sources)}"
