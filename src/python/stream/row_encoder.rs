@@ -64,7 +64,9 @@ impl RowEncoder {
         if !self.first_decides || !is_lossy {
             return error;
         }
-        let hint = format!("the first value has decided that the dtype is {descr}; declare another one if it holds all values");
+        let hint = format!(
+            "the first value has decided that the dtype is {descr}; declare another one if it holds all values"
+        );
         PyErr::from_type(error.get_type(py), format!("{}: {hint}", error.value(py)))
     }
 
