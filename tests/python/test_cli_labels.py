@@ -153,7 +153,14 @@ def test_files_without_a_line_are_named_or_skipped(run, fails, folder, out):
         ('name,y\na/3.png,1\nb/1.png,"2\n', ", line 3: unexpected end of data"),
         ("name,y\na/3.png,1\na/3.png,2\n", ", line 3: the file 'a/3.png' is in line 2 too"),
         ("name,y\na/3.png,1\nb/1.png,\nb/2.png,1\n", ", line 3: the column 'y' is empty"),
-        ("name,y\na/3.png,99999999999999999999\n", ": the column 'y' has integers beyond int64"),
+        (
+            "name,y\na/3.png,99999999999999999999\n",
+            ", line 2: the column 'y' has integers beyond int64, such as 99999999999999999999",
+        ),
+        (
+            "name,y\na/3.png,.5\nb/1.png,9007199254740993\n",
+            ", line 3: the column 'y' also holds floats, by which the integer 9007199254740993 would be rounded",
+        ),
         (b"name,y\na/3.png,caf\xe9\n", ": not valid UTF-8 (invalid continuation byte at byte 18)"),
     ],
 )
@@ -187,8 +194,20 @@ def test_csv_that_is_wrong_is_refused_by_line(refused, content, error):
         ),
         (['{"name": "a", "y": 1e999999}', "{"], ", line 2: Expecting property name"),
         (["[" * 100_000], ", line 1: maximum recursion depth exceeded"),
+        (
+            ['{"name": "a", "y": 1}', f'{{"name": "b", "y": {2**63}}}'],
+            f", line 2: the column 'y' has integers beyond int64, such as {2**63}",
+        ),
+        (
+            ['{"name": "a", "y": 0.5}', f'{{"name": "b", "y": {2**53 + 1}}}'],
+            f", line 2: the column 'y' also holds floats, by which the integer {2**53 + 1} would be rounded",
+        ),
+        (
+            ['{"name": "a", "y": [0.5]}', f'{{"name": "b", "y": [{2**53 + 1}]}}'],
+            f", line 2: the column 'y' has the integer {2**53 + 1}, which would be rounded among floats",
+        ),
     ],
-    ids=range(11),
+    ids=range(14),
 )
 def test_json_lines_that_are_wrong_are_refused_by_line(refused, lines, error):
     assert refused("labels.jsonl", "\n".join(lines)).startswith(error)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import struct
 
 import numpy as np
@@ -71,6 +72,37 @@ def test_all_lines_of_json_decide_the_types(tmp_path, out):
     ]
     write_json(rows, tmp_path / "a.jsonl")
     assert [plain(record) for record in convert(tmp_path / "a.jsonl", out)] == rows
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            ['{"id": 1}', "", f'{{"id": {2**63}}}'],
+            f"line 3: column 'id': the integer {2**63} is beyond int64",
+        ),
+        ([f'{{"id": [[{-(2**63) - 1}, 1]]}}'], f"line 1: column 'id': the integer {-(2**63) - 1} is beyond"),
+        (['{"id": 1.5}', f'{{"id": {2**53 + 1}}}'], f"line 2: column 'id': the integer {2**53 + 1} would be"),
+        ([f'{{"id": [0.5,{2**53 + 1}]}}'], f"line 1: column 'id': the integer {2**53 + 1} would be rounded"),
+    ],
+    ids=range(4),
+)
+def test_integers_that_json_lines_would_round_are_refused(tmp_path, out, lines, reason):
+    pytest.importorskip("pyarrow")
+    write("\n".join(lines), tmp_path / "a.jsonl")
+    with pytest.raises(ValueError, match=f"a.jsonl, {re.escape(reason)}"):
+        convert(tmp_path / "a.jsonl", out)
+    assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+def test_integers_are_exact_across_files_whatever_texts_and_other_columns_hold(tmp_path, out):
+    pytest.importorskip("pyarrow")
+    rows = [{"id": 2**53 + 1, "x": 2**60, "text": f": {2**70}"}, {"id": -(2**63), "x": 0.5, "text": ""}]
+    write_json(rows, tmp_path / "a.jsonl")
+    assert [plain(record) for record in convert(tmp_path / "a.jsonl", out)] == rows
+    write_json([{"id": 0.5}], tmp_path / "b.jsonl")
+    with pytest.raises(ValueError, match=r"a.jsonl, line 1: column 'id': .* would be rounded"):
+        convert(tmp_path / "?.jsonl", tmp_path / "both")
 
 
 def test_lines_that_are_no_json_are_named_or_skipped(tmp_path, out):

@@ -1,15 +1,20 @@
 """Files of JSON lines, whose columns have the types of all lines."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mmap_ninja._arrow import types
 from mmap_ninja._arrow.package import pyarrow
+from mmap_ninja._exact import is_exact, is_int64
 
 # The bytes that are parsed at once, and the rest of their last line.
 _BYTES_AT_ONCE = 16 << 20
 # Those that a thread parses; no line may be longer.
 _BYTES_PER_THREAD = 1 << 20
+# What may be an integer that float64 rounds, of which the first has 16 digits. It may also lie in a text.
+_LONG_INTEGER = re.compile(rb"[\[:,\s]-?[0-9]{16,}(?![0-9.eE])")
 
 
 class JsonLines:
@@ -25,6 +30,9 @@ class JsonLines:
         self.path = path
         self._skipped = skipped
         self._broken: set[int] = set()
+        # Of each column, the first line with an integer beyond int64, and with one that float64 rounds.
+        self._beyond: dict[str, tuple[int, int]] = {}
+        self._rounded: dict[str, tuple[int, int]] = {}
         pa = pyarrow()
         self.rows: int | None = 0
         self.schema = pa.schema([])
@@ -32,11 +40,54 @@ class JsonLines:
             table = self._parsed_first(line, block)
             self.rows += len(table)
             self.schema = self._unified(table.schema, line)
+            self._note_integers(line, block)
 
     def batches(self, names: Sequence[str], schema: Any) -> Iterator[Any]:
         chosen = pyarrow().schema([schema.field(name) for name in names])
         for line, block in self._blocks():
             yield from self._parsed(self._sound(line, block), chosen).to_batches()
+
+    def check_integers(self, names: Sequence[str], schema: Any) -> None:
+        """Raise ValueError if an integer of these columns, which Arrow reads as floats in silence, would be rounded.
+
+        Args:
+            schema: that of all files that are read together.
+        """
+        for name in names:
+            if not pyarrow().types.is_floating(types.levels(schema.field(name).type)[1]):
+                continue
+            if (found := self._beyond.get(name)) is not None:
+                what = "is beyond int64; store such numbers as texts"
+            elif (found := self._rounded.get(name)) is not None:
+                what = "would be rounded, as the column also holds floats; store all as integers, or as texts"
+            else:
+                continue
+            line, number = found
+            raise ValueError(f"{self.path}, line {line}: column '{name}': the integer {number} {what}")
+
+    def _note_integers(self, line: int, block: bytes) -> None:
+        """Note the first line of each column whose integers float64 cannot hold."""
+        end = 0
+        for match in _LONG_INTEGER.finditer(block):
+            if match.start() < end:
+                continue  # In a line that was looked at.
+            start = block.rfind(b"\n", 0, match.start() + 1) + 1
+            line += block.count(b"\n", end, start)
+            end = len(block) if (found := block.find(b"\n", match.end())) < 0 else found
+            if line not in self._broken:
+                for name, value in self._object(line, block[start:end]).items():
+                    for number in _integers(value):
+                        if not is_int64(number):
+                            self._beyond.setdefault(name, (line, number))
+                        elif not is_exact(number):
+                            self._rounded.setdefault(name, (line, number))
+
+    def _object(self, line: int, text: bytes) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{self.path}, line {line}: {error}") from error
+        return found
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         """Whole lines, with the number of the first one."""
@@ -99,6 +150,15 @@ class JsonLines:
             return pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowException as error:
             raise ValueError(f"{self.path}, from line {line} on: {error}") from error
+
+
+def _integers(value: Any) -> Iterator[int]:
+    """The integers of a value or of its lists."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _integers(each)
+    elif isinstance(value, int):
+        yield value
 
 
 def _without_times(arrow_type: Any) -> Any:

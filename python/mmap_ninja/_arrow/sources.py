@@ -115,6 +115,9 @@ def open_files(
         raise ValueError(f"no file could be read: {(skipped or paths)[0]}")
     schema = _common_schema(files)
     names = _chosen(schema.names, wanted)
+    for file in files:
+        if isinstance(file, JsonLines):
+            file.check_integers(names, schema)
     known = [file.rows for file in files if file.rows is not None]
     pieces = _file_pieces(files, names, schema, skipped)
     types = [schema.field(name).type for name in names]

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmap_ninja import _core
 from mmap_ninja._display.format import pluralize
+from mmap_ninja._exact import first_rounded, is_exact, is_int64
 
 # The column that names the files; the second is what Hugging Face's folders of images call it.
 _NAME_COLUMNS = ("name", "file_name")
@@ -132,8 +133,12 @@ def _parsed(cells: list[str]) -> list[Any]:
     if filled and all(map(_INTEGER.fullmatch, filled)):
         return [int(cell) if cell else None for cell in cells]
     if filled and all(map(_FLOAT.fullmatch, filled)):
-        return [float(cell) if cell else None for cell in cells]
+        return [_number(cell) if cell else None for cell in cells]
     return list(cells)
+
+
+def _number(cell: str) -> int | float:
+    return int(cell) if _INTEGER.fullmatch(cell) else float(cell)
 
 
 def _read_json_lines(file: Path) -> Columns:
@@ -199,10 +204,14 @@ def _typed(file: Path, column: str, lines: Sequence[int], values: list[Any]) -> 
         raise ValueError(
             f"{file}: the column '{column}' mixes texts, numbers, truth values, lists or objects"
         )
-    try:
-        numbers = np.array(values, np.float64 if float in types else np.int64)
-    except OverflowError as error:
-        raise ValueError(f"{file}: the column '{column}' has integers beyond int64") from error
+    for line, value in zip(lines, values, strict=True):
+        if type(value) is int:
+            place = f"{file}, line {line}: the column '{column}'"
+            if float not in types and not is_int64(value):
+                raise ValueError(f"{place} has integers beyond int64, such as {value}")
+            if float in types and not is_exact(value):
+                raise ValueError(f"{place} also holds floats, by which the integer {value} would be rounded")
+    numbers = np.array(values, np.float64 if float in types else np.int64)
     return numbers.dtype, list(numbers)
 
 
@@ -214,6 +223,9 @@ def _lists(file: Path, column: str, lines: Sequence[int], values: list[Any]) -> 
     ]
     filled = [array for array in arrays if array.size]
     dtype = np.result_type(*filled) if filled else np.dtype(np.float64)
+    if dtype.kind == "f":
+        for line, value in zip(lines, values, strict=True):
+            _refuse_rounded(f"{file}, line {line}: the column '{column}'", value)
     trailing = {array.shape[1:] for array in filled}
     axes = trailing.pop() if len(trailing) == 1 else ()
     declaration = {"kind": "ragged", "dtype": dtype} | ({"shape": (-1, *axes)} if axes else {})
@@ -227,4 +239,12 @@ def array_of(where: str, value: list[Any]) -> np.ndarray:
         raise ValueError(f"{where} has lists of different lengths within one value") from error
     if array.size and (array.dtype.kind not in "ifb" or array.ndim > _MAX_AXES):
         raise ValueError(f"{where} is not a list of numbers within int64 or float64")
+    if array.dtype.kind == "f":
+        _refuse_rounded(where, value)
     return array
+
+
+def _refuse_rounded(where: str, value: list[Any]) -> None:
+    """Raise ValueError for an integer that would be rounded among floats."""
+    if (number := first_rounded(value)) is not None:
+        raise ValueError(f"{where} has the integer {number}, which would be rounded among floats")

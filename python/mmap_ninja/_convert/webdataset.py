@@ -16,6 +16,7 @@ from mmap_ninja._convert import arrays, images, labels, samples
 from mmap_ninja._convert.conversion import RecordsConversion
 from mmap_ninja._convert.request import Request
 from mmap_ninja._convert.threads import load_all
+from mmap_ninja._exact import first_rounded
 from mmap_ninja.string import StringsMmap
 
 # The key and the extension, as WebDataset divides them: at the first dot behind the folders.
@@ -205,6 +206,10 @@ class WebDatasetConversion(RecordsConversion):
             if found != expected and (found, expected) != (np.int64, np.float64):
                 raise ValueError(
                     f"{sample.place}: .{name} is of the type {found}, but {expected} in the first sample"
+                )
+            if expected == np.float64 and (rounded := first_rounded(value)) is not None:
+                raise ValueError(
+                    f"{sample.place}, .{name} is the integer {rounded}, which would be rounded among floats"
                 )
 
 
