@@ -32,17 +32,17 @@ def main() -> None:
         place = Path(folder)
         write_sources(place)
         ways = {
-            "Parquet: `convert`": lambda: convert(place / "a.parquet", place / "out"),
+            "Parquet: `convert`": lambda: convert(place / "a.parquet", place / "out", overwrite=True),
             "Parquet: `Dataset.from_parquet`, `save_to_disk`": lambda: hugging(place),
             "Parquet: `from_generator` over rows": lambda: by_rows(place),
-            "JSON lines: `convert`": lambda: convert(place / "a.jsonl", place / "out"),
+            "JSON lines: `convert`": lambda: convert(place / "a.jsonl", place / "out", overwrite=True),
             "JSON lines: `from_generator` over `json.loads`": lambda: by_lines(place),
-            "Megatron: `convert`": lambda: convert(place / "pair", place / "out"),
+            "Megatron: `convert`": lambda: convert(place / "pair", place / "out", overwrite=True),
             "Megatron: `shutil.copy` of both files": lambda: copy_pair(place),
-            "`.npz`: `convert`": lambda: convert(place / "a.npz", place / "out"),
-            "tar of JPEGs: `convert`": lambda: convert(place / "a.tar", place / "out"),
+            "`.npz`: `convert`": lambda: convert(place / "a.npz", place / "out", overwrite=True),
+            "tar of JPEGs: `convert`": lambda: convert(place / "a.tar", place / "out", overwrite=True),
             "tar of JPEGs: Pillow alone": lambda: decode(place),
-            "Arrow: `convert`": lambda: convert(place / "a.arrow", place / "out"),
+            "Arrow: `convert`": lambda: convert(place / "a.arrow", place / "out", overwrite=True),
             "Arrow: `from_generator` over rows of `Dataset`": lambda: by_dataset(place),
             "to Parquet: `export`": lambda: export(place / "records", place / "b.parquet"),
             "to Parquet: `Dataset.to_parquet`": lambda: Dataset.from_file(str(place / "a.arrow")).to_parquet(

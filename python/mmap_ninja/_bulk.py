@@ -76,6 +76,7 @@ def store(
     overwrite: bool = True,
     resume: bool = False,
     keep: bool = False,
+    origin: _build.Origin | None = None,
 ) -> Stored:
     """Store columns, piece by piece, and open the dataset for writing.
 
@@ -83,11 +84,14 @@ def store(
         resume: continue what an interrupted call has left in `<out_dir>.partial`: that many samples of the source are
             skipped.
         keep: keep there what is stored after an error.
+        origin: what the columns are read from, which must be the same when it is resumed.
     """
     resolved = _build.resolve_later(out_dir)
     session = _build.BuildSession(out_dir, options, resume=resume, overwrite=overwrite, keep=keep)
     with session, closing(source.pieces):
         session.stored = stored_in(session.partial, source.kind)
+        if origin is not None:
+            session.record(origin)
         with _build.Counter(verbose, source.rows, session.stored) as bar:
             append = _appender(source, session.partial, options)
             for samples in _skipped(source.pieces, session.stored, session.partial):

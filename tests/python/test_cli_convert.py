@@ -389,3 +389,17 @@ def test_a_conversion_of_other_files_or_labels_is_not_resumed(run, fails, folder
     (folder / "a" / "0.png").unlink()
     assert run("convert", *options)[0] == 0
     assert RecordsMmap(out)["label"].tolist() == [0, 0, 1, 2]
+
+
+def test_images_in_another_form_or_other_versions_are_not_resumed(run, folder, out):
+    for number in range(20):
+        save(image(4, 4, 3), folder / f"{number}.png")
+    write("no image", folder / "18.png")
+    assert run("convert", folder, out)[0] == 1
+    save(image(4, 4, 3), folder / "18.png")
+    resume = "convert", "--resume", folder, out
+    assert "begun with mode=None, not mode='L'" in run(*resume, "--mode", "L")[2]
+    assert "begun with size=None, not size=[2, 2]" in run(*resume, "--size", "2x2")[2]
+    save(image(5, 5, 3), folder / "3.png")
+    assert "3.png has changed since it was read" in run(*resume)[2]
+    assert run("convert", folder, out)[0] == 0

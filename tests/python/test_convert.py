@@ -58,7 +58,7 @@ def test_tables_become_records_value_for_value(tmp_path, out, name):
     records = convert(tmp_path / "*" / name, out)  # The order is natural: 2 before 10.
     assert [plain(record) for record in records] == ROWS
     assert verify(out).ok
-    fewer = convert(tmp_path / "2" / name, out, fields=["label", "text"])
+    fewer = convert(tmp_path / "2" / name, out, fields=["label", "text"], overwrite=True)
     assert [plain(record) for record in fewer] == [
         {"label": row["label"], "text": row["text"]} for row in ROWS[:25]
     ]
@@ -115,14 +115,14 @@ def test_lines_that_are_no_json_are_named_or_skipped(tmp_path, out):
         convert(path, out)
     assert not out.exists()
     with pytest.warns(RuntimeWarning) as caught:
-        records = convert(path, out, on_error="skip")
+        records = convert(path, out, on_error="skip", overwrite=True)
     assert [str(each.message).partition(": ")[0] for each in caught] == [
         f"skipped {path}, line {n}" for n in (8, 22)
     ]
     assert [plain(record) for record in records] == ROWS
     write('{"x": 1}\n{"x": "a"}\n', path)
     with pytest.raises(ValueError, match="from line 1 on"):
-        convert(path, out, on_error="skip")
+        convert(path, out, on_error="skip", overwrite=True)
 
 
 def test_a_broken_table_is_named_and_what_was_before_is_safe(tmp_path, out, run):
@@ -149,6 +149,52 @@ def test_a_broken_table_is_named_and_what_was_before_is_safe(tmp_path, out, run)
     assert tree(out) == tree(whole.out_dir)
 
 
+def test_a_dataset_is_replaced_only_with_overwrite(tmp_path, out):
+    np.save(tmp_path / "a.npy", np.arange(3))
+    StringsMmap.from_strings(out, ["old"])
+    with pytest.raises(FileExistsError, match="A dataset is there already"):
+        convert(tmp_path / "a.npy", out)
+    assert StringsMmap(out)[:] == ["old"]
+    assert convert(tmp_path / "a.npy", out, overwrite=True).tolist() == [0, 1, 2]
+
+
+@pytest.fixture
+def stopped(tmp_path, out):
+    """Three Arrow files of which the last is broken, so that 20 samples are safe; mends it when it is called."""
+    for number in range(3):
+        write_table(ROWS[number * 10 : number * 10 + 10], tmp_path / f"stream-{number}.arrow")
+    broken = tmp_path / "stream-2.arrow"
+    content = broken.read_bytes()
+    broken.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(ValueError, match=r"stream-2.arrow: "):
+        convert(tmp_path / "stream-*.arrow", out)
+    return lambda: broken.write_bytes(content)
+
+
+def test_a_mended_source_is_resumed_and_leaves_no_record_of_itself(tmp_path, out, stopped):
+    stopped()
+    assert convert(tmp_path / "stream-*.arrow", out, resume=True)["label"].tolist() == list(range(30))
+    assert not [name for name in os.listdir(out) if name.startswith(".")]
+
+
+def test_another_source_is_not_resumed(tmp_path, out, stopped):
+    stopped()
+    (tmp_path / "stream-0.arrow").rename(tmp_path / "away")
+    with pytest.raises(
+        ValueError, match=r"file 1 of the source was .*stream-0.arrow, and is .*stream-1.arrow"
+    ):
+        convert(tmp_path / "stream-*.arrow", out, resume=True)
+    (tmp_path / "away").rename(tmp_path / "stream-0.arrow")
+    with pytest.raises(ValueError, match=r"begun with fields=None, not fields=\['label'\]"):
+        convert(tmp_path / "stream-*.arrow", out, resume=True, fields=["label"])
+    write_table(ROWS[5:15], tmp_path / "stream-1.arrow")
+    with pytest.raises(ValueError, match=r"stream-1.arrow has changed since it was read"):
+        convert(tmp_path / "stream-*.arrow", out, resume=True)
+    (out.with_name("out.partial") / ".origin.json").unlink()
+    with pytest.raises(ValueError, match="does not tell what it was made of"):
+        convert(tmp_path / "stream-*.arrow", out, resume=True)
+
+
 def test_a_parquet_file_that_cannot_be_opened_is_skipped(tmp_path, out):
     write_table(ROWS[:10], tmp_path / "a.parquet")
     write("no parquet", tmp_path / "b.parquet")
@@ -164,7 +210,7 @@ def test_kind_says_what_a_file_is_whatever_its_name(tmp_path, out):
     assert len(convert(tmp_path / "a.data", out, kind="jsonl")) == len(ROWS)
     write_table(ROWS, tmp_path / "stream.arrow")
     (tmp_path / "stream.arrow").rename(tmp_path / "b.data")
-    assert len(convert(tmp_path / "b.data", out, kind="arrow")) == len(ROWS)
+    assert len(convert(tmp_path / "b.data", out, kind="arrow", overwrite=True)) == len(ROWS)
 
 
 def test_nulls_and_structs_are_refused_by_name(tmp_path, out):
@@ -189,14 +235,14 @@ def test_images_in_tables_are_decoded(tmp_path, out):
     for record, expected, label in zip(records, pixels, range(150), strict=True):
         assert np.array_equal(record["image"], expected)
         assert record["label"] == label
-    dense = convert(tmp_path / "a.parquet", out, mode="L", size=(2, 5))
+    dense = convert(tmp_path / "a.parquet", out, mode="L", size=(2, 5), overwrite=True)
     assert dense["image"].shape == (150, 5, 2)
     rows[70]["image"], rows[80]["image"] = None, {"bytes": b"no image", "path": None}
     parquet.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="column 'image', row 70: there are no bytes"):
         convert(tmp_path / "a.parquet", tmp_path / "stopped")
     with pytest.warns(RuntimeWarning, match=r"image', row [78]0: "):
-        records = convert(tmp_path / "a.parquet", out, on_error="skip")
+        records = convert(tmp_path / "a.parquet", out, on_error="skip", overwrite=True)
     assert records["label"].tolist() == [n for n in range(150) if n not in (70, 80)]
     assert np.array_equal(records["image"][149 - 2], pixels[149])
 
@@ -226,7 +272,7 @@ def test_npz_becomes_a_dense_field_for_each_array(tmp_path, out, save):
         assert records[name].dtype == array.dtype
         assert np.array_equal(records[name], array)
     assert verify(out).ok
-    assert convert(tmp_path / "a.npz", out, fields=["big"]).fields == ["big"]
+    assert convert(tmp_path / "a.npz", out, fields=["big"], overwrite=True).fields == ["big"]
 
 
 def test_an_npy_file_becomes_one_array_and_a_folder_a_sample_for_each_file(tmp_path, out):
@@ -237,7 +283,7 @@ def test_an_npy_file_becomes_one_array_and_a_folder_a_sample_for_each_file(tmp_p
     samples = [np.full((n % 4, 2), n, np.int16) for n in range(12)]
     for number, sample in enumerate(samples):
         np.save(tmp_path / "folder" / f"{number}.npy", sample)
-    records = convert(tmp_path / "folder", out, n_threads=2)
+    records = convert(tmp_path / "folder", out, n_threads=2, overwrite=True)
     assert records["name"][:] == [f"{n}.npy" for n in range(12)]
     for found, sample in zip(records["array"], samples, strict=True):
         assert found.dtype == sample.dtype
@@ -257,9 +303,9 @@ def test_arrays_that_are_not_rows_of_one_length_are_refused(tmp_path, out):
     ]:
         with pytest.raises(ValueError, match=f"{name}.npz.*{reason}"):
             convert(tmp_path / f"{name}.npz", out)
-    assert convert(tmp_path / "lengths.npz", out, fields=["y"])["y"].shape == (4,)
+    assert convert(tmp_path / "lengths.npz", out, fields=["y"], overwrite=True)["y"].shape == (4,)
     with pytest.raises(ValueError, match="there is no array 'z'"):
-        convert(tmp_path / "lengths.npz", out, fields=["z"])
+        convert(tmp_path / "lengths.npz", out, fields=["z"], overwrite=True)
 
 
 def test_a_header_that_claims_more_than_there_is_is_refused(tmp_path, out):
@@ -337,7 +383,7 @@ def test_flat_files_of_tokens_become_a_sample_each(tmp_path, out):
         ("S2", "tokens are numbers"),
     ]:
         with pytest.raises(ValueError, match=reason):
-            convert(tmp_path / "1.bin", out, dtype=dtype)
+            convert(tmp_path / "1.bin", out, dtype=dtype, overwrite=True)
 
 
 # What is told of a source
@@ -370,10 +416,10 @@ def test_readmes_and_labels_do_not_hide_the_data_beside_them(tmp_path, out):
     (folder / "a.png").rename(folder / "README.md")
     np.save(folder / "a.npy", np.zeros(3))
     with pytest.warns(RuntimeWarning, match="converted only arrays, by extension; skipped 2 other files"):
-        assert convert(folder, out).fields == ["array", "name"]
+        assert convert(folder, out, overwrite=True).fields == ["array", "name"]
     write("{}", folder / "dataset_dict.json")
     with pytest.raises(ValueError, match="the splits of a dataset"):
-        convert(folder, out)
+        convert(folder, out, overwrite=True)
 
 
 @pytest.mark.parametrize(("choice", "value"), [("mode", "RGB"), ("labels", "folders"), ("dtype", "u2")])
@@ -413,7 +459,7 @@ def test_files_that_a_dataset_links_to_are_never_written_to(tmp_path, out):
     np.save(tmp_path / "a.npy", np.arange(3))
     assert open_existing(out, mode="r")[:] == ["old"]
     with pytest.raises(ValueError, match="symbolic link"):
-        convert(tmp_path / "a.npy", out)
+        convert(tmp_path / "a.npy", out, overwrite=True)
     assert tree(texts.out_dir) == before
     assert open_existing(out, mode="r")[:] == ["old"]
 

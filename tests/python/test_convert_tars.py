@@ -121,9 +121,9 @@ def test_fields_reach_into_json_and_images_can_be_dense(tmp_path, out, run):
     assert records["json.box"][1].tolist() == [[1.5, 2.0]]
     assert records["json.text"][0] == "é"
     with pytest.raises(ValueError, match=r"sample '0', .json.none is null, which no field can hold"):
-        convert(tmp_path / "a.tar", out, fields=["json.none"])
+        convert(tmp_path / "a.tar", out, fields=["json.none"], overwrite=True)
     with pytest.raises(ValueError, match="sample '0' has no .jpg"):
-        convert(tmp_path / "a.tar", out, fields=["jpg"])
+        convert(tmp_path / "a.tar", out, fields=["jpg"], overwrite=True)
 
 
 BROKEN = [

@@ -71,7 +71,7 @@ def test_datasets_of_one_kind_go_to_parquet_and_back(train, tmp_path, out):
     file = tmp_path / "a.parquet"
     for name in train.fields:
         export(train.out_dir / name, file)
-        back = convert(file, out)
+        back = convert(file, out, overwrite=True)
         assert type(back) is type(train[name])
         for found, expected in zip(back, train[name], strict=True):
             assert np.array_equal(found, expected)

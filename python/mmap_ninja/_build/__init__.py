@@ -1,6 +1,7 @@
 """What all builds share: a session, progress bars, and the samples on their way."""
 
 from mmap_ninja._build.errors import note
+from mmap_ninja._build.origin import Origin
 from mmap_ninja._build.paths import discard, refuse_existing, resolve_later
 from mmap_ninja._build.progress import Counter, expected, progress
 from mmap_ninja._build.recipe import Recipe, build
@@ -10,6 +11,7 @@ from mmap_ninja._build.session import BuildSession
 __all__ = [
     "BuildSession",
     "Counter",
+    "Origin",
     "Recipe",
     "batches",
     "build",

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmap_ninja import _core
 from mmap_ninja._build.errors import note
+from mmap_ninja._build.origin import Origin
 from mmap_ninja._build.paths import refuse_existing
 
 
@@ -45,6 +46,7 @@ class BuildSession(AbstractContextManager["BuildSession"]):
         begin: Callable[[], _core.BuildSession] | None = None,
     ):
         self.stored = 0
+        self._origin: Origin | None = None
         self._begin = begin or (lambda: _core.BuildSession(out_dir, options, resume))
         self._out_dir = out_dir
         self._options = options
@@ -69,6 +71,11 @@ class BuildSession(AbstractContextManager["BuildSession"]):
         if self._open_dataset is None:
             raise TypeError("this build cannot open its dataset")
         return self._open_dataset(self.partial)
+
+    def record(self, origin: Origin, last: str | None = None) -> None:
+        """Keep what the dataset is made of beside its samples until it is complete; see `Origin.begin`."""
+        origin.begin(self.partial, self.stored > 0, last)
+        self._origin = origin
 
     def extend(self, samples: Iterable[Any], batch_size: int) -> None:
         """Store all samples, each batch while the next one is being made."""
@@ -102,8 +109,12 @@ class BuildSession(AbstractContextManager["BuildSession"]):
             self._stop(raised)
             raise
         try:
+            if self._origin is not None:
+                self._origin.forget()
             self._work.finish()
         except BaseException as raised:
+            with suppress(OSError):
+                self._record_stop(raised)
             self._add_resume_hint(raised)
             raise
 
@@ -122,12 +133,17 @@ class BuildSession(AbstractContextManager["BuildSession"]):
             return  # A child that was forked during the build, which belongs to its parent.
         try:
             if self._keep:
+                self._record_stop(error)
                 self._work.suspend()
                 self._add_resume_hint(error)
             else:
                 self._work.discard()
         except Exception as raised:  # noqa: BLE001 - the error of the build says more
             note(error, f"{self.partial} could not be cleaned up: {raised}")
+
+    def _record_stop(self, error: BaseException) -> None:
+        if self._origin is not None and self.partial.is_dir():
+            self._origin.stopped(error)
 
     def _add_resume_hint(self, error: BaseException) -> None:
         """Note on the error how many samples are stored, unless others have written to the build."""

@@ -26,7 +26,7 @@ def convert(
     n_threads: int = 1,
     verbose: bool = False,
     resume: bool = False,
-    overwrite: bool = True,
+    overwrite: bool = False,
     durability: Durability = "process",
     timeout: float = 60.0,
     locking: bool = True,
@@ -42,7 +42,7 @@ def convert(
 
     Args:
         source: the path of a folder or file, or a glob of several, read in natural order: `2.tar` before `10.tar`.
-        out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
+        out_dir: the directory; parents are created. A dataset that is replaced stays until the new one is complete.
         kind: what the source is, if it cannot be told: 'images', 'texts', 'arrays', 'parquet', 'arrow', 'jsonl', 'webdataset',
             'rows' of .npz and .npy files, 'megatron' or 'tokens'.
         fields: the columns, extensions or arrays to store; all by default. `json.label` is a value of the objects in the
@@ -55,8 +55,9 @@ def convert(
         on_error: 'skip' leaves out files, samples and lines that cannot be read, with a warning that names them; 'stop' raises.
         n_threads: the threads that decode images and read files.
         verbose: show a progress bar.
-        resume: go on from what an interrupted or failed call has left in `<out_dir>.partial`. The source must be the same.
-        overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
+        resume: go on from what an interrupted or failed call has left in `<out_dir>.partial`. Options and files must be
+            the same; the file that stopped it, and those behind it, may have been mended.
+        overwrite: replace the dataset in `out_dir`; otherwise, one that is there is a FileExistsError.
         durability: 'process' makes stored data survive a killed process; 'full' also a power failure.
         timeout: seconds to wait for another writer.
         locking: False turns off the lock on file systems that have none, where a single process writes; the environment
@@ -67,9 +68,10 @@ def convert(
 
     Raises:
         ValueError: it cannot be told what the source is, or it is damaged; the message names the file and the member. Samples
-            before it are safe in `<out_dir>.partial`.
+            before it are safe in `<out_dir>.partial`. What is to be resumed was begun with other options or files.
         TypeError: no field can hold a column's type.
         FileNotFoundError: there is no such file.
+        FileExistsError: there is a dataset in `out_dir`, and `overwrite` is False.
         ImportError: a package is not installed; the message has the line that installs it.
 
     >>> np.savez("train.npz", x=np.zeros((3, 2), np.float32), label=[3, 5, 8])

@@ -37,7 +37,10 @@ class Conversion(ABC):
 
     Attributes:
         skipped: a message about each file, sample or line that was left out, if these are skipped.
+        origin: what decides the content of the dataset.
     """
+
+    origin: _build.Origin
 
     def __init__(self, request: Request):
         self.skipped: list[str] = []
@@ -93,6 +96,7 @@ class BulkConversion(Conversion):
             destination.overwrite,
             destination.resume,
             keep=True,
+            origin=self.origin,
         )
 
 
@@ -126,6 +130,10 @@ class RecordsConversion(Conversion):
     def records(self) -> Generator[dict[str, Any], None, None]:
         """The records, read when they are asked for."""
 
+    def last(self, partial: Path) -> str | None:
+        """The file of the last record that is stored in `partial`, if each file is a record."""
+        return None
+
     @abstractmethod
     def resume(self, partial: Path) -> None:
         """Leave out the records that are stored in `partial`, or were skipped before."""
@@ -134,6 +142,7 @@ class RecordsConversion(Conversion):
         recipe = RecordsMmap._recipe(self.declared, **destination.options.keywords())
         session = recipe.session(destination.out_dir, destination.resume, destination.overwrite)
         with session as built:
+            built.record(self.origin, self.last(built.partial) if built.stored else None)
             if built.stored:
                 self.resume(built.partial)
             total = None if self.samples is None else built.stored + self.samples

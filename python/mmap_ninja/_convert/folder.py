@@ -71,6 +71,10 @@ class FolderConversion(RecordsConversion):
                 else:
                     yield {self._kind.field: sample, **others}
 
+    def last(self, partial: Path) -> str | None:
+        names = RecordsMmap(partial, ["name"])["name"]
+        return os.path.join(self._folder, names[-1]) if len(names) else None
+
     def resume(self, partial: Path) -> None:
         others = [name for name in RecordsMmap(partial).fields if name != self._kind.field]
         place = 0

@@ -102,7 +102,9 @@ class Told:
     def open(self, request: Request) -> Conversion:
         """The conversion, of which nothing is written yet."""
         request.check_choices(self.format.what, self.format.choices)
-        return self.format.open(request, self.files)
+        conversion = self.format.open(request, self.files)
+        conversion.origin = _build.Origin(request.deciding(self.kind), self.files)
+        return conversion
 
     @property
     def notes(self) -> Sequence[str]:
