@@ -74,14 +74,22 @@ def opening_new() -> Iterator[None]:
 
 def check_purpose(place: Path) -> None:
     """Raise ValueError if a directory holds other things and no dataset. Hidden files do not count."""
-    if _is_new.get() or not place.is_dir() or _core.kind(place) is not None:
+    if not _is_new.get():
+        _refuse_foreign(place, "open the directory of a dataset, or create one")
+
+
+def check_vacant(place: str | PathLike[str]) -> None:
+    """Raise ValueError if a dataset would be made among other things. Hidden files do not count."""
+    if not _core.has_fields(place):
+        _refuse_foreign(Path(place), "choose another directory for the dataset")
+
+
+def _refuse_foreign(place: Path, advice: str) -> None:
+    if not place.is_dir() or _core.kind(place) is not None:
         return
     foreign = sorted(name for name in os.listdir(place) if not name.startswith(".") and name not in _MARKERS)
     if foreign:
-        raise ValueError(
-            f"{place}: this directory holds no dataset, but {_listed(foreign)}; open the directory of a dataset, or "
-            "create one"
-        )
+        raise ValueError(f"{place}: this directory holds no dataset, but {_listed(foreign)}; {advice}")
 
 
 def missing(place: str | PathLike[str]) -> FileNotFoundError:

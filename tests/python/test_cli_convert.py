@@ -403,3 +403,14 @@ def test_images_in_another_form_or_other_versions_are_not_resumed(run, folder, o
     save(image(5, 5, 3), folder / "3.png")
     assert "3.png has changed since it was read" in run(*resume)[2]
     assert run("convert", folder, out)[0] == 0
+
+
+def test_no_command_makes_a_dataset_among_other_files(fails, folder, out):
+    write("text", folder / "1.txt")
+    write("mine", out / "thesis.txt")
+    texts = StringsMmap.from_strings(folder.parent / "texts", ["one"]).out_dir
+    for command in ("convert", folder, out), ("concat", out, texts), ("subset", texts, out, "--range", ":"):
+        for overwrite in [], ["--overwrite"]:
+            error = fails(*command, *overwrite)
+            assert "this directory holds no dataset, but 'thesis.txt'; choose another directory" in error
+    assert os.listdir(out) == ["thesis.txt"]

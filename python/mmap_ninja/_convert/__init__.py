@@ -69,6 +69,7 @@ def convert(
     Raises:
         ValueError: it cannot be told what the source is, or it is damaged; the message names the file and the member. Samples
             before it are safe in `<out_dir>.partial`. What is to be resumed was begun with other options or files.
+            `out_dir` holds other files, and no dataset.
         TypeError: no field can hold a column's type.
         FileNotFoundError: there is no such file.
         FileExistsError: there is a dataset in `out_dir`, and `overwrite` is False.

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 
-from mmap_ninja import _build
+from mmap_ninja import _build, _paths
 from mmap_ninja._convert import arrays, images, samples, tables, tokens, webdataset
 from mmap_ninja._convert.conversion import Conversion
 from mmap_ninja._convert.files import find_files, natural_key
@@ -122,6 +122,7 @@ def prepare(request: Request, overwrite: bool) -> tuple[Told, Conversion]:
         _build.refuse_existing(request.out_dir)
     if os.path.realpath(request.source) == os.path.realpath(request.out_dir):
         raise ValueError(f"{request.out_dir}: this is the source; choose another directory for the dataset")
+    _paths.check_vacant(request.out_dir)
     told = tell(request)
     return told, told.open(request)
 

@@ -8,7 +8,7 @@ supports it. Records are joined field by field.
 import argparse
 from pathlib import Path
 
-from mmap_ninja import concatenate
+from mmap_ninja import _paths, concatenate
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._common import add_overwrite, print_created
 
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    _paths.check_vacant(arguments.out)
     concatenate(arguments.out, arguments.dirs, _terminal.shows_progress(), arguments.overwrite)
     print_created(arguments.out)
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmap_ninja import subset
+from mmap_ninja import _paths, subset
 from mmap_ninja._split import permutation
 from mmap_ninja.cli import _terminal
 from mmap_ninja.cli._common import (
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     out, source, overwrite = arguments.out, arguments.dir, arguments.overwrite
+    _paths.check_vacant(out)
     with mentioning_partial(source):
         indices = _indices(arguments)
         try:
