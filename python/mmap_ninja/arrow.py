@@ -78,7 +78,10 @@ def from_arrow(
 
 def decoded(source: "Source", are_records: bool) -> _bulk.Columns:
     """The columns of Arrow as datasets take them. Several are records; a single one is if it is asked for."""
-    columns = [Column(name, arrow_type) for name, arrow_type in zip(source.names, source.types, strict=True)]
+    columns = [
+        Column(name, arrow_type, source.place)
+        for name, arrow_type in zip(source.names, source.types, strict=True)
+    ]
 
     def pieces() -> Generator[list[_bulk.Samples], None, None]:
         with closing(source.pieces):

@@ -122,7 +122,7 @@ def test_one_column_becomes_records_if_it_is_one_of_the_fields(tmp_path):
         ({"a": [1], "b": [{"x": 1}]}, {}, TypeError, "column 'b'.*no form"),
         ({"a": [1], "A": [2]}, {}, ValueError, "twice, without regard to case"),
         ({"a": [1], "x/y": [2]}, {}, ValueError, "'x/y' cannot be the name of a field"),
-        ({"a": [1]}, {"fields": ["b"]}, ValueError, "there are 0 columns 'b'"),
+        ({"a": [1]}, {"fields": ["b"]}, ValueError, "there is no column 'b'"),
         ({"a": [1]}, {"fields": []}, ValueError, "one or more fields"),
         ({"a": [1]}, {"fields": "a"}, TypeError, "must be a list of names"),
         ({"a": [1]}, {"fields": ["a"], "field": "a"}, ValueError, "give one of them"),

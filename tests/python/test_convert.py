@@ -11,7 +11,7 @@ import pytest
 from conftest import tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, convert, open_existing, verify
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, convert, export, open_existing, verify
 from PIL import Image
 from shell import image, save, write
 
@@ -105,6 +105,28 @@ def test_integers_are_exact_across_files_whatever_texts_and_other_columns_hold(t
         convert(tmp_path / "?.jsonl", tmp_path / "both")
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([], ": there is no column to read"),
+        ([{"y": {"a": 1}}], ": column 'y': its type struct"),
+        ([{"y": []}, {"y": []}], ": column 'y': .* no row has a value that tells its type"),
+        (
+            [{"y": 1}, {"y": None}, {"y": True}],
+            ", line 3: column 'y' has a truth value here, but a number in line 1",
+        ),
+        ([{"y": [[1]]}, {"y": [[], ["a"]]}], ", line 2: column 'y' has a text here, but a number in line 1"),
+        ([{"x": 1}], ": there is no column 'y'; the source has 'x'"),
+    ],
+    ids=range(6),
+)
+def test_columns_that_cannot_be_stored_are_named_with_their_file(tmp_path, out, rows, reason):
+    pytest.importorskip("pyarrow")
+    write_json(rows, tmp_path / "a.jsonl")
+    with pytest.raises((ValueError, TypeError), match=f"a.jsonl{reason}"):
+        convert(tmp_path / "a.jsonl", out, fields=["y"] if "'x'" in reason else None)
+
+
 def test_lines_that_are_no_json_are_named_or_skipped(tmp_path, out):
     pytest.importorskip("pyarrow")
     lines = [json.dumps(row) for row in ROWS]
@@ -121,7 +143,7 @@ def test_lines_that_are_no_json_are_named_or_skipped(tmp_path, out):
     ]
     assert [plain(record) for record in records] == ROWS
     write('{"x": 1}\n{"x": "a"}\n', path)
-    with pytest.raises(ValueError, match="from line 1 on"):
+    with pytest.raises(ValueError, match="line 2: column 'x' has a text here, but a number in line 1"):
         convert(path, out, on_error="skip", overwrite=True)
 
 
@@ -263,7 +285,7 @@ def test_npz_becomes_a_dense_field_for_each_array(tmp_path, out, save):
         "images": rng.integers(0, 256, (300, 32, 32, 3), np.uint8),
         "columns": np.asfortranarray(rng.random((300, 4))),
         "big": np.arange(300, dtype=">i4"),
-        "words": np.array(["a", "bc"] * 150),
+        "pairs": np.array([["a", "bc"]] * 300),
     }
     save(tmp_path / "a.npz", **arrays)
     records = convert(tmp_path / "a.npz", out)
@@ -273,6 +295,21 @@ def test_npz_becomes_a_dense_field_for_each_array(tmp_path, out, save):
         assert np.array_equal(records[name], array)
     assert verify(out).ok
     assert convert(tmp_path / "a.npz", out, fields=["big"], overwrite=True).fields == ["big"]
+
+
+def test_texts_in_arrays_become_texts_that_go_to_parquet_and_back(tmp_path, out):
+    pytest.importorskip("pyarrow.parquet")
+    words = ["a", "", "größer"] * 100
+    np.savez(tmp_path / "a.npz", x=np.arange(300), words=np.array(words))
+    records = convert(tmp_path / "a.npz", out)
+    assert records["words"][:] == words
+    export(out, tmp_path / "a.parquet")
+    assert convert(tmp_path / "a.parquet", tmp_path / "back")["words"][:] == words
+    np.save(tmp_path / "empty.npy", np.empty(0, "U3"))
+    assert convert(tmp_path / "empty.npy", tmp_path / "none")[:] == []
+    np.save(tmp_path / "half.npy", np.array(["a", "\ud800"]))
+    with pytest.raises(ValueError, match=r"half.npy: row 1 is no text in Unicode"):
+        convert(tmp_path / "half.npy", tmp_path / "none", overwrite=True)
 
 
 def test_an_npy_file_becomes_one_array_and_a_folder_a_sample_for_each_file(tmp_path, out):
@@ -381,6 +418,7 @@ def test_flat_files_of_tokens_become_a_sample_each(tmp_path, out):
         (None, "'dtype' is needed"),
         ("uint32", "no whole number"),
         ("S2", "tokens are numbers"),
+        ("float99", "1.bin: there is no dtype 'float99'"),
     ]:
         with pytest.raises(ValueError, match=reason):
             convert(tmp_path / "1.bin", out, dtype=dtype, overwrite=True)
@@ -397,6 +435,8 @@ def test_a_source_that_cannot_be_told_is_an_error_that_lists_what_can(tmp_path, 
             convert(tmp_path / source, out)
     with pytest.raises(FileNotFoundError, match="nothing"):
         convert(tmp_path / "nothing-*.tar", out)
+    with pytest.raises(TypeError, match="a path, or a glob .*, not list"):
+        convert([tmp_path / "what.xyz"], out)
     with pytest.raises(ValueError, match="kind must be one of"):
         convert(tmp_path / "what.xyz", out, kind="sounds")
     os.mkfifo(tmp_path / "a.tar")

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from mmap_ninja import (
+    RaggedMmap,
     RecordsMmap,
     StringsMmap,
     convert,
@@ -75,6 +76,38 @@ def test_datasets_of_one_kind_go_to_parquet_and_back(train, tmp_path, out):
         assert type(back) is type(train[name])
         for found, expected in zip(back, train[name], strict=True):
             assert np.array_equal(found, expected)
+
+
+def test_an_open_dataset_is_exported_as_its_directory_is(train, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    dense = np_ninja.from_ndarray(tmp_path / "dense", np.arange(6).reshape(3, 2))
+    for opened, place in (
+        (train, train.out_dir),
+        (train["zstd"], train.out_dir / "zstd"),
+        (dense, tmp_path / "dense"),
+    ):
+        export(opened, tmp_path / "opened.parquet")
+        export(place, tmp_path / "place.parquet")
+        assert parquet.read_table(tmp_path / "opened.parquet").equals(
+            parquet.read_table(tmp_path / "place.parquet")
+        )
+
+
+def test_what_parquet_cannot_say_is_what_the_page_lists(tmp_path, out):
+    pytest.importorskip("pyarrow.parquet")
+
+    def back(dataset):
+        export(dataset, tmp_path / "a.parquet")
+        return convert(tmp_path / "a.parquet", out, overwrite=True)
+
+    empty = [np.zeros((0, 5)), np.zeros((3, 0)), np.zeros((2, 2))]
+    found = back(RaggedMmap.from_lists(tmp_path / "empty", empty))
+    assert [sample.shape for sample in found] == [(0, 0), (3, 0), (2, 2)]
+    scalars = back(RaggedMmap.from_lists(tmp_path / "scalars", [np.int64(3), np.int64(5)]))
+    assert isinstance(scalars, np.memmap)
+    assert scalars.tolist() == [3, 5]
+    big = back(np_ninja.from_ndarray(tmp_path / "big", np.arange(3, dtype=">i4")))
+    assert (big.dtype, big.tolist()) == (np.dtype("=i4"), [0, 1, 2])
 
 
 def test_an_export_that_fails_leaves_no_file(tmp_path, run):

@@ -17,6 +17,9 @@ _MAX_AXES = 32
 class Column:
     """A column of one Arrow type.
 
+    Args:
+        source: where it comes from, for messages.
+
     Attributes:
         kind: 'string' for texts; 'numpy' where all rows have one shape by their type; otherwise 'ragged'.
         dtype: that of the elements; uint8 for texts and bytes.
@@ -27,15 +30,16 @@ class Column:
         TypeError: no map can hold such a column.
     """
 
-    def __init__(self, name: str, arrow_type: Any):
+    def __init__(self, name: str, arrow_type: Any, source: str = ""):
         self.name, self.type = name, arrow_type
+        place = f"{source}: {self._place}" if source else self._place
         self._levels, leaf = types.levels(arrow_type)
         self._is_flat_bytes = types.is_text(leaf) or types.is_bytes(leaf)
         dtype = np.dtype(np.uint8) if self._is_flat_bytes and not self._levels else types.dtype(leaf)
         if dtype is None:
-            raise TypeError(f"{self._place}: its type {arrow_type} has no form in a map{_advice(leaf)}")
+            raise TypeError(f"{place}: its type {arrow_type} has no form in a map{_advice(leaf)}")
         if types.axes(self._levels) > _MAX_AXES - 1:
-            raise TypeError(f"{self._place}: its lists are nested more than {_MAX_AXES - 1} deep")
+            raise TypeError(f"{place}: its lists are nested more than {_MAX_AXES - 1} deep")
         self.dtype = dtype
         self.kind: Literal["numpy", "ragged", "string"] = "ragged"
         self.shape: tuple[int, ...] = ()
@@ -177,6 +181,8 @@ def _advice(leaf: Any) -> str:
     """What to do about a type that no map can hold."""
     if pyarrow().types.is_decimal(leaf):
         return "; cast it to float64, or to text"
+    if pyarrow().types.is_null(leaf):
+        return ": no row has a value that tells its type; give one, or choose other columns by 'fields'"
     if types.is_text(leaf) or types.is_bytes(leaf):
         return ": lists of texts or of bytes; store them one a row"
     return "; choose other columns by 'fields'"

@@ -13,6 +13,14 @@ from mmap_ninja._exact import is_exact, is_int64
 _BYTES_AT_ONCE = 16 << 20
 # Those that a thread parses; no line may be longer.
 _BYTES_PER_THREAD = 1 << 20
+_KINDS = {
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
 # What may be an integer that float64 rounds, of which the first has 16 digits. It may also lie in a text.
 _LONG_INTEGER = re.compile(rb"[\[:,\s]-?[0-9]{16,}(?![0-9.eE])")
 
@@ -104,7 +112,7 @@ class JsonLines:
         except pyarrow().ArrowInvalid as error:
             found = dict(self._found(line, block))
             if not found:  # Each line is sound, but they do not fit together.
-                raise ValueError(f"{self.path}, from line {line} on: {error}") from error
+                raise ValueError(self._conflict() or f"{self.path}, from line {line} on: {error}") from error
             if self._skipped is None:
                 raise ValueError(next(iter(found.values()))) from error
             self._broken |= found.keys()
@@ -149,7 +157,35 @@ class JsonLines:
         try:
             return pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowException as error:
-            raise ValueError(f"{self.path}, from line {line} on: {error}") from error
+            raise ValueError(self._conflict() or f"{self.path}, from line {line} on: {error}") from error
+
+    def _conflict(self) -> str | None:
+        """Two lines in which a column has values of different kinds."""
+        seen: dict[tuple[str, ...], tuple[str, int]] = {}
+        for first, block in self._blocks():
+            for line, text in enumerate(block.split(b"\n"), first):
+                if line in self._broken or not text.strip():
+                    continue
+                for path, kind in _kinds((), self._object(line, text)):
+                    before, where = seen.setdefault(path, (kind, line))
+                    if before != kind:
+                        return (
+                            f"{self.path}, line {line}: column '{path[0]}' has {kind} here, but {before} in line {where}; "
+                            "a column holds values of one kind"
+                        )
+        return None
+
+
+def _kinds(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The kinds of the values within a value, and their places. A null is of any kind."""
+    if path and value is not None:
+        yield path, _KINDS[type(value)]
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _kinds((*path, name), each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _kinds((*path, "[]"), each)
 
 
 def _integers(value: Any) -> Iterator[int]:

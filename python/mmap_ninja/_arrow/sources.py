@@ -40,12 +40,14 @@ class Source:
         types: their Arrow types.
         rows: the number of rows, if it is known beforehand.
         pieces: the rows in order, to be read once.
+        place: the first file, for messages.
     """
 
     names: list[str]
     types: list[Any]
     rows: int | None
     pieces: Generator[Piece, None, None]
+    place: str = ""
 
 
 def open_columns(source: Any, wanted: Sequence[str] | None) -> Source:
@@ -114,14 +116,14 @@ def open_files(
     if not files:
         raise ValueError(f"no file could be read: {(skipped or paths)[0]}")
     schema = _common_schema(files)
-    names = _chosen(schema.names, wanted)
+    names = _chosen(schema.names, wanted, f"{files[0].path}: ")
     for file in files:
         if isinstance(file, JsonLines):
             file.check_integers(names, schema)
     known = [file.rows for file in files if file.rows is not None]
     pieces = _file_pieces(files, names, schema, skipped)
     types = [schema.field(name).type for name in names]
-    return Source(names, types, sum(known) if len(known) == len(files) else None, pieces)
+    return Source(names, types, sum(known) if len(known) == len(files) else None, pieces, files[0].path)
 
 
 def _opened(path: str, extension: str, skipped: list[str] | None) -> TableFile:
@@ -168,14 +170,15 @@ def _pieces(batches: Any, names: list[str], file: str) -> Generator[Piece, None,
         first += len(batch)
 
 
-def _chosen(names: list[str], wanted: Sequence[str] | None) -> list[str]:
+def _chosen(names: list[str], wanted: Sequence[str] | None, place: str = "") -> list[str]:
     """The columns to read, of each of which there is one."""
     chosen = [name for name in names if not _INDEX.fullmatch(name)] if wanted is None else list(wanted)
     if not chosen:
-        raise ValueError(f"there is no column to read; the source has {_listed(names)}")
+        raise ValueError(f"{place}there is no column to read; the source has {_listed(names)}")
     for name in chosen:
         if (count := names.count(name)) != 1:
-            raise ValueError(f"there are {count} columns '{name}'; the source has {_listed(names)}")
+            found = f"there are {count} columns" if count else "there is no column"
+            raise ValueError(f"{place}{found} '{name}'; the source has {_listed(names)}")
     return chosen
 
 

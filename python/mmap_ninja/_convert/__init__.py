@@ -53,6 +53,7 @@ def convert(
         size: resize images to (width, height).
         dtype: that of a flat file of tokens, such as 'uint16'.
         on_error: 'skip' leaves out files, samples and lines that cannot be read, with a warning that names them; 'stop' raises.
+            A null in a row of a table is an error all the same.
         n_threads: the threads that decode images and read files.
         verbose: show a progress bar.
         resume: go on from what an interrupted or failed call has left in `<out_dir>.partial`. Options and files must be
@@ -85,6 +86,9 @@ def convert(
 
     if on_error not in ("stop", "skip"):
         raise ValueError(f"on_error must be 'stop' or 'skip', not {on_error!r}")
+    if not isinstance(source, (str, bytes, os.PathLike)):
+        what = f"a path, or a glob of several files such as 'shards/*.tar', not {type(source).__name__}"
+        raise TypeError(f"source must be {what}")
     if isinstance(glob, str):
         raise TypeError(f"glob must be a list of patterns, not the str {glob!r}")
     request = Request(

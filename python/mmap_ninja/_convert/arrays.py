@@ -101,18 +101,37 @@ class Rows:
     place: str
     header: Header
     stream: IO[bytes]
-    kind: str = "numpy"
     trailing: tuple[int, ...] | None = None
+
+    @property
+    def kind(self) -> str:
+        """Texts are not padded to the longest one, as NumPy's are."""
+        return "string" if self.header.dtype.kind == "U" and len(self.header.shape) == 1 else "numpy"
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """That of the elements."""
-        return self.header.dtype
+        return np.dtype(np.uint8) if self.kind == "string" else self.header.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a row."""
         return self.header.shape[1:]
+
+    @property
+    def width(self) -> int:
+        """The bytes of a row in the file."""
+        return self.header.dtype.itemsize * prod(self.shape)
+
+    def samples(self, rows: int) -> Iterator[_bulk.Samples]:
+        """The rows as a dataset takes them, as many at once."""
+        for first, piece in zip(range(0, self.header.shape[0], rows), self.pieces(rows), strict=True):
+            yield self._encoded(piece, first) if self.kind == "string" else (piece,)
+
+    def empty(self) -> _bulk.Samples:
+        """No rows, as a dataset takes them."""
+        rows = np.empty((0, *self.shape), self.header.dtype)
+        return self._encoded(rows, 0) if self.kind == "string" else (rows,)
 
     def pieces(self, rows: int) -> Iterator[np.ndarray]:
         """The rows, as many at once."""
@@ -127,6 +146,17 @@ class Rows:
         for start in range(0, shape[0], rows):
             count = min(rows, shape[0] - start)
             yield self._read(count * width).reshape(count, *shape[1:])
+
+    def _encoded(self, texts: np.ndarray, first: int) -> _bulk.Samples:
+        """The UTF-8 bytes of texts, and their offsets."""
+        encoded = []
+        for row, text in enumerate(texts.tolist(), first):
+            try:
+                encoded.append(text.encode())
+            except UnicodeEncodeError as error:
+                raise ValueError(f"{self.place}: row {row} is no text in Unicode ({error.reason})") from error
+        offsets = np.append(0, np.cumsum(list(map(len, encoded)), dtype=np.int64))
+        return np.frombuffer(b"".join(encoded), np.uint8), offsets
 
     def _read(self, count: int) -> np.ndarray:
         """The next elements."""
@@ -162,17 +192,17 @@ class ArraysConversion(BulkConversion):
             request.fields is not None or len(arrays) > 1,
             min(lengths.values()),
             self._pieces(request.fields),
-            lambda: [(np.empty((0, *array.shape), array.dtype),) for array in arrays],
+            lambda: [array.empty() for array in arrays],
         )
         super().__init__(request, columns)
 
     def _pieces(self, fields: Sequence[str] | None) -> Generator[list[_bulk.Samples], None, None]:
         with ExitStack() as stack:
             arrays = _arrays(self._file, fields, stack)
-            width = sum(array.dtype.itemsize * prod(array.shape) for array in arrays)
+            width = sum(array.width for array in arrays)
             rows = max(1, _BYTES_AT_ONCE // max(width, 1))
-            for pieces in zip(*(array.pieces(rows) for array in arrays), strict=True):
-                yield [(piece,) for piece in pieces]
+            for samples in zip(*(array.samples(rows) for array in arrays), strict=True):
+                yield list(samples)
 
 
 def _arrays(path: str, fields: Sequence[str] | None, stack: ExitStack) -> list[Rows]:

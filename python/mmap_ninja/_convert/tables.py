@@ -41,7 +41,7 @@ class TablesConversion(BulkConversion):
     def _with_images(self, found: Source, request: Request) -> _bulk.Columns:
         decoder = images.Decoder(request.mode, request.size)
         columns = [
-            ImageColumn(name, decoder) if _holds_images(arrow_type) else Column(name, arrow_type)
+            ImageColumn(name, decoder) if _holds_images(arrow_type) else Column(name, arrow_type, found.place)
             for name, arrow_type in zip(found.names, found.types, strict=True)
         ]
 

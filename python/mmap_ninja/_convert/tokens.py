@@ -152,7 +152,12 @@ class FlatConversion(BulkConversion):
                 f"{files[0]}: 'dtype' is needed for a flat file of tokens, such as uint16; a pair of Megatron has "
                 f"{pair_of(files[0])[0]} as well"
             )
-        dtype = np.dtype(request.dtype)
+        try:
+            dtype = np.dtype(request.dtype)
+        except TypeError as error:
+            raise ValueError(
+                f"{files[0]}: there is no dtype {request.dtype!r}; tokens are often uint16"
+            ) from error
         if dtype.kind not in "iufb":
             raise ValueError(f"{files[0]}: tokens are numbers, not {dtype}")
         for file in files:
