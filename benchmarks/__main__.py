@@ -22,6 +22,7 @@ SUITES = (
     "access",
     "opening",
     "batches",
+    "large",
     "plans",
     "records",
     "training",

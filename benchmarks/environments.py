@@ -112,7 +112,7 @@ def build_native() -> Path:
     headers = ["-I", np.get_include(), "-I", sysconfig.get_path("include")]
     compiler = ["gcc", "-O2", "-shared", "-fPIC"]
     subprocess.run([*compiler, *headers, sources / "floor.c", "-o", folder / "floor.so"], check=True)
-    for name in "resident", "direct":
+    for name in "resident", "direct", "loads":
         subprocess.run([*compiler, sources / f"{name}.c", "-o", folder / f"{name}.so"], check=True)
     return folder
 

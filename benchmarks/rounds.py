@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -45,6 +46,7 @@ class Group:
         processes: how many sets of processes; a process may be lucky with where its memory lies.
         fresh: each measurement gets a process of its own.
         prepare: calls to make before, `(environment, function, arguments)`.
+        around: changes a setting of the machine while the group is measured; yields the reason if it cannot, else None.
     """
 
     suite: str
@@ -53,6 +55,7 @@ class Group:
     processes: int = 1
     fresh: bool = False
     prepare: list[tuple[str, str, dict]] = field(default_factory=list)
+    around: Callable[[], AbstractContextManager[str | None]] = nullcontext
 
 
 @dataclass
@@ -88,9 +91,12 @@ class Runner:
         self.notes: dict[Case, str] = {}
 
     def run(self) -> list[Measurement]:
-        self._prepare()
-        for which in range(self.group.processes):
-            self._rounds(seed=which)
+        with self.group.around() as missing:
+            if missing:
+                self.notes = dict.fromkeys(self.group.cases, missing)
+            self._prepare()
+            for which in range(self.group.processes):
+                self._rounds(seed=which)
         measured = [self._measurements(case) for case in self.group.cases]
         for units in measured:
             self.report(line(units))

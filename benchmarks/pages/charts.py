@@ -15,6 +15,8 @@ FLOORS = (
     "list in memory",
     "bare C view",
     "bare C dict",
+    "bare C loads",
+    "direct I/O",
     "plain write",
     "in memory",
     "loop over samples in memory",

@@ -15,6 +15,7 @@ from benchmarks.suites import (
     headline,
     instructions,
     items,
+    large,
     loading,
     opening,
     plans,
@@ -39,6 +40,7 @@ class Section:
 
 
 CYRILLIC = (*KINDS, "Cyrillic texts")
+COLD_KINDS = (cold.SMALL, cold.IMAGES)
 
 
 def columns(names, unit: str) -> tuple[tuple[str, str, str], ...]:
@@ -186,26 +188,49 @@ TRAINING = Section(
         panels((training.LOOP, training.LOADER), "sequences a second"),
     ),
 )
+LARGE = Section(
+    "large",
+    large.SUITE,
+    "Millions of small samples in memory",
+    f"Int32 samples of 8 to 15 elements in random order; batches are of {large.BATCH}. The index of the large map alone is "
+    "much larger than the caches of the processor, so nearly every sample costs cache misses: where it starts and ends, "
+    "then its elements. The bare C loads read these two positions and two elements, and do nothing else. In their first row "
+    "each sample waits for the one before; in their second the processor loads several samples at once. Items are views: "
+    "reading them does not touch the elements. In brackets: the ratio to the C loads that wait.",
+    (ByWho(large.SUITE, columns([what for what, _ in large.TABLE], "ns"), relative_to=large.CHAINED),),
+    Chart(
+        large.SUITE, "Millions of small samples in memory", panels([what for what, _ in large.TABLE], "ns")
+    ),
+)
+
+
+def cold_table(kinds: list[tuple[str, str]], caption: str) -> ByWho:
+    return ByWho(
+        cold.SUITE,
+        tuple((f"{kind} ({unit})", what, unit) for kind, what in kinds for unit in ("µs", "kB read")),
+        relative_to=cold.PLAIN,
+        caption=caption,
+    )
+
+
 COLD = Section(
     "cold",
     cold.SUITE,
     "Samples that are not in memory",
     "The data are dropped from the page cache before each measurement. Then random batches are read: 256 samples of 2 kB "
     "from a file larger than the part that is read, or 32 images. Every method ends with a copy of the samples in the "
-    "process's own memory. In brackets: the ratio to reading items one by one from a map opened with the default "
-    "`access`.",
+    "process's own memory. Direct I/O reads the same blocks past the page cache and shows what the disk gives, with one "
+    f"request in flight and with {cold.IN_FLIGHT}. How far the kernel reads ahead is a setting of the disk, which the table of "
+    "the machine states; the second table was measured with Linux's default. In brackets: the ratio to "
+    "reading items one by one from a map opened with the default `access`.",
     (
-        ByWho(
-            cold.SUITE,
-            tuple(
-                (f"{what} ({unit})", what, unit)
-                for what in (cold.SMALL, cold.IMAGES)
-                for unit in ("µs", "kB read")
-            ),
-            relative_to=cold.PLAIN,
+        cold_table([(kind, kind) for kind in COLD_KINDS], "With the read-ahead of this disk:"),
+        cold_table(
+            [(kind, cold.with_default(kind)) for kind in COLD_KINDS],
+            f"With a read-ahead of {cold.DEFAULT_READ_AHEAD} kB, Linux's default:",
         ),
     ),
-    Chart(cold.SUITE, "Cold pages: a random sample from the disk", panels((cold.SMALL, cold.IMAGES), "µs")),
+    Chart(cold.SUITE, "Cold pages: a random sample from the disk", panels(COLD_KINDS, "µs")),
 )
 BUILDING = Section(
     "building",
@@ -214,7 +239,9 @@ BUILDING = Section(
     "All builds start from samples in memory. The first table shows the time until the call returns, and the second the "
     "time until everything is on the disk: some libraries sync themselves, most leave that to the system. The third "
     "shows the peak of the memory that the process gained during the build, including pages of mapped files. A plain "
-    "write puts the bytes of all samples into one file.",
+    "write puts the bytes of all samples into one file. With `durability='full'`, a build syncs what it writes before it "
+    "returns, so compare it with the plain write and sync. The last table stores one array of values and their offsets; the "
+    "plain write puts as many bytes into as many files as the map has columns, each in one call.",
     (
         ByWho(building.SUITE, columns(KINDS, "s"), caption="Until the call returns:"),
         ByWho(building.SUITE, columns(KINDS, "s with sync"), caption="Until it is on the disk:"),
@@ -227,6 +254,11 @@ BUILDING = Section(
                 for unit in ("s", "MB")
             ),
             caption="Compressed:",
+        ),
+        ByWho(
+            building.SUITE,
+            tuple((unit, building.GATHERED, unit) for unit in ("s", "s with sync", "MB")),
+            caption=f"{building.GATHERED.replace('from_gathered', '`from_gathered`')}:",
         ),
     ),
     Chart(building.SUITE, "Building from samples in memory", panels(KINDS, "s")),
@@ -296,8 +328,8 @@ LOADING = Section(
     loading.SUITE,
     "Loaders",
     f"Shuffled batches of {loading.BATCH} padded sequences. The consumer computes for as long as `padded` takes for a batch; the "
-    "ratio is to the longer of the two. The cold samples are those of the table above, dropped from the page cache, and "
-    f"every measurement reads others; direct I/O reads the blocks of as many samples in {loading.IN_FLIGHT} threads. The "
+    "ratio is to the longer of the two. The cold samples are those of the next section, dropped from the page cache, and "
+    f"every measurement reads others; direct I/O reads the blocks of as many samples in {cold.IN_FLIGHT} threads. The "
     "first batch is counted from the end of the import, and includes opening the map and making the loader. The billion "
     "samples are a sparse file; what is measured begins with an open map and ends with the first batch. The last table is "
     "what a process has gained after 100 epochs, ten more having come before.",
@@ -336,11 +368,12 @@ SECTIONS = (
     RUST,
     OPENING,
     BATCHES,
+    LARGE,
     PLANS,
     RECORDS,
     TRAINING,
-    COLD,
     LOADING,
+    COLD,
     BUILDING,
     CONVERSION,
     SCALE,

@@ -84,7 +84,13 @@ class ByWhat:
 
 
 def notes(results: Results, suite: str) -> list[str]:
-    """What could not be measured, and why."""
-    failed = [each for each in results.measurements if each.suite == suite and each.note]
-    found = dict.fromkeys(f"- {each.what}, {each.who}: not measured ({each.note})" for each in failed)
+    """What could not be measured, and why; rows of one column that lack for the same reason are one note."""
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for each in results.measurements:
+        if each.suite == suite and each.note:
+            lacking.setdefault((each.what, each.note), []).append(each.who)
+    found = [
+        f"- {what}, {'; '.join(dict.fromkeys(who))}: not measured ({note})"
+        for (what, note), who in lacking.items()
+    ]
     return ["\n".join(found)] if found else []

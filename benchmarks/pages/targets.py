@@ -2,6 +2,20 @@
 
 from benchmarks.contenders import BARE, BARE_RECORDS, MAPS, ORIGINAL, OURS, SUBCLASS
 from benchmarks.pages.goals import Outcome, Target, at_least, at_least_times, at_most, at_most_times
+from benchmarks.pages.keys import (
+    appended,
+    batch,
+    built,
+    cold_sample,
+    converted,
+    epoch,
+    item,
+    large_map,
+    loaded,
+    opened,
+    record,
+    way,
+)
 from benchmarks.pages.tables import figure
 from benchmarks.results import Key, Results
 from benchmarks.suites import (
@@ -12,6 +26,7 @@ from benchmarks.suites import (
     conversion,
     growing,
     items,
+    large,
     loading,
     opening,
     plans,
@@ -19,50 +34,6 @@ from benchmarks.suites import (
     rust,
     training,
 )
-
-
-def item(kind: str, who: str) -> Key:
-    return Key(items.SUITE, kind, who, "ns")
-
-
-def way(kind: str, name: str, who: str = OURS) -> Key:
-    return Key(access.SUITE, f"{kind}, {name}", who, "ns")
-
-
-def batch(what: str, who: str) -> Key:
-    return Key(batches.SUITE, what, who, "µs")
-
-
-def opened(what: str, who: str, unit: str) -> Key:
-    return Key(opening.SUITE, what, who, unit)
-
-
-def cold_sample(what: str, who: str) -> Key:
-    return Key(cold.SUITE, what, who, "µs")
-
-
-def epoch(what: str, who: str) -> Key:
-    return Key(training.SUITE, what, who, "s")
-
-
-def loaded(what: str, who: str, unit: str) -> Key:
-    return Key(loading.SUITE, what, who, unit)
-
-
-def built(what: str, who: str, unit: str = "s") -> Key:
-    return Key(building.SUITE, what, who, unit)
-
-
-def converted(what: str, who: str, unit: str = "s") -> Key:
-    return Key(conversion.SUITE, what, who, unit)
-
-
-def appended(kind: str, count: int, who: str) -> Key:
-    return Key(growing.SUITE, growing.what(kind, count), who, "µs")
-
-
-def record(what: str, unit: str, who: str = OURS) -> Key:
-    return Key(records.SUITE, what, who, unit)
 
 
 def relative_to_bare(kind: str, name: str, who: str = OURS) -> Target:
@@ -157,12 +128,44 @@ BATCHES = (
     cost_of_the_prefetch_check(batches.SEQUENCES_GATHERED),
     cost_of_the_prefetch_check(batches.IMAGES_GATHERED),
 )
+LARGE = (
+    at_most(f"`m[i]` of {large.MANY}: at most 1.5 times 120 ns", 180, large_map(large.ITEM)),
+    *(
+        at_most_times(
+            f"`{name}` of {large.MANY}: at most the cost of `m[i]`",
+            1.0,
+            large_map(who),
+            large_map(large.ITEM),
+        )
+        for name, who in (("m[list]", large.LISTED), ("m[index array]", large.INDEXED))
+    ),
+    *(
+        at_most(f"`{name}` of {large.MANY}: at most 1.5 times 60 ns a sample", 90, large_map(who))
+        for name, who in (("gather", large.GATHER), ("padded", large.PADDED))
+    ),
+)
 COLD = (
     at_least_times(
         "cold random 2 kB samples in batches of 256: at least 20 times faster than plain page faults",
         20,
-        cold_sample(cold.SMALL, cold.PLAIN),
+        cold_sample(cold.SMALL, cold.BY_ORIGINAL),
         cold_sample(cold.SMALL, cold.GATHER),
+    ),
+    *(
+        at_most_times(
+            f"cold {what}, {who}: at most 1.5 times {floor}",
+            1.5,
+            cold_sample(what, who),
+            cold_sample(what, floor),
+        )
+        for kind in (cold.SMALL, cold.IMAGES)
+        for what in (kind, cold.with_default(kind))
+        for who, floor in (
+            (cold.GATHER, cold.DEVICE),
+            (cold.LISTED, cold.DEVICE),
+            (cold.GETITEMS, cold.DEVICE),
+            (cold.PLAIN, cold.DEVICE_ALONE),
+        )
     ),
     *(
         at_most_times(
@@ -227,7 +230,7 @@ LOADING = (
         "cold samples of 2 kB by a `Loader`: at most 1.5 times direct I/O with 128 requests in flight",
         1.5,
         loaded(loading.COLD, loading.LOADER, "µs"),
-        loaded(loading.COLD, loading.DEVICE, "µs"),
+        loaded(loading.COLD, cold.DEVICE, "µs"),
     ),
     at_most("the first batch: 10 ms after the import", 10, loaded(loading.FIRST, loading.LOADER, "ms")),
     *(
@@ -273,14 +276,19 @@ BUILDING = (
     ),
     *(
         at_most_times(
-            f"building images: at most 2 times the plain write, {until}",
-            2.0,
-            built("images", OURS, unit),
-            built("images", building.PLAIN, unit),
+            f"building {what}: at most {limit} times {until}",
+            limit,
+            built(what, ours),
+            built(what, plain),
         )
-        for until, unit in (
-            ("until the call returns", "s"),
-            ("until everything is on the disk", "s with sync"),
+        for what, limit in (("images", 2.0), (building.GATHERED, 1.3))
+        for until, ours, plain in (
+            ("the plain write, until the call returns", OURS, building.PLAIN),
+            (
+                "the plain write and sync, until everything is on the disk",
+                building.OURS_DURABLE,
+                building.PLAIN_SYNCED,
+            ),
         )
     ),
     at_most(
@@ -340,4 +348,16 @@ CONVERSION = (
         for who in (conversion.CP, conversion.CP_SYNCED)
     ),
 )
-TARGETS = (*ITEMS, *OPENING, *BATCHES, *RECORDS, *COLD, *TRAINING, *LOADING, *RUST, *BUILDING, *CONVERSION)
+TARGETS = (
+    *ITEMS,
+    *OPENING,
+    *BATCHES,
+    *LARGE,
+    *RECORDS,
+    *COLD,
+    *TRAINING,
+    *LOADING,
+    *RUST,
+    *BUILDING,
+    *CONVERSION,
+)

@@ -1,6 +1,5 @@
 """Loaders: beside a consumer, cold, from the import to the first batch, over a billion samples, and over many epochs."""
 
-import ctypes
 import gc
 import os
 import shutil
@@ -16,7 +15,7 @@ import numpy as np
 from benchmarks import memory, sparse
 from benchmarks.contenders import CONTENDERS, MEMORY, OURS, opened
 from benchmarks.rounds import Case, Group
-from benchmarks.settings import WORK, Settings
+from benchmarks.settings import Settings
 from benchmarks.suites import cold
 
 SUITE = "loading"
@@ -25,9 +24,7 @@ LOADER, PADDED = "this library, Loader", "this library, padded"
 CONSUMED, COLD, FIRST = "a consumer that computes as long", "cold samples of 2 kB", "the first batch"
 HUGE, EPOCHS = "a billion samples", "100 epochs"
 START, RESUME = "this library, from the start", "this library, resumed in the middle"
-DEVICE = "direct I/O, 128 requests in flight"
 TORCH, TORCH_WORKERS = "torch's DataLoader, list in memory", "torch's DataLoader, list in memory, 2 workers"
-IN_FLIGHT = 128
 BILLION = 1_000_000_000
 # Cold batches of the loader for one of the suite of cold samples, whose ways take longer.
 LONGER = 50
@@ -52,7 +49,7 @@ def cold_samples(settings: Settings) -> Group:
     arguments = {"folder": folder, "samples": samples, "batches": settings.cold_batches * LONGER}
     cases = [
         Case(COLD, who, "ours", f"{__name__}:microseconds", {"who": who, **arguments})
-        for who in (LOADER, DEVICE)
+        for who in (LOADER, cold.DEVICE)
     ]
     prepare = [("ours", f"{__name__}:write_cold", {"folder": folder, "samples": samples})]
     return Group(SUITE, cases, rounds=min(cold.ROUNDS, settings.rounds), prepare=prepare)
@@ -133,25 +130,13 @@ def microseconds(who: str, folder: str, samples: int, batches: int) -> dict[str,
     seed = zlib.crc32(f"{who} {next(turns)}".encode())
     data, wanted = Path(folder, "data.ninja"), batches * BATCH
     cold.drop(data)
-    if who == DEVICE:
-        drawn = np.random.default_rng(seed).integers(0, samples, wanted) * (4 * cold.SAMPLE)
-        return {"µs": read_directly(data, drawn) / wanted * 1e6}
+    if who == cold.DEVICE:
+        drawn = np.random.default_rng(seed).integers(0, samples, wanted)
+        return {"µs": cold.Device(data, samples).read(drawn, cold.IN_FLIGHT) / wanted * 1e6}
     reader = RaggedMmap(folder)
     start = perf_counter()
     seen = sum(len(lengths) for _, lengths in islice(loader(reader, seed=seed), batches))
     return {"µs": (perf_counter() - start) / seen * 1e6}
-
-
-def read_directly(file: Path, offsets: np.ndarray) -> float:
-    """Seconds to read samples at these offsets, a number of them at once, past the page cache."""
-    read = ctypes.CDLL(str(WORK / "native" / "direct.so")).read_direct
-    read.restype, offsets = ctypes.c_double, np.ascontiguousarray(offsets, np.int64)
-    address = ctypes.c_void_p(offsets.ctypes.data)
-    size = 4 * cold.SAMPLE
-    taken = read(os.fsencode(file), address, ctypes.c_long(len(offsets)), ctypes.c_long(size), IN_FLIGHT)
-    if taken < 0:
-        raise OSError(f"{file} cannot be read past the page cache")
-    return taken
 
 
 def first_of_loader(**place) -> dict[str, float]:
