@@ -1,5 +1,6 @@
 """Which integers can be stored without being rounded."""
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -16,8 +17,15 @@ def is_exact(number: int) -> bool:
         return False
 
 
+def integers(value: Any) -> Iterator[int]:
+    """The integers of a value, or of its lists."""
+    if isinstance(value, list):
+        for each in value:
+            yield from integers(each)
+    elif isinstance(value, int):
+        yield value
+
+
 def first_rounded(value: Any) -> int | None:
     """The first integer of a value, or of its lists, that float64 does not hold."""
-    if isinstance(value, list):
-        return next((found for each in value if (found := first_rounded(each)) is not None), None)
-    return value if isinstance(value, int) and not is_exact(value) else None
+    return next((number for number in integers(value) if not is_exact(number)), None)

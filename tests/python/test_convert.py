@@ -3,15 +3,17 @@
 import io
 import json
 import os
+import random
 import re
 import struct
 
 import numpy as np
 import pytest
-from conftest import tree
+from conftest import held, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, convert, export, open_existing, verify
+from mmap_ninja._arrow.integers import long_integers
 from PIL import Image
 from shell import image, save, write
 
@@ -84,8 +86,10 @@ def test_all_lines_of_json_decide_the_types(tmp_path, out):
         ([f'{{"id": [[{-(2**63) - 1}, 1]]}}'], f"line 1: column 'id': the integer {-(2**63) - 1} is beyond"),
         (['{"id": 1.5}', f'{{"id": {2**53 + 1}}}'], f"line 2: column 'id': the integer {2**53 + 1} would be"),
         ([f'{{"id": [0.5,{2**53 + 1}]}}'], f"line 1: column 'id': the integer {2**53 + 1} would be rounded"),
+        ([f'{{"id": {2**64}}}'], f"line 1: column 'id': the integer {2**64} is beyond int64"),
+        ([f'{{"d":1,"i\\"d": {2**53 + 1}}}', '{"d":1,"i\\"d":0.5}'], "line 1: column 'i\"d': the integer"),
     ],
-    ids=range(4),
+    ids=range(6),
 )
 def test_integers_that_json_lines_would_round_are_refused(tmp_path, out, lines, reason):
     pytest.importorskip("pyarrow")
@@ -93,6 +97,16 @@ def test_integers_that_json_lines_would_round_are_refused(tmp_path, out, lines, 
     with pytest.raises(ValueError, match=f"a.jsonl, {re.escape(reason)}"):
         convert(tmp_path / "a.jsonl", out)
     assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+def test_long_integers_are_found_where_a_plain_search_finds_them():
+    rng = random.Random(0)
+    parts = ["0123456789012345", "-", ".", ",", ": ", "[", "e", "x", '"', "\n"]
+    for _ in range(2000):
+        runs = ("1" * rng.randrange(1, 22) if rng.random() < 0.3 else rng.choice(parts) for _ in range(12))
+        block = "".join(runs).encode()
+        expected = [found.start(1) for found in re.finditer(rb"[\[:,\s-]([0-9]{16,})(?![0-9.eE])", block)]
+        assert list(long_integers(block)) == expected
 
 
 def test_integers_are_exact_across_files_whatever_texts_and_other_columns_hold(tmp_path, out):
@@ -215,6 +229,18 @@ def test_another_source_is_not_resumed(tmp_path, out, stopped):
     (out.with_name("out.partial") / ".origin.json").unlink()
     with pytest.raises(ValueError, match="does not tell what it was made of"):
         convert(tmp_path / "stream-*.arrow", out, resume=True)
+
+
+def test_a_dataset_that_cannot_take_its_place_is_resumed_from_the_same_files_only(tmp_path, out):
+    np.save(tmp_path / "a.npy", np.arange(3))
+    np.save(tmp_path / "b.npy", np.arange(3))
+    RaggedMmap.from_lists(out, [[1]])
+    with held(out), pytest.raises(TimeoutError):
+        convert(tmp_path / "a.npy", out, overwrite=True, timeout=0.01)
+    with pytest.raises(ValueError, match=r"file 1 of the source was .*a.npy, and is .*b.npy now"):
+        convert(tmp_path / "b.npy", out, overwrite=True, resume=True)
+    assert convert(tmp_path / "a.npy", out, overwrite=True, resume=True).tolist() == [0, 1, 2]
+    assert not (out / ".origin.json").exists()
 
 
 def test_a_parquet_file_that_cannot_be_opened_is_skipped(tmp_path, out):

@@ -1,13 +1,13 @@
 """Files of JSON lines, whose columns have the types of all lines."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmap_ninja._arrow import types
+from mmap_ninja._arrow.integers import long_integers
 from mmap_ninja._arrow.package import pyarrow
-from mmap_ninja._exact import is_exact, is_int64
+from mmap_ninja._exact import integers, is_exact, is_int64
 
 # The bytes that are parsed at once, and the rest of their last line.
 _BYTES_AT_ONCE = 16 << 20
@@ -21,8 +21,6 @@ _KINDS = {
     list: "a list",
     dict: "an object",
 }
-# What may be an integer that float64 rounds, of which the first has 16 digits. It may also lie in a text.
-_LONG_INTEGER = re.compile(rb"[\[:,\s]-?[0-9]{16,}(?![0-9.eE])")
 
 
 class JsonLines:
@@ -38,9 +36,6 @@ class JsonLines:
         self.path = path
         self._skipped = skipped
         self._broken: set[int] = set()
-        # Of each column, the first line with an integer beyond int64, and with one that float64 rounds.
-        self._beyond: dict[str, tuple[int, int]] = {}
-        self._rounded: dict[str, tuple[int, int]] = {}
         pa = pyarrow()
         self.rows: int | None = 0
         self.schema = pa.schema([])
@@ -48,7 +43,6 @@ class JsonLines:
             table = self._parsed_first(line, block)
             self.rows += len(table)
             self.schema = self._unified(table.schema, line)
-            self._note_integers(line, block)
 
     def batches(self, names: Sequence[str], schema: Any) -> Iterator[Any]:
         chosen = pyarrow().schema([schema.field(name) for name in names])
@@ -61,34 +55,30 @@ class JsonLines:
         Args:
             schema: that of all files that are read together.
         """
-        for name in names:
-            if not pyarrow().types.is_floating(types.levels(schema.field(name).type)[1]):
-                continue
-            if (found := self._beyond.get(name)) is not None:
-                what = "is beyond int64; store such numbers as texts"
-            elif (found := self._rounded.get(name)) is not None:
-                what = "would be rounded, as the column also holds floats; store all as integers, or as texts"
-            else:
-                continue
-            line, number = found
-            raise ValueError(f"{self.path}, line {line}: column '{name}': the integer {number} {what}")
+        is_floating = pyarrow().types.is_floating
+        floating = {name for name in names if is_floating(types.levels(schema.field(name).type)[1])}
+        exact = {name.encode() for name in schema.names if name not in floating}
+        for first, block in self._blocks() if floating else ():
+            line, end = first, 0
+            for position in long_integers(block):
+                if position < end or _key(block, position) in exact:
+                    continue  # In a line that was looked at, or in a column that holds it.
+                start = block.rfind(b"\n", 0, position) + 1
+                line += block.count(b"\n", end, start)
+                end = len(block) if (found := block.find(b"\n", position)) < 0 else found
+                if line not in self._broken:
+                    self._check_line(line, self._object(line, block[start:end]), floating)
 
-    def _note_integers(self, line: int, block: bytes) -> None:
-        """Note the first line of each column whose integers float64 cannot hold."""
-        end = 0
-        for match in _LONG_INTEGER.finditer(block):
-            if match.start() < end:
-                continue  # In a line that was looked at.
-            start = block.rfind(b"\n", 0, match.start() + 1) + 1
-            line += block.count(b"\n", end, start)
-            end = len(block) if (found := block.find(b"\n", match.end())) < 0 else found
-            if line not in self._broken:
-                for name, value in self._object(line, block[start:end]).items():
-                    for number in _integers(value):
-                        if not is_int64(number):
-                            self._beyond.setdefault(name, (line, number))
-                        elif not is_exact(number):
-                            self._rounded.setdefault(name, (line, number))
+    def _check_line(self, line: int, row: dict[str, Any], floating: set[str]) -> None:
+        for name in floating & row.keys():
+            for number in integers(row[name]):
+                if not is_int64(number):
+                    what = "is beyond int64; store such numbers as texts"
+                elif not is_exact(number):
+                    what = "would be rounded, as the column also holds floats; store all as integers, or as texts"
+                else:
+                    continue
+                raise ValueError(f"{self.path}, line {line}: column '{name}': the integer {number} {what}")
 
     def _object(self, line: int, text: bytes) -> dict[str, Any]:
         try:
@@ -188,13 +178,13 @@ def _kinds(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...],
             yield from _kinds((*path, "[]"), each)
 
 
-def _integers(value: Any) -> Iterator[int]:
-    """The integers of a value or of its lists."""
-    if isinstance(value, list):
-        for each in value:
-            yield from _integers(each)
-    elif isinstance(value, int):
-        yield value
+def _key(block: bytes, position: int) -> bytes | None:
+    """The key of the number at a position, unless it stands in a list or the key has escapes."""
+    end = block.rfind(b'"', 0, position)
+    if end < 0 or block[end + 1 : position].strip(b" \t-") != b":":
+        return None
+    key = block[block.rfind(b'"', 0, end) - 1 : end]
+    return None if b"\\" in key else key[2:]
 
 
 def _without_times(arrow_type: Any) -> Any:
