@@ -1,6 +1,6 @@
 """Maps from Arrow: Parquet files, DataFrames of polars and pandas, results of DuckDB, datasets of Hugging Face."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from mmap_ninja._arrow.package import pyarrow
 from mmap_ninja._typing import AnyPath, Durability
 
 if TYPE_CHECKING:
-    from mmap_ninja._arrow.sources import Source
+    from mmap_ninja._arrow.sources import Piece, Source
 
 __all__ = ["from_arrow"]
 
@@ -76,8 +76,14 @@ def from_arrow(
     return _bulk.store(out_dir, decoded(found, fields is not None), options, verbose, overwrite)
 
 
-def decoded(source: "Source", are_records: bool) -> _bulk.Columns:
-    """The columns of Arrow as datasets take them. Several are records; a single one is if it is asked for."""
+def decoded(
+    source: "Source", are_records: bool, skip: Callable[[Exception], None] | None = None
+) -> _bulk.Columns:
+    """The columns of Arrow as datasets take them. Several are records; a single one is if it is asked for.
+
+    Args:
+        skip: takes the error about each row that no map can hold; without it, such a row is an error.
+    """
     columns = [
         Column(name, arrow_type, source.place)
         for name, arrow_type in zip(source.names, source.types, strict=True)
@@ -86,10 +92,29 @@ def decoded(source: "Source", are_records: bool) -> _bulk.Columns:
     def pieces() -> Generator[list[_bulk.Samples], None, None]:
         with closing(source.pieces):
             for piece in source.pieces:
-                arrays = zip(columns, piece.arrays, strict=True)
-                yield [column.decode(array, piece.first, piece.file) for column, array in arrays]
+                yield from _sound(columns, piece, skip)
 
     def empty() -> list[_bulk.Samples]:
         return [column.decode(pyarrow().nulls(0, column.type)) for column in columns]
 
     return _bulk.Columns(columns, are_records or len(columns) > 1, source.rows, pieces(), empty)
+
+
+def _sound(
+    columns: Sequence[Column], piece: "Piece", skip: Callable[[Exception], None] | None
+) -> Iterator[list[_bulk.Samples]]:
+    """The samples of a piece without the rows that are skipped, which halving finds."""
+    try:
+        arrays = zip(columns, piece.arrays, strict=True)
+        samples = [column.decode(array, piece.first, piece.file) for column, array in arrays]
+    except ValueError as error:
+        if skip is None:
+            raise
+        if len(piece.arrays[0]) == 1:
+            skip(error)
+            return
+        half = len(piece.arrays[0]) // 2
+        yield from _sound(columns, piece.slice(0, half), skip)
+        yield from _sound(columns, piece.slice(half), skip)
+    else:
+        yield samples

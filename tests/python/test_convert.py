@@ -271,6 +271,21 @@ def test_nulls_and_structs_are_refused_by_name(tmp_path, out):
     assert os.listdir(tmp_path) == ["a.jsonl"]
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_rows_that_no_map_can_hold_are_skipped(tmp_path, out, name):
+    pytest.importorskip("pyarrow")
+    rows = [{"x": n, "y": [[1, 2], [3]] if n == 17 else [[n]]} for n in range(30)]
+    rows[0]["x"] = rows[11]["x"] = rows[12]["y"] = None
+    (write_json if name.endswith("jsonl") else write_table)(rows, tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name}: column 'x', row 0: there is a null"):
+        convert(tmp_path / name, out)
+    with pytest.warns(RuntimeWarning, match=f"skipped .*{name}: column '[xy]', row ") as caught:
+        records = convert(tmp_path / name, out, on_error="skip")
+    assert [int(re.search("row ([0-9]+)", str(each.message))[1]) for each in caught] == [0, 11, 12, 17]
+    assert records["x"].tolist() == [n for n in range(30) if n not in (0, 11, 12, 17)]
+    assert [sample[0, 0] for sample in records["y"]] == records["x"].tolist()
+
+
 def test_images_in_tables_are_decoded(tmp_path, out):
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -286,13 +301,14 @@ def test_images_in_tables_are_decoded(tmp_path, out):
     dense = convert(tmp_path / "a.parquet", out, mode="L", size=(2, 5), overwrite=True)
     assert dense["image"].shape == (150, 5, 2)
     rows[70]["image"], rows[80]["image"] = None, {"bytes": b"no image", "path": None}
+    rows[90]["label"] = None
     parquet.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="column 'image', row 70: there are no bytes"):
         convert(tmp_path / "a.parquet", tmp_path / "stopped")
-    with pytest.warns(RuntimeWarning, match=r"image', row [78]0: "):
+    with pytest.warns(RuntimeWarning, match=r"image', row [78]0: |label', row 90: "):
         records = convert(tmp_path / "a.parquet", out, on_error="skip", overwrite=True)
-    assert records["label"].tolist() == [n for n in range(150) if n not in (70, 80)]
-    assert np.array_equal(records["image"][149 - 2], pixels[149])
+    assert records["label"].tolist() == [n for n in range(150) if n not in (70, 80, 90)]
+    assert np.array_equal(records["image"][149 - 3], pixels[149])
 
 
 def png(pixels):

@@ -30,6 +30,10 @@ class Piece:
     first: int
     file: str = ""
 
+    def slice(self, start: int, count: int | None = None) -> "Piece":
+        """These rows."""
+        return Piece([array.slice(start, count) for array in self.arrays], self.first + start, self.file)
+
 
 @dataclass(frozen=True)
 class Source:

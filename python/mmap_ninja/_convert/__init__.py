@@ -52,8 +52,8 @@ def convert(
         mode: convert images to 'L', 'RGB' or 'RGBA'.
         size: resize images to (width, height).
         dtype: that of a flat file of tokens, such as 'uint16'.
-        on_error: 'skip' leaves out files, samples and lines that cannot be read, with a warning that names them; 'stop' raises.
-            A null in a row of a table is an error all the same.
+        on_error: 'skip' leaves out files, samples and lines that cannot be read, and rows of tables with a null, with a
+            warning that names each; 'stop' raises.
         n_threads: the threads that decode images and read files.
         verbose: show a progress bar.
         resume: go on from what an interrupted or failed call has left in `<out_dir>.partial`. Options and files must be

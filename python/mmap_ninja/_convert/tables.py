@@ -33,7 +33,9 @@ class TablesConversion(BulkConversion):
                 f"{request.source}: 'mode' and 'size' are for images, and it has no column of images"
             )
         columns = (
-            self._with_images(found, request) if has_images else decoded(found, request.fields is not None)
+            self._with_images(found, request)
+            if has_images
+            else decoded(found, request.fields is not None, self.skip if request.skips else None)
         )
         super().__init__(request, columns)
         self.skipped = skipped
@@ -95,8 +97,7 @@ def _holds_images(arrow_type: Any) -> bool:
 
 def _slices(piece: Piece) -> Iterator[Piece]:
     for start in range(0, len(piece.arrays[0]), _ROWS_AT_ONCE):
-        arrays = [array.slice(start, _ROWS_AT_ONCE) for array in piece.arrays]
-        yield Piece(arrays, piece.first + start, piece.file)
+        yield piece.slice(start, _ROWS_AT_ONCE)
 
 
 def _decoded(
@@ -114,7 +115,28 @@ def _decoded(
         return [found[row].ndim for found in pixels.values() if row in found]
 
     for _, together in groupby(rows, axes):
-        yield _samples(columns, piece, list(together), pixels)
+        yield from _sound(columns, piece, list(together), pixels, skip)
+
+
+def _sound(
+    columns: Sequence[Column | ImageColumn],
+    piece: Piece,
+    rows: list[int],
+    pixels: dict[str, dict[int, np.ndarray]],
+    skip: Callable[[Exception], None],
+) -> Iterator[list[_bulk.Samples]]:
+    """The samples of these rows without those that are skipped, which halving finds."""
+    try:
+        samples = _samples(columns, piece, rows, pixels)
+    except ValueError as error:
+        if len(rows) == 1:
+            skip(error)
+            return
+        half = len(rows) // 2
+        yield from _sound(columns, piece, rows[:half], pixels, skip)
+        yield from _sound(columns, piece, rows[half:], pixels, skip)
+    else:
+        yield samples
 
 
 def _pixels(

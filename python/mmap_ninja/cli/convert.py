@@ -40,8 +40,8 @@ If something cannot be read, no dataset is created, and the error names the
 file. What was stored before is safe in DIR.partial, and --resume goes on from
 there, with the same options and files; the file that stopped it, and those
 behind it, may have been mended. With --on-error skip, such files, samples and
-lines are left out and listed on standard error, and the exit status is 0 if
-anything was converted. A null in a row of a table is an error all the same.
+lines, and rows of tables with a null, are left out and listed on standard
+error, and the exit status is 0 if anything was converted.
 """
 
 import argparse
