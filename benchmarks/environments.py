@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.settings import ROOT, WORK
 
 ORIGINAL = ("mmap_ninja==0.9.0", "mmap_ninja_dataframe==0.4.4", "zstandard", "pillow", "joblib")
-PEERS = ("lmdb", "pyarrow", "h5py", "bagz", "datasets", "pylance")
+PEERS = ("lmdb", "pyarrow", "h5py", "bagz", "datasets", "pylance", "vortex-data")
 SYSTEM_PYTHON = "/usr/bin/python3"
 NEWEST_TORCH = ROOT / "build" / "torch-newest" / "bin" / "python"
 

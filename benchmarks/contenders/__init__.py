@@ -65,6 +65,7 @@ class Contender:
 
 
 WITH_CYRILLIC = ("sequences", "images", "texts", "Cyrillic texts")
+LANCE, VORTEX = "lance", "vortex"
 MEMORY, BARE, OURS, SUBCLASS, ORIGINAL, BY_HAND = (
     "list in memory",
     "bare C view",
@@ -87,17 +88,18 @@ CONTENDERS = {
         Contender("pyarrow", "peers", "arrow.Arrow"),
         Contender("h5py", "peers", "hierarchical.Hdf5"),
         Contender("datasets", "peers", "hugging.Datasets"),
+        Contender(LANCE, "peers", "rows.Lance"),
+        Contender(VORTEX, "peers", "rows.Vortex"),
         Contender("one file a sample", "ours", "plain.Files"),
     )
 }
 
-BARE_RECORDS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS, LANCE = (
+BARE_RECORDS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS = (
     "bare C dict",
     "this library, three maps in a dict",
     "the original, three maps in a dict",
     "mmap_ninja_dataframe",
     "datasets",
-    "lance",
 )
 # The same for records, whose adapters do more.
 RECORDS = {

@@ -111,7 +111,7 @@ BATCHES = Section(
     "The data are in the page cache, and the indices are random. The loops over samples in memory use no files: they "
     "take a list of arrays and call `np.concatenate`, or assign each array into `np.zeros`. The row that does not look "
     "for cold pages is `gather` without the question to the kernel whether the batch is in memory, and so shows what "
-    "the question costs.",
+    "the question costs. Lance and Vortex read the rows of the batch by their numbers.",
     tuple(ByWho(batches.SUITE, columns([what], "µs")) for what, *_ in batches.TABLE),
     Chart(
         batches.SUITE,

@@ -7,7 +7,7 @@ from itertools import cycle
 import numpy as np
 
 from benchmarks.clock import seconds
-from benchmarks.contenders import CONTENDERS, MEMORY, ORIGINAL, OURS, opened
+from benchmarks.contenders import CONTENDERS, LANCE, MEMORY, ORIGINAL, OURS, VORTEX, opened
 from benchmarks.rounds import Case, Group
 from benchmarks.settings import WORK, Settings
 from benchmarks.suites import ways
@@ -42,6 +42,7 @@ PADDING = [
     Way(BY_ORIGINAL, ORIGINAL, "padded_in_a_loop"),
 ]
 WITH_TORCH = Way(TORCH, MEMORY, "pad_sequence", environment="torch")
+BY_ROWS = [Way(name, name, "gather") for name in (LANCE, VORTEX)]
 NOT_ASKING = Way(UNASKED, OURS, "gather", preload=str(WORK / "native" / "resident.so"))
 
 SEQUENCES_GATHERED, SEQUENCES_PADDED = "256 sequences, gathered", "256 sequences, padded"
@@ -50,7 +51,7 @@ TEXTS_GATHERED = "256 texts, gathered"
 
 # What, the samples in a batch, their kind, and how it is made.
 TABLE = (
-    (SEQUENCES_GATHERED, 256, "sequences", [*gathering("concatenated"), NOT_ASKING]),
+    (SEQUENCES_GATHERED, 256, "sequences", [*gathering("concatenated"), *BY_ROWS, NOT_ASKING]),
     (SEQUENCES_PADDED, 256, "sequences", [*PADDING, WITH_TORCH]),
     (IMAGES_GATHERED, 32, "images", [*gathering("concatenated"), NOT_ASKING]),
     (IMAGES_PADDED, 32, "images", PADDING),
