@@ -30,25 +30,10 @@ impl Index {
     pub fn parse(index: &Bound<'_, PyAny>, len: usize, absent: impl Fn(i64) -> Error) -> PyResult<Self> {
         let resolve = |position| resolve(position, len).ok_or_else(|| located(absent(position as i64)));
         if let Some(position) = integer(index)? {
-            return resolve(position).map(Self::One).map_err(|error| unclipped(error, index, position));
+            return resolve(position).map(Self::One);
         }
         let in_range = |position| resolve(position).map(drop);
         gathered(positions(index, len, &in_range)?.into_iter().map(resolve)).map(Self::Many)
-    }
-}
-
-/// The same error with the index as it was given, where that exceeds the integers of this machine.
-#[cold]
-fn unclipped(error: PyErr, index: &Bound<'_, PyAny>, position: isize) -> PyErr {
-    if position != isize::MAX && position != isize::MIN {
-        return error;
-    }
-    match index.str() {
-        Ok(given) => {
-            let message = error.value(index.py()).to_string();
-            PyIndexError::new_err(message.replace(&position.to_string(), &given.to_string()))
-        }
-        Err(_) => error,
     }
 }
 

@@ -206,9 +206,3 @@ def test_arrays_of_other_libraries_are_indices_by_position(memmap, library):
         assert plain(memmap[module.Index([3, 0])]) == expected
     if library == "pyarrow":
         assert plain(memmap[module.chunked_array([[3], [0]])]) == expected
-
-
-def test_an_index_beyond_the_integers_of_a_machine_is_named_as_it_was_given(memmap):
-    for index in (2**70, -(2**70), 2**63 - 1):
-        with pytest.raises(IndexError, match=f"index {index} is out of range"):
-            memmap[index]
