@@ -11,7 +11,7 @@ from statistics import median
 from svg import BLUE, GREY, ORANGE, PALE, arrow, box, picture, text, write
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results.json"
-# Who is compared, by its name in the results, and what the picture calls it.
+# What is compared: its name in the results, and its label in the picture.
 SHOWN = {
     "this library": "mmap_ninja 1.0",
     "pyarrow": "pyarrow",

@@ -7,7 +7,7 @@ import numpy as np
 
 # The fewest digits of such an integer, 2**53 + 1.
 _DIGITS = 16
-# Every run of that many bytes holds so many multiples of the stride, one after another.
+# Only every fourth byte is looked at: a run of 16 digits covers four of them.
 _STRIDE = 4
 _LONG = re.compile(rb"(?<=[\[:,\s-])[0-9]{16,}(?![0-9.eE])")
 
