@@ -45,6 +45,7 @@ class Vortex:
             # A scan wants sorted rows; the batch then gets its order.
             rows, places = np.unique(indices, return_inverse=True)
             found = file.scan(["sample"], indices=vortex.array(pa.array(rows))).read_all().to_arrow_array()
+            found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
             return found.field("sample").take(pa.array(places))
 
         if kind == "images":
