@@ -94,12 +94,14 @@ CONTENDERS = {
     )
 }
 
-BARE_RECORDS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS = (
+BARE_RECORDS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS, LITDATA, STREAMING = (
     "bare C dict",
     "this library, three maps in a dict",
     "the original, three maps in a dict",
     "mmap_ninja_dataframe",
     "datasets",
+    "litdata",
+    "streaming",
 )
 # The same for records, whose adapters do more.
 RECORDS = {
@@ -113,6 +115,8 @@ RECORDS = {
         Contender(DATAFRAME, "original", "record_maps.DataFrame", kinds=("records",)),
         Contender(DATASETS, "peers", "record_tables.Datasets", kinds=("records",)),
         Contender(LANCE, "peers", "record_tables.Lance", kinds=("records",)),
+        Contender(LITDATA, "torch, newest", "record_shards.LitData", kinds=("records",)),
+        Contender(STREAMING, "torch, newest", "record_shards.Streaming", kinds=("records",)),
     )
 }
 

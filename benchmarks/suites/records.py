@@ -12,11 +12,13 @@ from benchmarks.contenders import (
     DATAFRAME,
     DATASETS,
     LANCE,
+    LITDATA,
     MAPS,
     MEMORY,
     ORIGINAL_MAPS,
     OURS,
     RECORDS,
+    STREAMING,
     opened,
 )
 from benchmarks.data import samples
@@ -29,7 +31,7 @@ SUITE, KIND, FIELDS = "records", "records", ("tokens", "label", "text")
 SIZE = 256
 ITEM, BATCH, APPEND = "one record", f"{SIZE} records, tokens padded", "appending one record"
 OPEN, BUILD = "opening", "building from a generator"
-STORED = (OURS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS, LANCE)
+STORED = (OURS, MAPS, ORIGINAL_MAPS, DATAFRAME, DATASETS, LANCE, LITDATA, STREAMING)
 # datasets cannot append to what it has saved.
 GROWING = (OURS, MAPS, ORIGINAL_MAPS, DATAFRAME, LANCE)
 ONE_MAP = "this library, the tokens alone"
