@@ -11,8 +11,9 @@ from benchmarks.results import Results
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` takes all measurements in one run and writes this page. [results.json](benchmarks/results.json) holds the
-values of every round. "The original" is the pure-Python mmap_ninja 0.9.0.
+`make bench` takes all measurements and writes this page. Suites can also be run by themselves, so tables may be of different
+days: compare figures within a table, and times of different tables only roughly. [results.json](benchmarks/results.json)
+holds the values of every round. "The original" is the pure-Python mmap_ninja 0.9.0.
 """
 METHOD = """\
 ## How it was measured
