@@ -62,7 +62,7 @@ def read_header(file: IO[bytes], size: int, place: str) -> Header:
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Name the place in errors of NumPy and zipfile."""
+    """Name the place in errors of NumPy and zipfile, which has two of its own for unknown compression and for encryption."""
     try:
         yield
     except (ValueError, EOFError, BadZipFile, NotImplementedError, RuntimeError) as error:
