@@ -55,8 +55,14 @@ impl Column {
     /// The values.
     #[inline]
     pub fn values(&self) -> &[i64] {
-        // Mappings begin on a page and whole values are mapped, so the cast succeeds.
-        bytemuck::try_cast_slice(self.region.bytes()).unwrap_or_default()
+        // Mappings begin on a page, and what is read on a word, so the cast succeeds.
+        bytemuck::cast_slice(self.region.bytes().as_chunks::<8>().0)
+    }
+
+    /// The value of a row. Its bytes are taken as they are, so that nothing need be known of the alignment of all.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<i64> {
+        self.region.bytes().as_chunks().0.get(row).copied().map(i64::from_ne_bytes)
     }
 
     /// The last value; 0 where there is none.

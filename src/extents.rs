@@ -8,7 +8,6 @@ use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
 use crate::io::advice::{PrefetchPolicy, advise_rows, advise_will_need, prefetch_line, probe_item};
 use crate::io::mapping::Region;
-use crate::io::residency::Residency;
 use crate::memory;
 use crate::plans::Piece;
 use crate::schema::{Role, Schema};
@@ -55,7 +54,7 @@ impl Extents {
     /// Where a sample starts and ends, as the files state it.
     #[inline]
     pub fn get(&self, index: usize) -> Option<(i64, i64)> {
-        Some((*self.starts.values().get(index)?, *self.ends.values().get(index)?))
+        Some((self.starts.get(index)?, self.ends.get(index)?))
     }
 
     /// Lets the processor prefetch where the sample at `index` starts and ends, if there is one.
@@ -74,10 +73,10 @@ impl Extents {
         })
     }
 
-    /// Whether the next single sample need not be probed.
+    /// Whether the single sample at `index` need not be probed.
     #[inline]
-    pub fn skips_item(&self) -> bool {
-        self.data.residency().is_none_or(Residency::skips_item)
+    pub fn skips_item(&self, index: usize) -> bool {
+        self.data.residency().is_none_or(|residency| residency.skips_item(index))
     }
 
     /// What `locate` finds for the sample at `index`, whose cold pages are prefetched.

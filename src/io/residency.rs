@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 /// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
 /// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
-/// Of single items that are in memory, one of this many is probed.
-const ITEMS_A_PROBE: u32 = 256;
+/// Of single items that are in memory, one of this many is probed where they are read at random, and up to twice as many
+/// where they are read in order.
+const ITEMS_A_PROBE: u32 = 512;
 /// After an item that was not in memory, this many items are all probed: to probe them takes less time than to wait for
 /// a single one which the kernel would otherwise read, with megabytes around it.
 const WATCHED_ITEMS: u32 = 1024;
@@ -16,13 +17,22 @@ const FIRST_ITEMS: u32 = 16;
 /// Whoever moves forward by at most this many items at a time reads in order.
 const MAX_STEP: usize = 32;
 
-/// A race between threads may count an item or a batch once too few, which does no harm.
+/// 2^32 divided by the golden ratio. Its multiples, modulo 2^32, spread evenly over the numbers below 2^32, also those of
+/// successive factors (Knuth, The Art of Computer Programming, vol. 3, 6.4).
+const SPREAD: u32 = 0x9E37_79B1;
+/// The numbers below 2^32 that stand for a probe.
+const WINDOW: u32 = u32::MAX / ITEMS_A_PROBE;
+
+/// Which items are probed follows from their indices, so that the others write nothing here: threads that read would
+/// take the cache line from each other. Each probe moves on which items are next, so that no item is probed at every
+/// access. A race between threads may count an item or a batch once too few, which does no harm.
 #[derive(Debug)]
 pub(crate) struct Residency {
     /// Batches that are still assumed to be cold.
     cold_batches: AtomicU8,
-    /// Items until the next one that is probed.
-    skipped: AtomicU32,
+    /// An item is probed if its multiple of [`SPREAD`], plus `turn`, is at most `window`.
+    turn: AtomicU32,
+    window: AtomicU32,
     /// Items that are still all probed.
     watched: AtomicU32,
     /// The last item that was probed.
@@ -33,7 +43,8 @@ impl Residency {
     pub const fn unknown() -> Self {
         Self {
             cold_batches: AtomicU8::new(0),
-            skipped: AtomicU32::new(0),
+            turn: AtomicU32::new(0),
+            window: AtomicU32::new(u32::MAX),
             watched: AtomicU32::new(FIRST_ITEMS),
             // Far from every index.
             last: AtomicUsize::new(usize::MAX / 2),
@@ -52,14 +63,12 @@ impl Residency {
         left > 0
     }
 
-    /// Whether the next item need not be probed.
+    /// Whether the item at `index` need not be probed.
     #[inline]
-    pub fn skips_item(&self) -> bool {
-        let left = self.skipped.load(Relaxed);
-        if left > 0 {
-            self.skipped.store(left - 1, Relaxed);
-        }
-        left > 0
+    #[expect(clippy::cast_possible_truncation, reason = "the product is taken modulo 2^32")]
+    pub fn skips_item(&self, index: usize) -> bool {
+        let place = (index as u32).wrapping_mul(SPREAD).wrapping_add(self.turn.load(Relaxed));
+        place > self.window.load(Relaxed)
     }
 
     /// Whether every item is probed.
@@ -78,7 +87,8 @@ impl Residency {
     pub fn probed_item(&self, is_cold: bool) {
         let left = if is_cold { WATCHED_ITEMS } else { self.watched.load(Relaxed).saturating_sub(1) };
         self.watched.store(left, Relaxed);
-        self.skipped.store(if left > 0 { 0 } else { ITEMS_A_PROBE - 1 }, Relaxed);
+        self.window.store(if left > 0 { u32::MAX } else { WINDOW }, Relaxed);
+        self.turn.fetch_sub(WINDOW + 1, Relaxed);
     }
 }
 
@@ -89,7 +99,7 @@ mod tests {
     /// The items of `count` that are probed, of which those are cold for which `is_cold`.
     fn probed(residency: &Residency, count: u32, is_cold: impl Fn(u32) -> bool) -> Vec<u32> {
         let probe = |item: &u32| {
-            let is_probed = !residency.skips_item();
+            let is_probed = !residency.skips_item(*item as usize);
             if is_probed {
                 residency.probed_item(is_cold(*item));
             }
@@ -101,9 +111,21 @@ mod tests {
     #[test]
     fn one_of_many_items_in_memory_is_probed() {
         let residency = Residency::unknown();
-        assert_eq!(probed(&residency, FIRST_ITEMS + 1, |_| false).len(), FIRST_ITEMS as usize);
+        assert_eq!(probed(&residency, FIRST_ITEMS, |_| false).len(), FIRST_ITEMS as usize);
         let rest = probed(&residency, 100 * ITEMS_A_PROBE, |_| false);
-        assert_eq!(rest.len(), 100);
+        assert!((50..=250).contains(&rest.len()), "{}", rest.len());
+        let furthest = rest.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(furthest < Some(4 * ITEMS_A_PROBE), "{furthest:?}");
+    }
+
+    #[test]
+    fn an_item_that_is_read_again_and_again_is_probed_once() {
+        for item in 0..1000 {
+            let residency = Residency::unknown();
+            probed(&residency, FIRST_ITEMS, |_| false);
+            let again = (0..1000).filter(|_| !residency.skips_item(item)).inspect(|_| residency.probed_item(false));
+            assert!(again.count() <= 1, "item {item}");
+        }
     }
 
     #[test]

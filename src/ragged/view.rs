@@ -117,10 +117,8 @@ impl View {
     /// reached.
     #[inline]
     pub fn get(&self, index: usize) -> Result<Sample<'_>> {
-        if index >= self.len {
-            return Err(self.out_of_range(index as i64));
-        }
-        self.locate(index).ok_or_else(|| self.damaged(index))
+        // All columns end with the last sample.
+        self.locate(index).ok_or_else(|| self.missing(index))
     }
 
     #[inline]
@@ -145,7 +143,7 @@ impl View {
     /// The sample at `index`, as [`View::get`] gives it. Now and then, its pages are prefetched if they are not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Result<Sample<'_>> {
-        if !self.extents.skips_item() {
+        if !self.extents.skips_item(index) {
             self.probe(index);
         }
         self.get(index)
@@ -240,8 +238,8 @@ impl View {
 
     /// Elements of all samples.
     pub fn elements(&self) -> i64 {
-        let last = self.len.checked_sub(1).and_then(|last| self.extents.ends.values().get(last));
-        last.copied().unwrap_or(0)
+        let last = self.len.checked_sub(1).and_then(|last| self.extents.ends.get(last));
+        last.unwrap_or(0)
     }
 
     /// Entries of all shapes.
@@ -311,9 +309,12 @@ impl View {
         }
     }
 
-    /// The error for a sample whose offsets or shape are damaged.
+    /// The error for an index without a sample, or for one whose offsets or shape are damaged.
     #[cold]
-    fn damaged(&self, index: usize) -> Error {
+    fn missing(&self, index: usize) -> Error {
+        if index >= self.len {
+            return self.out_of_range(index as i64);
+        }
         let what = match (self.extents.get(index), self.shapes.get(index)) {
             (Some((start, end)), Some(shape)) => format!(
                 "sample {index}: elements {start} to {end} and shape {shape:?} do not fit each other or the data"
@@ -354,8 +355,8 @@ impl Shapes {
         match self {
             Self::Flat(column) => column.values().get(index..=index),
             Self::Nested { axes, starts, ends } => {
-                let start = usize::try_from(*starts.values().get(index)?).ok()?;
-                let end = usize::try_from(*ends.values().get(index)?).ok()?;
+                let start = usize::try_from(starts.get(index)?).ok()?;
+                let end = usize::try_from(ends.get(index)?).ok()?;
                 axes.values().get(start..end).filter(|shape| shape.len() <= MAX_AXES)
             }
         }

@@ -77,10 +77,8 @@ impl View {
     /// nothing outside of them is reached.
     #[inline]
     pub fn stored(&self, index: usize) -> Result<&[u8]> {
-        if index >= self.len {
-            return Err(self.out_of_range(index as i64));
-        }
-        self.locate(index).ok_or_else(|| self.damaged(index, "its start and end do not fit the data"))
+        // Both columns end with the last string.
+        self.locate(index).ok_or_else(|| self.missing(index))
     }
 
     #[inline]
@@ -113,7 +111,7 @@ impl View {
     /// not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        if !self.extents.skips_item() {
+        if !self.extents.skips_item(index) {
             self.probe(index);
         }
         self.bytes(index)
@@ -220,6 +218,15 @@ impl View {
 
     pub fn check_open(&self) -> Result<()> {
         if self.is_closed { Err(Error::Closed { path: self.dir.to_path_buf() }) } else { Ok(()) }
+    }
+
+    /// The error for an index without a string, or for one whose start and end are damaged.
+    #[cold]
+    fn missing(&self, index: usize) -> Error {
+        if index >= self.len {
+            return self.out_of_range(index as i64);
+        }
+        self.damaged(index, "its start and end do not fit the data")
     }
 
     /// The error for a damaged string.
