@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 /// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
 /// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
-/// Of single items that are in memory, one of this many is probed where they are read at random, and up to twice as many
-/// where they are read in order.
+/// Of single items in memory that are read at random, one of this many is probed; of those that are read in order, about
+/// two.
 const ITEMS_A_PROBE: u32 = 512;
 /// After an item that was not in memory, this many items are all probed: to probe them takes less time than to wait for
 /// a single one which the kernel would otherwise read, with megabytes around it.
