@@ -1,22 +1,20 @@
-"""What `RaggedMmap` and `StringsMmap` share: options, builds, names of 0.9 for indexing, members as arrays, pickles."""
+"""What the classes of maps share: options, names of 0.9 for indexing, members as arrays, pickles."""
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from mmap_ninja import _build, _core, _paths, parallel
+from mmap_ninja import _core, _paths
+from mmap_ninja._arguments import parameters
 from mmap_ninja._attrs import WithAttrs, check_unreplaced
-from mmap_ninja._build.workers import MIN_SHARE
 from mmap_ninja._fixed import check_assignable
-from mmap_ninja._typing import Access, AnyPath, Durability, Mode
-from mmap_ninja.base import from_generator_base, from_indexable_base
+from mmap_ninja._typing import Access, Durability, Mode
 from mmap_ninja.numpy import open_existing
 
 if TYPE_CHECKING:
@@ -26,14 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from mmap_ninja._typing import Batch, Indices, Items, MaybeNone, T
+    from mmap_ninja._typing import Batch, Indices, Items, T
 
 
 class Handle(WithAttrs):
     """The half of a map that does not depend on the kind of its samples.
 
     A subclass sets `_ITEM`, what users call a sample, `_CREATE`, the name of the method that stores samples in memory, and
-    `_BASE`, itself. It defines `_facts`, what its repr says, `_recipe`, how it is built, and `_columns`, its Arrow arrays.
+    `_BASE`, itself. It defines `_facts`, what its repr says, and `_columns`, its Arrow arrays. How it is built is known to
+    `_building.py`.
     """
 
     out_dir: Path
@@ -68,9 +67,6 @@ class Handle(WithAttrs):
         def close(self) -> None: ...
         def _prefetch(self, indices: Any) -> None: ...
         def _join(self, source: str | PathLike[str]) -> None: ...
-
-        @classmethod
-        def _recipe(cls, **given: Any) -> _build.Recipe: ...
 
     def __init_subclass__(cls, **others: Any) -> None:
         """Find out once per class which methods are overridden, so that other classes pay nothing."""
@@ -146,7 +142,7 @@ class Handle(WithAttrs):
     def _names(self) -> dict[str, str]:
         """The names of the sub-directories, by the arguments that set them."""
         return {
-            name: getattr(self, name) for name in _parameters(self._BASE.__init__) if name.endswith("_key")
+            name: getattr(self, name) for name in parameters(self._BASE.__init__) if name.endswith("_key")
         }
 
     def __getitems__(self: "Items[T]", indices: "Batch") -> "list[T]":
@@ -236,75 +232,6 @@ class Handle(WithAttrs):
             return html.render(self)
         return None
 
-    @classmethod
-    def _from_generator(
-        cls,
-        out_dir: AnyPath,
-        sample_generator: Iterable[Any],
-        batch_size: int,
-        verbose: bool,
-        n: int | None,
-        resume: bool,
-        overwrite: bool,
-        options: dict[str, Any],
-    ) -> "Self | MaybeNone":
-        out_dir = _paths.local(out_dir)
-        if cls._overrides_builds:
-            cls._check_own_build(out_dir, resume, overwrite)
-            create = getattr(cls, cls._CREATE)
-            return from_generator_base(
-                out_dir, sample_generator, batch_size, create, verbose=verbose, n=n, **options
-            )
-        recipe, resolved = cls._checked("from_generator", options), _build.resolve_later(out_dir)
-        samples_from = partial(_build.skip_stored, sample_generator)
-        is_built = _build.build(out_dir, samples_from, batch_size, recipe, verbose, n, resume, overwrite)
-        return recipe.open(resolved()) if is_built else None
-
-    @classmethod
-    def _from_indexable(
-        cls,
-        out_dir: AnyPath,
-        indexable: Any,
-        batch_size: int,
-        n_jobs: int | None,
-        verbose: bool,
-        resume: bool,
-        overwrite: bool,
-        options: dict[str, Any],
-    ) -> "Self | MaybeNone":
-        out_dir = _paths.local(out_dir)
-        if cls._overrides_builds:
-            cls._check_own_build(out_dir, resume, overwrite)
-            create = getattr(cls, cls._CREATE)
-            return from_indexable_base(
-                out_dir, indexable, batch_size, create, n_jobs=n_jobs, verbose=verbose, **options
-            )
-        recipe, resolved = cls._checked("from_indexable", options), _build.resolve_later(out_dir)
-        # Only the training of a dictionary needs a whole first batch. Otherwise, few samples decide how all are stored.
-        deciding = None if options.get("zstd_train_dictionary_size") else MIN_SHARE
-        is_built = parallel.build(
-            out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite, deciding
-        )
-        return recipe.open(resolved()) if is_built else None
-
-    @classmethod
-    def _check_own_build(cls, out_dir: str | PathLike[str], resume: bool, overwrite: bool) -> None:
-        """Check the arguments of a build by the methods of a subclass, which write to `out_dir` batch by batch."""
-        if resume:
-            raise ValueError(
-                f"{cls.__name__} overrides {cls._CREATE} or extend, and a build by these cannot be resumed"
-            )
-        if not overwrite:
-            _build.refuse_existing(out_dir)
-
-    @classmethod
-    def _checked(cls, method: str, given: dict[str, Any]) -> _build.Recipe:
-        """The recipe for the keyword arguments of a method."""
-        known = {*_parameters(cls._BASE.__init__), *_parameters(cls._recipe)} - {"self", "out_dir", "given"}
-        if unknown := [name for name in given if name not in known]:
-            raise TypeError(f"{cls.__name__}.{method}() got an unexpected keyword argument '{unknown[0]}'")
-        return cls._recipe(**given)
-
     def _join_shard(self, shard: Path) -> None:
         self._join(shard)
 
@@ -313,7 +240,7 @@ class Handle(WithAttrs):
         return getattr(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        names = _parameters(self._BASE.__init__)[1:]
+        names = parameters(self._BASE.__init__)[1:]
         arguments = {name: self._argument(name) for name in names} | {"out_dir": fspath(self._place)}
         added = {name: value for name, value in vars(self).items() if name not in {*names, *_INTERNAL}}
         may_be_missing = not self._is_closed and not self._shown()[1]
@@ -322,31 +249,6 @@ class Handle(WithAttrs):
 
 # Attributes that the constructor sets again when a pickle is opened, besides those that its arguments become.
 _INTERNAL = frozenset(("_place", "_members", "_given"))
-
-
-# Arguments of builds that are not options of the dataset.
-_OF_BUILDS = frozenset(("verbose", "n", "n_jobs", "resume", "overwrite"))
-
-
-def changed(method: Callable[..., Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The options among the arguments of a method that differ from their defaults, and its other keyword arguments.
-
-    Constructors of subclasses need not know the others.
-    """
-    defaults = {name: parameter.default for name, parameter in inspect.signature(method).parameters.items()}
-    options = {
-        name: values[name]
-        for name, default in defaults.items()
-        if default is not inspect.Parameter.empty
-        and name not in _OF_BUILDS
-        and not _same(values[name], default)
-    }
-    others: dict[str, Any] = values.get("kwargs", {})
-    return options | others
-
-
-def _same(value: Any, default: Any) -> bool:
-    return value is default or (type(value) is type(default) and value == default)
 
 
 def equal(value: Any, item: Any) -> bool:
@@ -362,16 +264,6 @@ def equal(value: Any, item: Any) -> bool:
 def _reads_by_core(map_class: Any) -> bool:
     """Whether the compiled class alone reads items: the class has no `__getitem__` or `get_single` of its own."""
     return not map_class._overrides_reads and hasattr(map_class.__getitem__, "__objclass__")
-
-
-def names_in(options: dict[str, Any]) -> dict[str, Any]:
-    """The names of sub-directories among `options`: all that the shards of a parallel build need."""
-    return {name: value for name, value in options.items() if name.endswith("_key")}
-
-
-@cache
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(inspect.signature(function).parameters)
 
 
 def member(memmap: Any, key: str, mode: Mode, mapping: _core.Owner, rows: int) -> "np.memmap[Any, Any]":

@@ -18,7 +18,7 @@ Durability: TypeAlias = Literal["process", "full"]
 Side: TypeAlias = Literal["right", "left"]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import EllipsisType
     from typing import Protocol, overload
 
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     # What a field of records is declared as: a dtype, `str`, the name of a kind, or options.
     FieldDeclaration: TypeAlias = DTypeLike | type[str] | str | Mapping[str, Any]
+    # The function that each record passes through, or functions for some fields.
+    Wrapper: TypeAlias = Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]]
     # The values to pad ragged fields with, by field.
     PadValues: TypeAlias = Mapping[str, Any]
     Starts: TypeAlias = Index | NDArray[np.integer[Any]] | Sequence[Index] | Sequence[Sequence[Index]]

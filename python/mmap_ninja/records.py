@@ -1,24 +1,17 @@
 """`RecordsMmap`: samples of several fields, such as an image with its label and its file name."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from mmap_ninja import _build, _core, _fields, _handle, _paths, _record_fields, parallel
-from mmap_ninja._build.columns import common_length, zipped
+from mmap_ninja import _core, _fields, _handle, _paths, _record_fields
+from mmap_ninja._record_building import RecordBuilding
 from mmap_ninja._typing import Access, AnyPath, Durability, Mode, RecordT
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from mmap_ninja._typing import FieldDeclaration, Indices, PadValues
-
-    Wrapper = Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]]
+    from mmap_ninja._typing import FieldDeclaration, Indices, PadValues, Wrapper
 
 
-class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
+class RecordsMmap(_handle.Handle, RecordBuilding, _core.Records[RecordT], Sequence[RecordT]):
     """Records: samples of several fields, appended whole, read as a dict.
 
     Every field is a dataset of its own in a sub-directory: a `RaggedMmap`, a `StringsMmap` or one dense array, which other
@@ -279,192 +272,6 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
     def _argument(self, name: str) -> Any:
         return vars(self)["_given"][0] if name == "fields" else super()._argument(name)
 
-    @classmethod
-    def from_lists(
-        cls,
-        out_dir: AnyPath,
-        records: Iterable[Mapping[str, Any]],
-        fields: "Mapping[str, FieldDeclaration] | None" = None,
-        mode: Mode = "r+",
-        wrapper_fn: "Wrapper | None" = None,
-        copy_before_wrapper_fn: bool = True,
-        access: Access = "normal",
-        overwrite: bool = True,
-        durability: Durability = "process",
-        timeout: float = 60.0,
-        locking: bool = True,
-    ) -> "Self":
-        """Store records that are in memory, replacing any dataset in `out_dir`.
-
-        Args:
-            records: at least one dict; all have the same keys.
-
-        For the other arguments and the errors, see `from_generator`.
-
-        >>> RecordsMmap.from_lists(out_dir, [{"x": [1.0, 2.0]}, {"x": [3.0]}])[1]
-        {'x': array([3.])}
-        """
-        given = _handle.changed(RecordsMmap.from_lists, locals())
-        return cls._from_memory(out_dir, records, False, None, overwrite, given)
-
-    @classmethod
-    def from_columns(
-        cls,
-        out_dir: AnyPath,
-        columns: Mapping[str, Sequence[Any]],
-        fields: "Mapping[str, FieldDeclaration] | None" = None,
-        verbose: bool = False,
-        mode: Mode = "r+",
-        wrapper_fn: "Wrapper | None" = None,
-        copy_before_wrapper_fn: bool = True,
-        access: Access = "normal",
-        overwrite: bool = True,
-        durability: Durability = "process",
-        timeout: float = 60.0,
-        locking: bool = True,
-    ) -> "Self":
-        """Store fields that are in memory, each a sequence of its samples.
-
-        Args:
-            columns: sequences of one length by the names of the fields, for example lists, arrays or the columns of a table.
-
-        For the other arguments and the errors, see `from_generator`.
-
-        Raises:
-            ValueError: the sequences have different lengths, or there are no samples.
-
-        >>> RecordsMmap.from_columns(out_dir, {"label": np.array([3, 5]), "name": ["a", "b"]})[0]
-        {'label': np.int64(3), 'name': 'a'}
-        """
-        given = _handle.changed(RecordsMmap.from_columns, locals())
-        length = common_length(out_dir, columns)
-        return cls._from_memory(out_dir, zipped(columns, length), verbose, length, overwrite, given)
-
-    @classmethod
-    def _from_memory(
-        cls,
-        out_dir: AnyPath,
-        records: Iterable[Mapping[str, Any]],
-        verbose: bool,
-        n: int | None,
-        overwrite: bool,
-        given: dict[str, Any],
-    ) -> "Self":
-        built = cls._from_generator(out_dir, records, 1024, verbose, n, False, overwrite, given)
-        return cast("Self", _not_empty(built, out_dir))
-
-    @classmethod
-    def from_generator(
-        cls,
-        out_dir: AnyPath,
-        sample_generator: Iterable[Mapping[str, Any]],
-        batch_size: int,
-        fields: "Mapping[str, FieldDeclaration] | None" = None,
-        verbose: bool = False,
-        n: int | None = None,
-        resume: bool = False,
-        overwrite: bool = True,
-        mode: Mode = "r+",
-        wrapper_fn: "Wrapper | None" = None,
-        copy_before_wrapper_fn: bool = True,
-        access: Access = "normal",
-        durability: Durability = "process",
-        timeout: float = 60.0,
-        locking: bool = True,
-        **kwargs: Any,
-    ) -> "Self":
-        """Store records batch by batch, so that they need not fit in memory.
-
-        The first record names the fields, and the type of each value decides what its field is: a str makes texts, a number
-        one dense array, and an array, a list or bytes a ragged field.
-
-        Args:
-            out_dir: the directory; parents are created. An existing dataset stays until the new one is complete.
-            sample_generator: an iterable of dicts, all with the same keys.
-            batch_size: records to hold in memory before they are written.
-            fields: declarations of some or all fields, by name: `str` for texts; a dtype for the numbers, or the elements of
-                arrays; a subarray dtype such as `np.dtype(("f4", (768,)))` for the rows of a dense array; 'ragged', 'strings'
-                or 'dense'; or a dict of options: `kind`, `dtype`, `shape` (of a ragged field -1 and then fixed axes, such as
-                (-1, 4) for boxes), `zstd_level` and `zstd_train_dictionary_size` of texts.
-            verbose: show a progress bar.
-            n: the expected number of records, for the bar.
-            resume: continue what an interrupted build has left in `<out_dir>.partial`; that many items of the generator
-                are skipped. All options must be the same as before.
-            overwrite: False raises FileExistsError if `out_dir` already holds a dataset.
-
-        For the other arguments, see the class.
-
-        Returns:
-            The records, writable by default.
-
-        Raises:
-            ValueError: there are no records, or one has a missing or a surplus key, or a shape that its field does not allow.
-            TypeError: a value is None, a mapping, or cannot be stored in its field.
-            OverflowError: a value is outside the range of the dtype.
-
-        >>> boxes = ({"boxes": [[0, 0, 9, 9]] * n, "label": n} for n in range(3))
-        >>> train = RecordsMmap.from_generator(out_dir, boxes, batch_size=2, fields={"boxes": {"shape": (-1, 4)}})
-        >>> train[0]["boxes"].shape, train[2]["boxes"].shape
-        ((0, 4), (2, 4))
-        """
-        options = _handle.changed(RecordsMmap.from_generator, locals())
-        built = cls._from_generator(
-            out_dir, sample_generator, batch_size, verbose, n, resume, overwrite, options
-        )
-        return cast("Self", _not_empty(built, out_dir))
-
-    @classmethod
-    def from_indexable(
-        cls,
-        out_dir: AnyPath,
-        indexable: Any,
-        batch_size: int,
-        n_jobs: int | None = None,
-        fields: "Mapping[str, FieldDeclaration] | None" = None,
-        verbose: bool = False,
-        resume: bool = False,
-        overwrite: bool = True,
-        mode: Mode = "r+",
-        wrapper_fn: "Wrapper | None" = None,
-        copy_before_wrapper_fn: bool = True,
-        access: Access = "normal",
-        durability: Durability = "process",
-        timeout: float = 60.0,
-        locking: bool = True,
-        **kwargs: Any,
-    ) -> "Self":
-        """Store the records of anything that can be indexed, such as a PyTorch or Hugging Face dataset of dicts.
-
-        Args:
-            indexable: has `__getitem__`, or is called with the index; its items are dicts. It ends at its `len()` or, without
-                one, at the first IndexError; any other error reaches the caller.
-            n_jobs: number of processes that load and write records (needs joblib, the extra `parallel`); None uses this
-                process. The files are the same.
-
-        For the other arguments and the result, see `from_generator`.
-
-        >>> RecordsMmap.from_indexable(out_dir, [{"label": 3}, {"label": 5}], batch_size=2)[1]
-        {'label': np.int64(5)}
-        """
-        options = _handle.changed(RecordsMmap.from_indexable, locals())
-        out_dir = _paths.local(out_dir)
-        recipe, resolved = cls._checked("from_indexable", options), _build.resolve_later(out_dir)
-        is_built = parallel.build(out_dir, indexable, batch_size, n_jobs, recipe, verbose, resume, overwrite)
-        return cast("Self", _not_empty(recipe.open(resolved()) if is_built else None, out_dir))
-
-    @classmethod
-    def _recipe(
-        cls, fields: "Mapping[str, FieldDeclaration] | None" = None, mode: Mode = "r+", **given: Any
-    ) -> _build.Recipe:
-        options = {name: value for name, value in given.items() if name not in _WRAPPING}
-        return _build.Recipe(
-            _core.Options(mode=mode, **options),
-            partial(_core.Stream.records, fields=_fields.declared(fields)),
-            partial(cls, mode=mode, **given),
-            _write_shard,
-            cls._join_shard,
-        )
-
     def _declared(self) -> dict[str, _fields.Declared]:
         """Declarations of all fields as they are."""
         declared: dict[str, _fields.Declared] = {}
@@ -477,21 +284,3 @@ class RecordsMmap(_handle.Handle, _core.Records[RecordT], Sequence[RecordT]):
 
 
 RecordsMmap._BASE = RecordsMmap
-# Arguments of the constructor that are not options of the dataset.
-_WRAPPING = frozenset(("wrapper_fn", "copy_before_wrapper_fn"))
-
-
-def _not_empty(built: Any, out_dir: AnyPath) -> Any:
-    """What was built; ValueError if there was nothing to build it of."""
-    if built is None:
-        raise ValueError(f"{os.fsdecode(out_dir)}: at least one record is needed")
-    return built
-
-
-def _write_shard(records: RecordsMmap[Any]) -> Callable[[Path, list[Any]], None]:
-    """What a worker process does with its records."""
-    return partial(_write_records, fields=records._declared())
-
-
-def _write_records(out_dir: Path, records: list[Any], fields: dict[str, _fields.Declared]) -> None:
-    _core.Stream.records(out_dir, _core.Options(), fields=fields).extend(records, len(records))

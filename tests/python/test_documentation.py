@@ -21,7 +21,11 @@ MODULES = [
     "._export",
     "._handle",
     "._display.format",
+    "._ragged_batches",
+    "._ragged_building",
+    "._record_building",
     "._split",
+    "._string_building",
     "._verify",
     ".arrow",
     ".base",
@@ -106,7 +110,8 @@ def test_a_docstring_tells_the_truth(example, tmp_path, monkeypatch):
         pytest.importorskip("pyarrow")
     if example.name.startswith("mmap_ninja.ray."):
         pytest.skip("they run in tests/ray")
-    example.globs.update(os=os, np=np, StringsMmap=StringsMmap, out_dir=tmp_path / "out")
+    maps = {each.__name__: each for each in (RaggedMmap, RecordsMmap, StringsMmap)}
+    example.globs.update(maps, os=os, np=np, out_dir=tmp_path / "out")
     found = []
     doctest.DocTestRunner().run(example, out=found.append)
     assert not found, "".join(found)

@@ -464,6 +464,26 @@ def test_a_subclass_reads_and_travels_in_its_own_way(path):
     assert int(labels[4]) == 21
 
 
+@pytest.mark.parametrize("constructor", ["from_lists", "from_generator", "from_indexable"])
+def test_builds_call_the_from_lists_and_the_extend_of_a_subclass(path, constructor):
+    calls = []
+
+    class Counted(RecordsMmap):
+        @classmethod
+        def from_lists(cls, out_dir, records, **options):
+            calls.append(len(records))
+            return super().from_lists(out_dir, records, **options)
+
+        def extend(self, records):
+            calls.append(len(records))
+            super().extend(records)
+
+    batch_size = {} if constructor == "from_lists" else {"batch_size": 3}
+    memmap = getattr(Counted, constructor)(path, records(5), fields=FIELDS, **batch_size)
+    assert calls == ([3, 2] if batch_size else [5])
+    assert [shown(found) for found in memmap] == expected(records(5))
+
+
 def test_padding_without_the_names_of_fields_is_refused(train):
     with pytest.raises(
         TypeError, match="pad of records must be a dict of fields to values, not 0; the fields are"
