@@ -287,5 +287,19 @@ def written(store, path):
     return None
 
 
+class Recording:
+    """An iterable or a loader that knows what was asked for."""
+
+    def __init__(self, store, stop):
+        self.store, self.stop, self.asked = store, stop, []
+
+    def __iter__(self):
+        return (self[index] for index in range(self.stop))
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return self.store.sample(index)
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])

@@ -24,7 +24,7 @@ ORIGINAL = Path(__file__).parents[2] / "build" / "original"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # These modules define fixtures for several test modules.
-pytest_plugins = ["batch_maps", "shell"]
+pytest_plugins = ["batch_maps", "record_samples", "shell"]
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60, print_blob=False)
 settings.load_profile("suite")

@@ -1,7 +1,9 @@
 """Records whose fields are of every kind, and what they must be read as."""
 
 import numpy as np
+import pytest
 from building_workers import plain
+from mmap_ninja import RecordsMmap, verify
 
 # Declarations without which the fields would be of other kinds, shapes or dtypes.
 FIELDS = {
@@ -42,3 +44,21 @@ def expected(samples):
         boxes = np.array(sample["boxes"], "float32").reshape(-1, 4)
         found.append(shown(sample | {"boxes": boxes}))
     return found
+
+
+@pytest.fixture
+def train(request, path):
+    """As many records as the test's module says in `COUNT`."""
+    return RecordsMmap.from_lists(path, records(request.module.COUNT), fields=FIELDS)
+
+
+def kinds(memmap):
+    """The kind of each field."""
+    return {name: kind for name, kind, _ in memmap._specs()}
+
+
+def check(memmap, count):
+    """All handles show the first `count` records."""
+    for each in memmap, RecordsMmap(memmap.out_dir):
+        assert [shown(found) for found in each] == expected(records(count))
+    assert verify(memmap.out_dir).ok

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from mmap_ninja import StringsMmap
 from mmap_ninja.cli import main
 from PIL import Image
 
@@ -38,6 +39,18 @@ def fails(run):
         return err
 
     return fails
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the files to convert are."""
+    return tmp_path / "folder"
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Where a conversion or an export puts its result."""
+    return tmp_path / "out"
 
 
 def at_terminal(*argv, columns, **environment):
@@ -82,3 +95,8 @@ def save(array, path, **options):
 def write(text, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def names_in(out):
+    """The names that a conversion has stored."""
+    return StringsMmap(out / "name")[:]

@@ -17,11 +17,6 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
 def labelled(run, folder, out):
     """Convert with a table of labels; return the records."""
 

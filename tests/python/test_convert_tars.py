@@ -16,11 +16,6 @@ from PIL import Image
 from shell import image
 
 
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
 def encoded(array):
     """The bytes of an .npy file, or of an image if the array is one."""
     buffer = io.BytesIO()

@@ -20,11 +20,6 @@ from shell import image
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
 def train(tmp_path):
     """Records of fields of every kind."""
     rng = np.random.default_rng(0)
