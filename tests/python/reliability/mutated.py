@@ -23,7 +23,8 @@ import readers
 
 sys.path.append(str(Path(__file__).parents[1]))  # The catalogue, where this runs as a program.
 from catalogue import create_all
-from mutations import Place, mutate
+from mutations import mutate
+from place import Place
 
 # Most of the time of a damaged directory is waiting: a reader looks again before it judges.
 WORKERS = 48

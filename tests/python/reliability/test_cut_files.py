@@ -8,7 +8,7 @@ import numpy as np
 import readers
 from catalogue import create_all
 from mmap_ninja import RecordsMmap, open_existing
-from mutations import Place
+from place import Place
 from scale import SOAK
 
 # A reader retries before it reports damage; others use the processor while it waits.
