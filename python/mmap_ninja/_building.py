@@ -32,16 +32,17 @@ def from_memory(
     Args:
         cls: the class of the map.
         create: stores the samples, called as `create(out_dir, options=options)`.
-        given: arguments of the constructor besides `mode`.
+        given: arguments of the constructor; `mode` need not be among them.
     """
-    options = _core.Options(mode=mode, **options_in(given))
+    arguments = {"mode": mode, **given}
+    options = _core.Options(**options_in(arguments))
     out_dir = _paths.local(out_dir)
     resolved = _build.resolve_later(out_dir)
     if not overwrite:
         _build.refuse_existing(out_dir)
     create(out_dir, options=options)
     with _paths.opening_new():
-        return cls(resolved(), **{"mode": mode, **given})
+        return cls(resolved(), **arguments)
 
 
 def from_generator(

@@ -1,7 +1,7 @@
 //! Samples that lie one after another in an array, with their offsets: no Python object for each.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use numpy::prelude::*;
 use numpy::{PyArray1, PyArrayDescr, PyUntypedArray};
@@ -11,16 +11,14 @@ use pyo3::prelude::*;
 use super::array::{Owner, view};
 use super::batches::{Pair, Target, gather};
 use super::dtype::{check_storable, from_numpy, has_dtype};
-use super::options::{PyOptions, Zstd, compression};
 use super::samples::{bytes, cast, contiguous, to_array};
 use crate::format::dtype::Dtype;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::Region;
 use crate::memory;
-use crate::paths::absolute;
-use crate::ragged::{Ragged, View, Whole};
+use crate::ragged::{View, Whole};
 use crate::sample::Sample;
-use crate::strings::{Strings, View as StringsView};
+use crate::strings::View as StringsView;
 
 /// Values, offsets and shapes.
 pub type Parts<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
@@ -113,41 +111,6 @@ fn wide<'a>(array: &'a Bound<'_, PyUntypedArray>, dir: &Path) -> PyResult<Intege
     }
     let words = bytes.as_chunks::<4>().0;
     Ok(Cow::Owned(memory::collect(dir, words.iter().map(|&word| i64::from(i32::from_le_bytes(word))))?))
-}
-
-/// Writes samples that lie one after another to `out_dir`, replacing any dataset that is there.
-#[pyfunction]
-pub fn create_ragged_gathered(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    values: &Bound<'_, PyAny>,
-    offsets: &Bound<'_, PyAny>,
-    shapes: Option<&Bound<'_, PyAny>>,
-    options: &PyOptions,
-) -> PyResult<()> {
-    let out_dir = absolute(&out_dir)?;
-    let gathered = Gathered::collect(values, offsets, shapes, None, &out_dir)?;
-    let dtype = gathered.dtype()?;
-    let (bytes, offsets, shapes) = gathered.parts(&out_dir)?;
-    let options = options.get();
-    Ok(py.detach(|| Ragged::create_gathered(&out_dir, options, &dtype, bytes, &offsets, shapes.as_deref()))?)
-}
-
-/// Writes texts that lie one after another to `out_dir`, replacing any dataset that is there.
-#[pyfunction]
-pub fn create_strings_gathered(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    values: &Bound<'_, PyAny>,
-    offsets: &Bound<'_, PyAny>,
-    options: &PyOptions,
-    zstd: Zstd,
-) -> PyResult<()> {
-    let out_dir = absolute(&out_dir)?;
-    let gathered = texts(values, offsets, &out_dir)?;
-    let (bytes, offsets, _) = gathered.parts(&out_dir)?;
-    let options = options.get();
-    Ok(py.detach(|| Strings::create_gathered(&out_dir, options, compression(zstd), bytes, &offsets))?)
 }
 
 /// UTF-8 bytes of texts one after another.

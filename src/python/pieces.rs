@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::array::{empty, out};
 use super::batches::Target;
-use super::index::{self, integer};
+use super::index::integer;
 use super::ragged_state::State;
 use crate::batch::cast::Cast;
 use crate::batch::gather::{concatenate, total_len};
@@ -30,7 +30,7 @@ pub fn read_packed<'py>(
     across: bool,
     dtype: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Packed<'py>> {
-    let (py, view, samples) = (samples.py(), &state.view, selected(state, samples)?);
+    let (py, view, samples) = (samples.py(), &state.view, state.positions(samples)?);
     let bytes = if let Some((starts, lengths)) = extents {
         let lengths = Lengths::parse(lengths, samples.len())?;
         let pieces = pieces(&view.dir, &samples, starts, &lengths)?;
@@ -51,17 +51,11 @@ pub fn read_rows<'py>(
     across: bool,
     dtype: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (py, view, samples) = (samples.py(), &state.view, selected(state, samples)?);
+    let (py, view, samples) = (samples.py(), &state.view, state.positions(samples)?);
     let length = self::length(length)?;
     let pieces = pieces(&view.dir, &samples, starts, &Lengths::All(length))?;
     let bytes = py.detach(|| view.pieces(&pieces, across, PrefetchPolicy::IfCold))?;
     rows(&view.dir, &state.target(py, dtype, None)?, &bytes, length)
-}
-
-/// The samples of an open map that an index expression selects.
-fn selected(state: &State, samples: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-    state.view.check_open()?;
-    index::batch(samples, state.view.len, |at| state.view.out_of_range(at))
 }
 
 /// How long pieces are.

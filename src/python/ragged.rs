@@ -1,15 +1,13 @@
 //! The class behind `RaggedMmap`. Reading an item is its own slot: one array is made, nothing else.
 
-use std::io;
 use std::path::PathBuf;
 
 use numpy::PyArrayDescr;
-use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::array::{Owner, view};
+use super::array::Owner;
 use super::assignment::{change as changed, pairs};
 use super::batches::{self, Pair};
 use super::change::change_store;
@@ -25,13 +23,11 @@ use super::ragged_state::{State, Wrapper};
 use super::samples::Arrays;
 use super::snapshot_cell::SnapshotCell;
 use crate::error::Error;
+use crate::format::dtype::Dtype;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::{Access, Mode};
 use crate::options::Options;
-use crate::paths::absolute;
 use crate::ragged::{Ragged, View};
-use crate::sample::Sample;
-use crate::schema::kind_of;
 
 /// Samples of any shape and one dtype; `mmap_ninja.ragged.RaggedMmap` is the class for users.
 #[pyclass(subclass, frozen, generic, name = "Ragged", module = "mmap_ninja._core")]
@@ -65,8 +61,11 @@ impl PyRagged {
         Ok(())
     }
 
-    fn dir(&self, py: Python<'_>) -> PathBuf {
-        self.state.load(py).view.dir.to_path_buf()
+    /// What samples are appended to: the dtype, for NumPy and for the store, the directory, and the number of samples.
+    fn appending<'py>(&self, py: Python<'py>) -> (Option<Bound<'py, PyArrayDescr>>, Option<Dtype>, PathBuf, usize) {
+        let state = self.state.load(py);
+        let descr = state.descr.as_ref().map(|descr| descr.bind(py).clone());
+        (descr, state.dtype().cloned(), state.view.dir.to_path_buf(), state.view.len)
     }
 
     #[inline]
@@ -87,7 +86,7 @@ impl PyRagged {
         let state = self.state.load(py);
         state.view.check_open()?;
         if !state.mode.is_writable() {
-            return Err(Error::ReadOnly { path: self.dir(py) }.into());
+            return Err(Error::ReadOnly { path: state.view.dir.to_path_buf() }.into());
         }
         let index = Index::parse(index, state.view.len, |at| state.view.out_of_range(at))?;
         let pairs = pairs(index, value, &state.view.dir)?;
@@ -180,19 +179,13 @@ impl PyRagged {
 
     /// The positions that `indices` selects, counted from the first sample.
     fn _positions(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-        let state = self.state.load(py);
-        state.view.check_open()?;
-        index::batch(indices, state.view.len, |at| state.view.out_of_range(at))
+        self.state.load(py).positions(indices)
     }
 
     /// Appends the samples in `arrays`, all of them or none. They are cast to the dtype that the map has now. If it
     /// gets another one before they are written, from the code that makes them or another thread, that is an error.
     fn _extend(&self, py: Python<'_>, arrays: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (descr, dtype, dir, len) = {
-            let state = self.state.load(py);
-            let descr = state.descr.as_ref().map(|descr| descr.bind(py).clone());
-            (descr, state.dtype().cloned(), self.dir(py), state.view.len)
-        };
+        let (descr, dtype, dir, len) = self.appending(py);
         let arrays = Arrays::collect(arrays, descr, &dir, len)?;
         let samples = arrays.samples(&dir, len)?;
         let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else { return Ok(()) };
@@ -208,11 +201,7 @@ impl PyRagged {
         offsets: &Bound<'_, PyAny>,
         shapes: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let (descr, dtype, dir) = {
-            let state = self.state.load(py);
-            let descr = state.descr.as_ref().map(|descr| descr.bind(py).clone());
-            (descr, state.dtype().cloned(), self.dir(py))
-        };
+        let (descr, dtype, dir, _) = self.appending(py);
         let gathered = Gathered::collect(values, offsets, shapes, descr.as_ref(), &dir)?;
         let dtype = dtype.map_or_else(|| gathered.dtype(), Ok)?;
         let (bytes, offsets, shapes) = gathered.parts(&dir)?;
@@ -236,10 +225,8 @@ impl PyRagged {
 
     /// Appends the samples of the map `source` at `indices`, as it shows them.
     fn _extend_from(&self, py: Python<'_>, source: &Bound<'_, Self>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
-        let source = {
-            let state = source.get().state.load(py);
-            Ragged::of_view(state.view.clone(), state.mode.into())
-        };
+        let shown = source.get().shown(py);
+        let source = Ragged::of_view(shown.view, shown.mode.into());
         source.view.check_open()?;
         let indices = index::batch(indices, source.len(), |at| source.view.out_of_range(at))?;
         self.change(py, |store| store.extend_from(&source, indices.iter().copied()))
@@ -253,8 +240,7 @@ impl PyRagged {
         out: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Pair<'py>> {
         let state = &*self.state.load(py);
-        state.view.check_open()?;
-        let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
+        let indices = state.positions(indices)?;
         let target = state.target(py, dtype, out)?;
         state.gather(&indices, &target)
     }
@@ -272,8 +258,7 @@ impl PyRagged {
         dtype: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Pair<'py>> {
         let state = &*self.state.load(py);
-        state.view.check_open()?;
-        let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
+        let indices = state.positions(indices)?;
         let target = state.target(py, dtype, out)?;
         let options = batches::PadOptions { value, side, max_length, start };
         batches::padded(&state.view, &target, &indices, &options)
@@ -303,21 +288,14 @@ impl PyRagged {
 
     fn _prefetch(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<()> {
         let state = &*self.state.load(py);
-        state.view.check_open()?;
-        let indices = index::batch(indices, state.view.len, |at| state.view.out_of_range(at))?;
+        let indices = state.positions(indices)?;
         Ok(py.detach(|| state.view.samples(&indices, PrefetchPolicy::Always).map(drop))?)
     }
 
     /// The number of elements of every sample, int64 of shape (n,): a view of the files. No sample is read.
     #[getter]
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let state = self.state.load(py);
-        state.view.check_open()?;
-        let elements = &state.view.elements;
-        let owner = Py::new(py, Owner::new(elements.region().clone()))?;
-        let values = elements.values();
-        let shape = [values.len() as i64];
-        view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
+        self.state.load(py).lengths(py)
     }
 
     /// The sample at `index`, read-only and not passed through the wrapper.
@@ -355,16 +333,7 @@ impl PyRagged {
 
     /// Read the files again, to see samples that others have appended. A dataset that is gone is a `FileNotFoundError`.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, |store| {
-            let before = store.view.clone();
-            store.refresh()?;
-            if before.len > 0 && store.view.len == 0 && kind_of(&before.dir)?.is_none() {
-                let path = before.dir.to_path_buf();
-                store.view = before;
-                return Err(Error::Io { path, source: io::ErrorKind::NotFound.into() });
-            }
-            Ok(())
-        })
+        self.change(py, Ragged::refresh)
     }
 
     /// Unmap the files. From then on the map raises `ValueError`; arrays that were read stay valid.
@@ -403,16 +372,12 @@ impl PyRagged {
 
     /// Drops `wrapper_fn`, once the garbage collector has found that nothing else refers to this map.
     fn __clear__(&self, py: Python<'_>) {
-        self.state.store(py, u64::MAX, |last| State {
-            wrapper: Wrapper { function: None, copy: last.wrapper.copy },
-            ..last.clone_ref(py)
-        });
+        self.state.store(py, u64::MAX, |last| last.with_wrapper(py, None, last.wrapper.copy));
     }
 
     #[setter]
     fn set_wrapper_fn(&self, py: Python<'_>, function: Option<Py<PyAny>>) {
-        self.state
-            .update(py, |last| State { wrapper: Wrapper { function, copy: last.wrapper.copy }, ..last.clone_ref(py) });
+        self.state.update(py, |last| last.with_wrapper(py, function, last.wrapper.copy));
     }
 
     /// The function that each item passes through, or None. It can be set.
@@ -423,8 +388,7 @@ impl PyRagged {
 
     #[setter]
     fn set_copy_before_wrapper_fn(&self, py: Python<'_>, copy: bool) {
-        self.state
-            .update(py, |last| State { wrapper: Wrapper { copy, ..last.wrapper.clone_ref(py) }, ..last.clone_ref(py) });
+        self.state.update(py, |last| last.with_wrapper(py, last.wrapper.clone_ref(py).function, copy));
     }
 
     /// Whether `wrapper_fn` gets a copy, which it may change or keep. It can be set.
@@ -432,25 +396,4 @@ impl PyRagged {
     fn copy_before_wrapper_fn(&self, py: Python<'_>) -> bool {
         self.state.load(py).wrapper.copy
     }
-}
-
-/// Writes `samples` to `out_dir`, replacing any dataset that is there.
-#[pyfunction]
-pub fn create_ragged(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    samples: &Bound<'_, PyAny>,
-    options: &PyOptions,
-    dtype: Option<Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    let descr = dtype.map(|dtype| PyArrayDescr::new(py, dtype)).transpose()?;
-    let out_dir = absolute(&out_dir)?;
-    let arrays = Arrays::collect(samples, descr, &out_dir, 0)?;
-    let samples = arrays.samples(&out_dir, 0)?;
-    let Some(descr) = arrays.descr.as_ref().filter(|_| !samples.is_empty()) else {
-        let what = format!("{}: at least one sample is needed to create a map", out_dir.display());
-        return Err(PyValueError::new_err(what));
-    };
-    let dtype = from_numpy(descr)?;
-    Ok(py.detach(|| Ragged::create_with(&out_dir, options.get(), &dtype, &samples))?)
 }

@@ -10,6 +10,7 @@ use super::batches::{self, Pair, Target};
 use super::callback;
 use super::change::Snapshot;
 use super::dtype::stored;
+use super::index;
 use super::items;
 use super::out::Source;
 use crate::format::dtype::Dtype;
@@ -84,6 +85,11 @@ impl State {
         }
     }
 
+    /// The same with another wrapper.
+    pub fn with_wrapper(&self, py: Python<'_>, function: Option<Py<PyAny>>, copy: bool) -> Self {
+        Self { wrapper: Wrapper { function, copy }, ..self.clone_ref(py) }
+    }
+
     pub fn dtype(&self) -> Option<&Dtype> {
         self.view.header.as_ref().map(|header| &header.dtype)
     }
@@ -141,6 +147,22 @@ impl State {
             }
         }
         Ok(arrays)
+    }
+
+    /// The samples of an open map that an index expression selects.
+    pub fn positions(&self, indices: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        self.view.check_open()?;
+        index::batch(indices, self.view.len, |at| self.view.out_of_range(at))
+    }
+
+    /// The number of elements of every sample: a view of the files.
+    pub fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.view.check_open()?;
+        let elements = &self.view.elements;
+        let owner = Py::new(py, Owner::new(elements.region().clone()))?;
+        let values = elements.values();
+        let shape = [values.len() as i64];
+        view(py, &numpy::dtype::<i64>(py).unbind(), &owner, Sample::new(values, &shape), false)
     }
 
     /// The elements of the samples at `indices` one after another, and where each begins and ends.

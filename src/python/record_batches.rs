@@ -13,7 +13,7 @@ use super::array::{empty, out};
 use super::batches::{self, PadOptions, Pair};
 use super::ragged_state::State;
 use super::records_state::{RecordsState, Rows, Values};
-use super::strings::item_of;
+use super::texts::item_of;
 use crate::batch::Out;
 use crate::batch::cast::Cast;
 use crate::batch::gather::{concatenate, total_len};

@@ -14,7 +14,7 @@ use super::change::Snapshot;
 use super::dtype::stored;
 use super::items;
 use super::ragged_state::State;
-use super::strings;
+use super::texts;
 use crate::dense;
 use crate::io::mapping::Mode;
 use crate::records::{Field, FieldView, Records, View};
@@ -213,7 +213,7 @@ impl Values {
     fn get<'py>(&self, py: Python<'py>, index: usize, writable: bool) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Ragged(state) => state.array(py, index, writable),
-            Self::Strings(view) => strings::item(py, view, index),
+            Self::Strings(view) => texts::item(py, view, index),
             Self::Rows(rows) => rows.get(py, index, writable),
         }
     }
@@ -227,7 +227,7 @@ impl Values {
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         match self {
             Self::Ragged(state) => state.arrays(py, indices, writable),
-            Self::Strings(view) => strings::many(py, view, indices),
+            Self::Strings(view) => texts::many(py, view, indices),
             Self::Rows(rows) => {
                 if !items::are_few(indices) {
                     for (block, policy) in items::blocks(indices) {

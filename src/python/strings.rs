@@ -1,13 +1,10 @@
 //! The class behind `StringsMmap`. Reading an item is its own slot: one `str` is made, nothing else.
 
-use std::borrow::Cow;
-use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use numpy::PyArray1;
-use pyo3::exceptions::{PyMemoryError, PyTypeError, PyUnicodeEncodeError};
-use pyo3::ffi;
+use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple, PyType};
 
@@ -18,21 +15,18 @@ use super::error::is_signalled;
 use super::fork_mutex::ForkMutex;
 use super::gathered;
 use super::index::{self, Index};
-use super::items;
 use super::iterator::{Items, NextItem};
-use super::options::{PyOptions, Zstd, compression};
+use super::options::PyOptions;
 use super::out::Source;
 use super::overrides::{self, Overrides};
 use super::snapshot_cell::SnapshotCell;
+use super::texts::{item, many, text, texts};
 use crate::cancel::Cancellation;
-use crate::error::Error;
 use crate::io::advice::PrefetchPolicy;
-use crate::io::mapping::{Access, Mode};
+use crate::io::mapping::Access;
 use crate::memory;
 use crate::options::Options;
-use crate::paths::absolute;
-use crate::schema::kind_of;
-use crate::strings::{NO_UTF8, Strings, View, write_index_with};
+use crate::strings::{Strings, View, write_index_with};
 
 /// UTF-8 strings; `mmap_ninja.string.StringsMmap` is the class for users.
 #[pyclass(subclass, frozen, name = "Strings", module = "mmap_ninja._core")]
@@ -303,16 +297,7 @@ impl PyStrings {
 
     /// Read the files again, to see texts that others have appended. A dataset that is gone is a `FileNotFoundError`.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, |store| {
-            let before = store.view.clone();
-            store.refresh()?;
-            if before.len > 0 && store.view.len == 0 && kind_of(&before.dir)?.is_none() {
-                let path = before.dir.to_path_buf();
-                store.view = before;
-                return Err(Error::Io { path, source: io::ErrorKind::NotFound.into() });
-            }
-            Ok(())
-        })
+        self.change(py, Strings::refresh)
     }
 
     /// Unmap the files. From then on the map raises `ValueError`.
@@ -344,107 +329,6 @@ fn find(view: &View, value: &Bound<'_, PyAny>, mut range: Range<usize>, is_any: 
         }
         found => Ok(found),
     }
-}
-
-/// The text at `index`.
-#[inline]
-pub fn item<'py>(py: Python<'py>, view: &View, index: usize) -> PyResult<Bound<'py, PyAny>> {
-    item_of(py, view, index, &view.item(index)?)
-}
-
-/// The texts at `indices`. Cold ones are prefetched.
-pub fn many<'py>(py: Python<'py>, view: &View, indices: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    if items::are_few(indices) {
-        return indices.iter().map(|&index| item(py, view, index)).collect();
-    }
-    let mut texts = Vec::with_capacity(indices.len());
-    for (block, policy) in items::blocks(indices) {
-        let stored = py.detach(|| view.stored_batch(block, policy))?;
-        for (&index, stored) in block.iter().zip(stored) {
-            texts.push(item_of(py, view, index, &view.decoded(index, stored)?)?);
-        }
-    }
-    Ok(texts)
-}
-
-/// The text at `index`, of which these are the bytes.
-#[inline]
-pub fn item_of<'py>(py: Python<'py>, view: &View, index: usize, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    str_of(py, bytes).map_err(|error| {
-        let is_damage = !error.is_instance_of::<PyMemoryError>(py);
-        if is_damage { view.damaged(index, NO_UTF8).into() } else { error }
-    })
-}
-
-/// A `str` of the UTF-8 in `bytes`.
-#[inline]
-pub fn str_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the pointer and the length are those of a slice.
-    unsafe {
-        let text = ffi::PyUnicode_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed());
-        Bound::from_owned_ptr_or_err(py, text)
-    }
-}
-
-fn texts<'a>(strings: &'a [Bound<'_, PyAny>], dir: &Path, first: usize) -> PyResult<Vec<Cow<'a, str>>> {
-    strings.iter().enumerate().map(|(i, string)| text(string, dir, first + i)).collect()
-}
-
-/// The UTF-8 of a `str`, which the object caches.
-pub fn text<'a>(string: &'a Bound<'_, PyAny>, dir: &Path, index: usize) -> PyResult<Cow<'a, str>> {
-    let Ok(text) = string.cast::<PyString>() else {
-        let found = string.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("{}: string {index} is {found}, not str", dir.display())));
-    };
-    text.to_str().map(Cow::Borrowed).map_err(|error| located(text.py(), error, dir, index))
-}
-
-/// The same `UnicodeEncodeError`, with the place in its reason.
-fn located(py: Python<'_>, error: PyErr, dir: &Path, index: usize) -> PyErr {
-    let relocate = |error: &PyErr| -> PyResult<PyErr> {
-        let value = error.value(py);
-        let part = |name: &str| value.getattr(name);
-        let reason = format!("{} (string {index} for {})", part("reason")?, dir.display());
-        let parts = (part("encoding")?, part("object")?, part("start")?, part("end")?, reason);
-        Ok(PyUnicodeEncodeError::new_err((
-            parts.0.unbind(),
-            parts.1.unbind(),
-            parts.2.unbind(),
-            parts.3.unbind(),
-            parts.4,
-        )))
-    };
-    relocate(&error).unwrap_or(error)
-}
-
-/// Writes `strings` to `out_dir`, replacing any dataset that is there.
-#[pyfunction]
-pub fn create_strings(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    strings: &Bound<'_, PyAny>,
-    options: &PyOptions,
-    zstd: Zstd,
-) -> PyResult<()> {
-    let out_dir = absolute(&out_dir)?;
-    let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
-    let texts = texts(&strings, &out_dir, 0)?;
-    Ok(py.detach(|| Strings::create_with(&out_dir, options.get(), compression(zstd), &texts))?)
-}
-
-/// Writes `strings` to `out_dir`, compressed like those in `like`.
-#[pyfunction]
-pub fn create_strings_like(
-    py: Python<'_>,
-    out_dir: PathBuf,
-    strings: &Bound<'_, PyAny>,
-    options: &PyOptions,
-    like: PathBuf,
-) -> PyResult<()> {
-    let strings: Vec<Bound<'_, PyAny>> = strings.try_iter()?.collect::<PyResult<_>>()?;
-    let texts = texts(&strings, &out_dir, 0)?;
-    let options = Options { mode: Mode::ReadOnly, ..options.get().clone() };
-    Ok(py.detach(|| Strings::create_like(&out_dir, &Strings::open_with(&like, options)?, &texts))?)
 }
 
 /// Writes the index of the texts in `out_dir`.

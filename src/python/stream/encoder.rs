@@ -13,7 +13,7 @@ use crate::format::dtype::Dtype;
 use crate::python::build::ended;
 use crate::python::dtype::{check_storable, from_numpy, to_numpy};
 use crate::python::samples::{bytes, place, to_contiguous};
-use crate::python::strings::text;
+use crate::python::texts::text;
 use crate::records::Form;
 use crate::stream::BlockColumn;
 
