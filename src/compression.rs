@@ -4,10 +4,8 @@
 use std::fmt;
 use std::hint::spin_loop;
 use std::io;
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
-use std::thread;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, compress_bound, get_frame_content_size};
@@ -158,7 +156,7 @@ impl Codec {
             let what = format!("{}: string {index} of the batch has more than {MAX_STRING} bytes", dir.display());
             return Err(Error::Argument { what });
         }
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(total(strings) / MIN_PER_THREAD + 1);
+        let threads = threads::available().min(total(strings) / MIN_PER_THREAD + 1);
         let share = strings.len().div_ceil(threads).max(1);
         let mut parts: Vec<_> = strings.chunks(share).map(|part| (part, Ok(Compressed::default()))).collect();
         threads::for_each(parts.iter_mut().collect(), threads, |(part, made)| *made = self.compress_part(part));

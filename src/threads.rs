@@ -1,27 +1,89 @@
 //! Jobs shared among threads. They are started for each call: a pool would not survive the fork of a data loader's workers.
 
-use std::sync::{Mutex, PoisonError};
+use std::any::Any;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
+/// The number of threads that run at once. It is read once: that takes as long as copying half a megabyte.
+pub(crate) fn available() -> usize {
+    static AVAILABLE: OnceLock<usize> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
 /// Runs `work` on every job, on at most that many threads. Where the system has fewer to give, those that there are do the
-/// rest.
+/// rest: a thread that has not begun when the last job is taken is not waited for.
 pub(crate) fn for_each<T: Send>(jobs: Vec<T>, threads: usize, work: impl Fn(T) + Sync) {
     let others = jobs.len().min(threads).saturating_sub(1);
     let queue = Mutex::new(jobs.into_iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let next = || lock(&queue).next();
     let run = || {
         while let Some(job) = next() {
             work(job);
         }
     };
-    thread::scope(|scope| {
-        for _ in 0..others {
-            if thread::Builder::new().spawn_scoped(scope, run).is_err() {
-                break;
-            }
+    let run: &(dyn Fn() + Sync) = &run;
+    // SAFETY: only threads inside the gate use the reference. `close` lets nobody in any more and waits for those inside,
+    // and is called before `run` is dropped: what comes before it does not unwind.
+    let run: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(run) };
+    let gate = Arc::new(Gate::default());
+    for _ in 0..others {
+        let gate = Arc::clone(&gate);
+        if thread::Builder::new().spawn(move || gate.enter(run)).is_err() {
+            break;
         }
-        run();
-    });
+    }
+    let mine = catch_unwind(AssertUnwindSafe(run));
+    let others = gate.close();
+    if let Some(panic) = mine.err().or(others) {
+        resume_unwind(panic);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets threads in until it is closed.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<State>,
+    left: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_closed: bool,
+    inside: usize,
+    /// What the last thread that panicked inside said.
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Gate {
+    /// Calls `run` unless the gate is closed.
+    fn enter(&self, run: impl FnOnce()) {
+        {
+            let mut state = lock(&self.state);
+            if state.is_closed {
+                return;
+            }
+            state.inside += 1;
+        }
+        let result = catch_unwind(AssertUnwindSafe(run));
+        let mut state = lock(&self.state);
+        state.inside -= 1;
+        state.panic = result.err().or(state.panic.take());
+        self.left.notify_one();
+    }
+
+    /// Closes the gate, and waits for the threads inside; returns the panic of one of them.
+    fn close(&self) -> Option<Box<dyn Any + Send>> {
+        let mut state = lock(&self.state);
+        state.is_closed = true;
+        let left = self.left.wait_while(state, |state| state.inside > 0);
+        left.unwrap_or_else(PoisonError::into_inner).panic.take()
+    }
 }
 
 #[cfg(test)]
@@ -37,5 +99,33 @@ mod tests {
             done[job].fetch_add(1, Ordering::Relaxed);
         });
         assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_is_passed_on_after_all_have_left() {
+        let done = AtomicUsize::new(0);
+        let main = thread::current().id();
+        for is_mine in [true, false] {
+            let work = |_| {
+                done.fetch_add(1, Ordering::Relaxed);
+                let is_main = thread::current().id() == main;
+                if is_main != is_mine {
+                    thread::sleep(std::time::Duration::from_millis(1));
+                }
+                assert!(is_main != is_mine, "as asked");
+            };
+            let panic = catch_unwind(AssertUnwindSafe(|| for_each((0..1000).collect(), 3, work))).unwrap_err();
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"as asked"));
+        }
+        assert!(done.load(Ordering::Relaxed) >= 2);
+    }
+
+    #[test]
+    fn a_thread_that_comes_late_finds_the_gate_closed() {
+        let gate = Gate::default();
+        gate.enter(|| {});
+        assert!(gate.close().is_none());
+        gate.enter(|| unreachable!());
+        assert!(gate.close().is_none());
     }
 }
