@@ -130,7 +130,7 @@ pub(crate) fn fetch_rows<'a>(
     let is_cold = |row: Option<&&[u8]>| row.is_some_and(|row| !is_resident(row));
     let is_due = match policy {
         PrefetchPolicy::Always => true,
-        PrefetchPolicy::IfCold => is_cold(rows.first()) || is_cold(rows.last()),
+        PrefetchPolicy::IfCold => is_cold(rows.first()) || (rows.len() > 1 && is_cold(rows.last())),
         PrefetchPolicy::IndexIfCold | PrefetchPolicy::Never => false,
     };
     if is_due {

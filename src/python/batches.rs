@@ -19,6 +19,7 @@ use crate::batch::cast::Cast;
 use crate::batch::gather::{arrow_offsets, concatenate, total_len};
 use crate::batch::pad::{Padding, PaddingSide, pad};
 use crate::io::advice::PrefetchPolicy;
+use crate::io::mapping::Region;
 use crate::memory;
 use crate::ragged::View;
 
@@ -54,27 +55,27 @@ impl<'py> Target<'py> {
         Ok(Self { descr, cast, out })
     }
 
-    /// The caller's array if its shape fits, else a new one of the shape `needed`.
+    /// The caller's array if its shape fits and it is not memory of the source, else a new one of the shape `needed`.
     pub fn array(
         &self,
-        source: &Source,
+        source: impl FnOnce() -> Source,
         needed: &[usize],
         fits: impl Fn(&[usize]) -> bool,
     ) -> PyResult<Bound<'py, PyUntypedArray>> {
         match &self.out {
             None => empty(self.descr.py(), &self.descr, needed),
-            Some(given) => source.check_out(given, &self.descr, needed, fits),
+            Some(given) => source().check_out(given, &self.descr, needed, fits),
         }
     }
 }
 
 /// The `pieces` in one array, and the offsets at which each begins and ends.
-pub fn gather<'py>(dir: &Path, source: &Source, target: &Target<'py>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
+pub fn gather<'py>(dir: &Path, data: &Region, target: &Target<'py>, pieces: &[&[u8]]) -> PyResult<Pair<'py>> {
     let (py, cast) = (target.descr.py(), target.cast);
     let total = total_len(pieces.iter().map(|piece| piece.len()), cast).ok_or_else(|| memory::refused(dir))?;
     let offsets = arrow_offsets(dir, pieces.iter().map(|piece| cast.count(piece.len())))?;
     let count = total / cast.item_size();
-    let values = target.array(source, &[count], |found| found[0] >= count)?;
+    let values = target.array(|| Source::from(data), &[count], |found| found[0] >= count)?;
     // SAFETY: the array is new, or was checked to be writable and outside the mapped bytes; a caller that passes it for
     // writing does not use it during the call.
     let room: &mut Out = unsafe { out(&values) };
@@ -112,7 +113,7 @@ pub fn padded<'py>(
     let plan = view.plan_padded(indices, &samples, &padding)?;
     let needed: Vec<usize> = iter::once(samples.len()).chain(plan.shape.iter().copied()).collect();
     let fits = |found: &[usize]| found[0] == samples.len() && found.iter().zip(&needed).all(|(a, b)| a >= b);
-    let batch = target.array(&Source::from(&view.extents.data), &needed, fits)?;
+    let batch = target.array(|| Source::from(&view.extents.data), &needed, fits)?;
     // SAFETY: as in `gather`.
     let room: &mut Out = unsafe { out(&batch) };
     let shape = batch.shape()[1..].to_vec();

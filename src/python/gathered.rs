@@ -168,7 +168,7 @@ fn concatenated<'py>(
     pieces: &[&[u8]],
 ) -> PyResult<Pair<'py>> {
     let target = Target::new(|| dir.display().to_string(), descr, None, None)?;
-    gather(dir, &data.into(), &target, pieces)
+    gather(dir, data, &target, pieces)
 }
 
 /// A read-only view of mapped bytes, of one axis.

@@ -12,7 +12,6 @@ use super::change::Snapshot;
 use super::dtype::stored;
 use super::index;
 use super::items;
-use super::out::Source;
 use crate::format::dtype::Dtype;
 use crate::io::advice::PrefetchPolicy;
 use crate::io::mapping::Mode;
@@ -170,7 +169,7 @@ impl State {
         let (py, dir) = (target.descr.py(), &self.view.dir);
         let samples = py.detach(|| self.view.samples(indices, PrefetchPolicy::IfCold))?;
         let pieces = memory::collect(dir, samples.iter().map(|sample| sample.bytes))?;
-        batches::gather(dir, &Source::from(&self.view.extents.data), target, &pieces)
+        batches::gather(dir, &self.view.extents.data, target, &pieces)
     }
 
     /// What a batch of samples is written as, and where.

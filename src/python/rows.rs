@@ -122,7 +122,7 @@ pub fn gather_rows<'py>(
     let selected = select(array, indices)?;
     let target = Target::new(|| place(array).display().to_string(), &array.dtype(), dtype, out)?;
     let needed: Vec<usize> = iter::once(selected.len()).chain(array.shape()[1..].iter().copied()).collect();
-    let values = target.array(&Source::array(array, rows.addresses()), &needed, |found| found == needed)?;
+    let values = target.array(|| Source::array(array, rows.addresses()), &needed, |found| found == needed)?;
     let dir = place(array);
     let rows = unmoved(array, rows)?;
     let offsets: Vec<usize> = selected.into_iter().map(|row| rows.offset(row)).collect();

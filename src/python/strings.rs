@@ -17,7 +17,6 @@ use super::gathered;
 use super::index::{self, Index};
 use super::iterator::{Items, NextItem};
 use super::options::PyOptions;
-use super::out::Source;
 use super::overrides::{self, Overrides};
 use super::snapshot_cell::SnapshotCell;
 use super::texts::{item, many, text, texts};
@@ -220,7 +219,7 @@ impl PyStrings {
         let target = Target::new(|| view.dir.display().to_string(), &numpy::dtype::<u8>(py), dtype, out)?;
         let strings = py.detach(|| view.gather(&indices, PrefetchPolicy::IfCold))?;
         let pieces: Vec<&[u8]> = memory::collect(&view.dir, strings.iter().map(AsRef::as_ref))?;
-        batches::gather(&view.dir, &Source::from(&view.extents.data), &target, &pieces)
+        batches::gather(&view.dir, &view.extents.data, &target, &pieces)
     }
 
     /// Whether a text equals `value`.
