@@ -2,6 +2,7 @@
 //! abort the process.
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -33,6 +34,24 @@ pub(crate) fn try_collect<T>(dir: &Path, values: impl ExactSizeIterator<Item = R
         collected.push(value?);
     }
     Ok(collected)
+}
+
+/// Memory for which huge pages are requested, as NumPy does for its arrays.
+pub(crate) const MIN_HUGE: usize = 4 << 20;
+/// The size of a huge page: to clear one takes as long as to clear some tens of small ones.
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
+
+/// Asks Linux to use huge pages for memory of at least [`MIN_HUGE`] bytes that nothing was written to.
+pub(crate) fn request_huge_pages(memory: &[MaybeUninit<u8>]) {
+    #[cfg(target_os = "linux")]
+    if memory.len() >= MIN_HUGE {
+        let start = memory.as_ptr().align_offset(rustix::param::page_size());
+        let (start, len) = (memory[start..].as_ptr(), memory.len() - start);
+        // SAFETY: the memory begins on a page, and the advice changes nothing that a program can observe.
+        unsafe { libc::madvise(start.cast_mut().cast(), len, libc::MADV_HUGEPAGE) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
 }
 
 /// Whether zstd, which reports errors as texts, had no memory.

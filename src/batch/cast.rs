@@ -8,6 +8,7 @@
 
 use bytemuck::Pod;
 
+use super::stream::{self, copy_streaming};
 use super::{Out, copy_into};
 use crate::format::dtype::{Class, Dtype};
 
@@ -25,12 +26,14 @@ pub(crate) struct Cast {
     run: Run,
     /// Whether the stored elements have the other byte order.
     is_swapped: bool,
+    /// Whether elements are copied as they are.
+    is_plain: bool,
 }
 
 impl Cast {
     /// Copies elements of `item_size` bytes as they are.
     pub const fn none(item_size: usize) -> Self {
-        Self { from: item_size, to: item_size, run: copy_into, is_swapped: false }
+        Self { from: item_size, to: item_size, run: copy_into, is_swapped: false, is_plain: true }
     }
 
     /// The cast between two dtypes; `None` where a value could be lost, or one of them is not a number.
@@ -41,7 +44,13 @@ impl Cast {
         let (source, target) = (from.number()?, to.number()?);
         let run = if source == target { copy_into } else { find(source, target)? };
         let is_swapped = from.is_big_endian();
-        (!to.is_big_endian()).then_some(Self { from: from.item_size(), to: to.item_size(), run, is_swapped })
+        let cast = Self { from: from.item_size(), to: to.item_size(), run, is_swapped, is_plain: false };
+        (!to.is_big_endian()).then_some(cast)
+    }
+
+    /// The same cast, in the way that is the fastest for a batch in `out`.
+    pub fn suited_to(self, out: &Out) -> Self {
+        if self.is_plain && stream::pays(out) { Self { run: copy_streaming, ..self } } else { self }
     }
 
     /// The size of a cast element.

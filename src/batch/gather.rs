@@ -1,8 +1,6 @@
 //! Copies many samples one after another. It knows only bytes and item sizes, so that no dtype needs code of its own.
 
-use std::num::NonZero;
 use std::path::Path;
-use std::thread;
 
 use super::Out;
 use super::cast::Cast;
@@ -10,10 +8,13 @@ use crate::error::Result;
 use crate::io::advice::prefetch_line;
 use crate::{memory, threads};
 
-/// Bytes that are worth another thread.
+/// Bytes of a batch that are worth another thread. Measured on two cores: two threads take 0.95 of the time of one for 5 MB,
+/// 0.75 for 9 MB, 0.55 for 37 MB, and, where other processes use both cores, 1.2 for 5 MB, 1.0 from 18 MB on.
 const MIN_PER_THREAD: usize = 4 << 20;
-/// Bytes that a thread copies before it takes the next ones: where the system gives some threads less time, others do more.
-pub(super) const JOB: usize = 1 << 20;
+/// The fewest bytes that a thread copies before it takes the next ones.
+const MIN_JOB: usize = 1 << 20;
+/// The jobs of each thread: where the system gives some threads less time, others do more.
+const JOBS_PER_THREAD: usize = 4;
 
 /// How many samples ahead of the copy the processor prefetches.
 pub(super) const PREFETCH_DISTANCE: usize = 6;
@@ -46,6 +47,7 @@ pub(crate) fn total_len(mut lengths: impl Iterator<Item = usize>, cast: Cast) ->
 pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut Out)) -> Result<Vec<u8>> {
     let len = len.ok_or_else(|| memory::refused(dir))?;
     let mut bytes = memory::with_room(dir, len)?;
+    memory::request_huge_pages(bytes.spare_capacity_mut());
     write(&mut bytes.spare_capacity_mut()[..len]);
     // SAFETY: `len` bytes were reserved, and `write` has initialized all of them.
     unsafe { bytes.set_len(len) };
@@ -54,13 +56,14 @@ pub(crate) fn init_vec(dir: &Path, len: Option<usize>, write: impl FnOnce(&mut O
 
 /// Copies `pieces` one after another into `out`, which has their total length after the cast.
 pub(crate) fn concatenate(pieces: &[&[u8]], cast: Cast, out: &mut Out) {
-    let threads = threads_for(out.len());
+    let (threads, cast) = (threads_for(out.len()), cast.suited_to(out));
     if threads == 1 {
         return concatenate_here(pieces, cast, out);
     }
+    let job = job_size(out.len(), threads);
     let (mut pieces, mut out, mut jobs) = (pieces, out, Vec::new());
-    while out.len() > JOB {
-        let (count, bytes) = take_share(pieces, cast.source_size(JOB));
+    while out.len() > job {
+        let (count, bytes) = take_share(pieces, cast.source_size(job));
         let (mine, others) = pieces.split_at(count);
         let (target, rest) = out.split_at_mut(cast.size_of(bytes).unwrap_or(usize::MAX));
         jobs.push((mine, target));
@@ -103,7 +106,13 @@ pub(crate) fn prefetch_lines(bytes: &[u8]) {
 /// fork of a data loader's workers.
 pub(super) fn threads_for(bytes: usize) -> usize {
     let useful = bytes / MIN_PER_THREAD;
-    if useful < 2 { 1 } else { thread::available_parallelism().map_or(1, NonZero::get).min(useful) }
+    if useful < 2 { 1 } else { threads::available().min(useful) }
+}
+
+/// The bytes to copy in one job. Jobs grow with the batch, so that threads write far from each other: of two that touch one
+/// fresh huge page at the same time, both clear one.
+pub(super) fn job_size(bytes: usize, threads: usize) -> usize {
+    MIN_JOB.max(bytes / (threads * JOBS_PER_THREAD))
 }
 
 #[cfg(test)]

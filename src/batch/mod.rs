@@ -3,6 +3,7 @@
 pub(crate) mod cast;
 pub(crate) mod gather;
 pub(crate) mod pad;
+mod stream;
 
 use std::mem::MaybeUninit;
 

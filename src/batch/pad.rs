@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::cast::Cast;
-use super::gather::{JOB, PREFETCH_DISTANCE, prefetch_lines, threads_for};
+use super::gather::{PREFETCH_DISTANCE, job_size, prefetch_lines, threads_for};
 use super::{Out, copy_into};
 use crate::sample::Sample;
 use crate::threads;
@@ -81,12 +81,12 @@ pub(crate) fn pad(samples: &[Sample], shape: &[usize], padding: &Padding, cast: 
         return;
     }
     let block = out.len() / samples.len();
-    let threads = threads_for(out.len());
+    let (threads, cast) = (threads_for(out.len()), cast.suited_to(out));
     let blocks = Blocks { shape, padding, cast };
     if threads == 1 {
         return blocks.fill(0, samples, out);
     }
-    let count = JOB.div_ceil(block);
+    let count = job_size(out.len(), threads).div_ceil(block);
     let jobs = samples.chunks(count).zip(out.chunks_mut(count * block)).enumerate().collect();
     threads::for_each(jobs, threads, |(job, (samples, out))| blocks.fill(job * count, samples, out));
 }

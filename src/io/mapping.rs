@@ -295,13 +295,13 @@ pub(crate) fn will_need(bytes: &[u8]) {
     unsafe { libc::madvise(bytes.as_ptr().sub(before).cast_mut().cast(), before + bytes.len(), libc::MADV_WILLNEED) };
 }
 
-/// Whether the page of the first of these bytes is in memory, as far as the kernel tells.
+/// Whether the page of the first of these bytes is in memory, as far as the kernel tells. They need not be initialized.
 #[cfg(unix)]
-pub(crate) fn is_resident(bytes: &[u8]) -> bool {
+pub(crate) fn is_resident<T>(bytes: &[T]) -> bool {
     let mut page = 0;
     let before = bytes.as_ptr() as usize % rustix::param::page_size();
     // SAFETY: the address is that of a mapped page, and the answer for one page is one byte.
-    let answer = unsafe { libc::mincore(bytes.as_ptr().sub(before).cast_mut().cast(), 1, &raw mut page) };
+    let answer = unsafe { libc::mincore(bytes.as_ptr().cast::<u8>().sub(before).cast_mut().cast(), 1, &raw mut page) };
     bytes.is_empty() || answer != 0 || page & 1 == 1
 }
 
@@ -315,7 +315,7 @@ impl Region {
 pub(crate) fn will_need(_bytes: &[u8]) {}
 
 #[cfg(not(unix))]
-pub(crate) fn is_resident(_bytes: &[u8]) -> bool {
+pub(crate) fn is_resident<T>(_bytes: &[T]) -> bool {
     true
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crate::batch::Out;
 use crate::error::Result;
-use crate::memory;
+use crate::memory::{self, HUGE_PAGE, MIN_HUGE};
 
 /// Batches begin on a cache line, which is also what JAX needs to use them without a copy.
 const ALIGNMENT: usize = 64;
@@ -27,13 +27,16 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     fn layout(capacity: usize) -> Option<Layout> {
-        Layout::from_size_align(capacity, ALIGNMENT).ok()
+        let alignment = if capacity < MIN_HUGE { ALIGNMENT } else { HUGE_PAGE };
+        Layout::from_size_align(capacity, alignment).ok()
     }
 
     fn new(dir: &Path, capacity: usize) -> Result<Self> {
         let layout = Self::layout(capacity).filter(|layout| layout.size() > 0).ok_or_else(|| memory::refused(dir))?;
         // SAFETY: the size is not zero.
         let start = NonNull::new(unsafe { alloc(layout) }).ok_or_else(|| memory::refused(dir))?;
+        // SAFETY: it was just allocated, and nothing else refers to it.
+        memory::request_huge_pages(unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), capacity) });
         Ok(Self { start, capacity })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bytemuck::cast_slice;
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp,
 };
@@ -15,6 +16,7 @@ use crate::batch::Out;
 use crate::io::mapping::Region;
 use crate::io::untrusted::FileId;
 use crate::loader::Buffer;
+use crate::memory::HUGE_PAGE;
 use crate::sample::Sample;
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -54,8 +56,33 @@ impl Owner {
 /// The address of arrays without elements.
 static EMPTY: [u128; 1] = [0];
 
-/// A new array with uninitialized elements.
+/// Arrays for which glibc always maps fresh pages. NumPy requests huge ones, but begins anywhere.
+const ALWAYS_FRESH: usize = 32 << 20;
+
+/// A new array with uninitialized elements. Large ones begin on a huge page, so that no end of them takes small pages.
 pub fn empty<'py>(
+    py: Python<'py>,
+    descr: &Bound<'py, PyArrayDescr>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let len = shape.iter().try_fold(descr.itemsize(), |size, &axis| size.checked_mul(axis));
+    let room = len.filter(|&len| cfg!(target_os = "linux") && len >= ALWAYS_FRESH);
+    let Some(room) = room.and_then(|len| len.checked_add(2 * HUGE_PAGE)) else {
+        return allocate(py, descr, shape);
+    };
+    let memory = allocate(py, &numpy::dtype::<u8>(py), &[room])?;
+    // SAFETY: the array is valid.
+    let data = unsafe { (*memory.as_array_ptr()).fields.data.cast::<u8>() };
+    let data = data.wrapping_add(data.align_offset(HUGE_PAGE));
+    // SAFETY: the shape takes `len` bytes, of which there are as many behind the first boundary of a huge page. They are
+    // aligned for every dtype, and `memory` keeps them alive.
+    let array =
+        unsafe { array_on(py, &descr.clone().unbind(), memory.into_any().unbind(), data, cast_slice(shape), true)? };
+    Ok(array.cast_into::<PyUntypedArray>()?)
+}
+
+/// A new array of NumPy's with uninitialized elements.
+fn allocate<'py>(
     py: Python<'py>,
     descr: &Bound<'py, PyArrayDescr>,
     shape: &[usize],
