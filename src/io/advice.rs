@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::mapping::{Region, is_resident, will_need};
-use super::residency::Residency;
+use super::residency::{Residency, is_read_ahead};
 use crate::{error::Result, memory};
 
 /// Ranges that are closer together than this are advised as one.
@@ -13,6 +13,10 @@ const MAX_GAP: usize = 16 * 1024;
 
 /// Bytes of a column that are read for a row, as other rows lie near: a disk reads them about as fast as a page.
 const COLUMN_BLOCK: usize = 32 * 1024;
+
+/// Bytes of a single item that are requested before the others: the disk reads them while the kernel prepares the pages of the
+/// rest, which takes up to a quarter of the time that the disk takes.
+const FIRST_REQUEST: usize = 128 * 1024;
 
 /// Lets the processor load the cache line at an address, which need not be valid.
 #[inline]
@@ -50,7 +54,7 @@ impl PrefetchPolicy {
         if self == Self::Always || residency.is_some_and(Residency::is_batch_cold) {
             return true;
         }
-        let is_cold = last().is_some_and(|range| !range.is_empty() && !is_resident(&region.bytes()[range]));
+        let is_cold = last().is_some_and(|range| !is_resident(&region.bytes()[range]));
         residency.filter(|_| is_cold).into_iter().for_each(Residency::found_cold_batch);
         is_cold
     }
@@ -81,17 +85,18 @@ pub(crate) fn probe_item<'a, T>(
     bytes: impl FnOnce(&T) -> &'a [u8],
 ) -> Result<T> {
     let Some(residency) = data.residency() else { return locate() };
-    let (is_watched, is_in_order) = (residency.is_watched(), residency.is_in_order(index));
-    if is_watched && !is_in_order {
+    let (is_watched, step) = (residency.is_watched(), residency.step_to(index));
+    if is_watched && step.is_none() {
         for (column, row) in rows {
             fetch_block(column.bytes(), row);
         }
     }
     let found = locate()?;
     let bytes = bytes(&found);
-    let is_cold = bytes.last().is_some_and(|last| !is_resident(std::slice::from_ref(last)));
-    if is_cold && !is_in_order {
-        will_need(bytes);
+    let is_cold = !is_resident(bytes);
+    if is_cold && !step.is_some_and(|step| is_read_ahead(step, bytes.len())) {
+        let (first, rest) = bytes.split_at(bytes.len().min(FIRST_REQUEST));
+        [first, rest].into_iter().filter(|part| !part.is_empty()).for_each(will_need);
     }
     residency.probed_item(is_cold);
     Ok(found)

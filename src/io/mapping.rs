@@ -295,14 +295,26 @@ pub(crate) fn will_need(bytes: &[u8]) {
     unsafe { libc::madvise(bytes.as_ptr().sub(before).cast_mut().cast(), before + bytes.len(), libc::MADV_WILLNEED) };
 }
 
-/// Whether the page of the first of these bytes is in memory, as far as the kernel tells. They need not be initialized.
+/// Pages of which one call tells whether they are in memory.
+#[cfg(unix)]
+const MAX_PROBED: usize = 8;
+
+/// Whether the pages of these bytes are in memory, as far as the kernel tells. Of many pages, only those in the middle are looked
+/// at: the first and the last one may be there because a neighbour of these bytes was read. They need not be initialized.
 #[cfg(unix)]
 pub(crate) fn is_resident<T>(bytes: &[T]) -> bool {
-    let mut page = 0;
-    let before = bytes.as_ptr() as usize % rustix::param::page_size();
-    // SAFETY: the address is that of a mapped page, and the answer for one page is one byte.
-    let answer = unsafe { libc::mincore(bytes.as_ptr().cast::<u8>().sub(before).cast_mut().cast(), 1, &raw mut page) };
-    bytes.is_empty() || answer != 0 || page & 1 == 1
+    let page = rustix::param::page_size();
+    let before = bytes.as_ptr() as usize % page;
+    let pages = (before + size_of_val(bytes)).div_ceil(page);
+    let probed = pages.min(MAX_PROBED);
+    let first = (pages - probed) / 2;
+    let mut found = [0; MAX_PROBED];
+    // SAFETY: all these pages are mapped, each has some of `bytes` on it, and the answer for a page is one byte.
+    let answer = unsafe {
+        let start = bytes.as_ptr().cast::<u8>().sub(before).wrapping_add(first * page);
+        libc::mincore(start.cast_mut().cast(), probed * page, found.as_mut_ptr())
+    };
+    bytes.is_empty() || answer != 0 || found[..probed].iter().all(|page| page & 1 == 1)
 }
 
 /// On systems without `madvise`, advice does nothing, and every page counts as resident.

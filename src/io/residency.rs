@@ -16,6 +16,13 @@ const WATCHED_ITEMS: u32 = 1024;
 const FIRST_ITEMS: u32 = 16;
 /// Whoever moves forward by at most this many items at a time reads in order.
 const MAX_STEP: usize = 32;
+/// Whoever moves forward by more bytes than these passes over most of what the kernel reads ahead by default.
+const MAX_STEP_BYTES: usize = 64 * 1024;
+
+/// Whether the kernel reads ahead for whoever moves forward by `step` items of `size` bytes at a time.
+pub(crate) fn is_read_ahead(step: usize, size: usize) -> bool {
+    step == 1 || step.saturating_mul(size) <= MAX_STEP_BYTES
+}
 
 /// 2^32 divided by the golden ratio. Its multiples, modulo 2^32, spread evenly over the numbers below 2^32, also those of
 /// successive factors (Knuth, The Art of Computer Programming, vol. 3, 6.4).
@@ -76,11 +83,11 @@ impl Residency {
         self.watched.load(Relaxed) > 0
     }
 
-    /// Whether items up to the one at `index`, which is probed, were read in order. The kernel then reads ahead.
-    pub fn is_in_order(&self, index: usize) -> bool {
-        let skipped = if self.is_watched() { 1 } else { ITEMS_A_PROBE as usize };
-        let step = index.wrapping_sub(self.last.swap(index, Relaxed));
-        (1..=MAX_STEP * skipped).contains(&step)
+    /// How many items forward the reader moves at a time, if it has come to the one at `index`, which is probed, in order.
+    pub fn step_to(&self, index: usize) -> Option<usize> {
+        let items = if self.is_watched() { 1 } else { ITEMS_A_PROBE as usize };
+        let step = index.wrapping_sub(self.last.swap(index, Relaxed)).div_ceil(items);
+        (1..=MAX_STEP).contains(&step).then_some(step)
     }
 
     /// Takes note of what the probe of an item has found.
@@ -140,8 +147,14 @@ mod tests {
     #[test]
     fn steps_forward_are_an_order() {
         let residency = Residency::unknown();
-        let found = [5, 6, 8, 8, 7, 40, 39 + MAX_STEP].map(|index| residency.is_in_order(index));
-        assert_eq!(found, [false, true, true, false, false, false, true]);
+        let found = [5, 6, 8, 8, 7, 40, 40 + MAX_STEP].map(|index| residency.step_to(index));
+        assert_eq!(found, [None, Some(1), Some(2), None, None, None, Some(MAX_STEP)]);
+    }
+
+    #[test]
+    fn steps_over_much_are_not_read_ahead() {
+        let found = [(1, usize::MAX), (MAX_STEP, 2000), (2, 500_000)].map(|(step, size)| is_read_ahead(step, size));
+        assert_eq!(found, [true, true, false]);
     }
 
     #[test]

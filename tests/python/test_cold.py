@@ -123,6 +123,27 @@ def test_all_pages_of_a_cold_item_are_requested_before_it_is_touched(tmp_path):
     assert not item.any()
 
 
+def test_a_cold_item_whose_neighbour_was_read_is_requested_whole(tmp_path):
+    # Neighbours have a page in common.
+    size = LARGE + SMALL
+    ragged(tmp_path / "m", size)
+    drop(tmp_path)
+    memmap = RaggedMmap(tmp_path / "m")
+    assert not memmap[301].any()
+    item = memmap[300]
+    check_read(tmp_path / "m" / "data.ninja", size, [300, 301], 0)
+    assert not item.any()
+
+
+def test_steps_over_large_cold_items_do_not_count_as_an_order(tmp_path):
+    ragged(tmp_path / "m", LARGE)
+    drop(tmp_path)
+    memmap = RaggedMmap(tmp_path / "m")
+    items = [memmap[300], memmap[310], memmap[320]]
+    check_read(tmp_path / "m" / "data.ninja", LARGE, [300, 310, 320], 0)
+    assert not any(item.any() for item in items)
+
+
 def test_small_cold_items_in_random_order_are_read_without_their_neighbours(tmp_path):
     ragged(tmp_path / "m", SMALL)
     drop(tmp_path)
