@@ -14,7 +14,7 @@ class Settings:
 
     Attributes:
         sequences, images, texts, records: samples of each kind.
-        cold_bytes: of the file of 2 kB samples that is read cold.
+        cold_bytes: of the file of 2 kB samples that is read cold; those of texts and of records are smaller.
         cold_images: images of about 0.5 MB that are read cold.
         cold_batches: batches in one measurement of cold pages.
         joined: samples that the parallel build loads, with 5 ms of work each.

@@ -158,14 +158,14 @@ COLD = (
             cold_sample(what, who),
             cold_sample(what, floor),
         )
-        for kind in (cold.SMALL, cold.IMAGES)
-        for what in (kind, cold.with_default(kind))
-        for who, floor in (
-            (cold.GATHER, cold.DEVICE),
-            (cold.LISTED, cold.DEVICE),
-            (cold.GETITEMS, cold.DEVICE),
-            (cold.PLAIN, cold.DEVICE_ALONE),
+        for kind, batched in (
+            (cold.SMALL, (cold.GATHER, cold.LISTED, cold.GETITEMS)),
+            (cold.IMAGES, (cold.GATHER, cold.LISTED, cold.GETITEMS)),
+            (cold.TEXTS, (cold.LISTED, cold.GETITEMS)),
+            (cold.RECORDS, (cold.BATCH, cold.LISTED, cold.GETITEMS)),
         )
+        for what in (kind, cold.with_default(kind))
+        for who, floor in (*((each, cold.DEVICE) for each in batched), (cold.PLAIN, cold.DEVICE_ALONE))
     ),
     *(
         at_most_times(

@@ -128,7 +128,7 @@ def microseconds(who: str, folder: str, samples: int, batches: int) -> dict[str,
     from mmap_ninja import RaggedMmap
 
     seed = zlib.crc32(f"{who} {next(turns)}".encode())
-    data, wanted = Path(folder, "data.ninja"), batches * BATCH
+    data, wanted = Path(folder), batches * BATCH
     cold.drop(data)
     if who == cold.DEVICE:
         drawn = np.random.default_rng(seed).integers(0, samples, wanted)
