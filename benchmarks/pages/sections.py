@@ -234,8 +234,9 @@ COLD = Section(
     "Samples that are not in memory",
     "The data are dropped from the page cache before each measurement; where each sample starts and ends is in memory. Then "
     "random batches are read: 256 samples of 2 kB, texts or records from files larger than the part that is read, or 32 images. "
-    "A record has 2 kB of tokens, a label of 8 bytes and a text of 24. Every method ends with a copy of the samples in the "
-    "process's own memory. Direct I/O reads the same blocks past the page cache and shows what the disk gives, with one "
+    "A record has 2 kB of tokens, a label of 8 bytes and a text of 24. Every method ends with the samples in the process's own "
+    "memory: arrays of single samples are copied to where others were before, as direct I/O does, while `gather`, `padded` and "
+    "`batch` return new arrays. Direct I/O reads the same blocks past the page cache and shows what the disk gives, with one "
     f"request in flight and with {cold.IN_FLIGHT}. A record counts as the sum of its fields' requests: one request for each "
     "field, from one file after another. Blocks that hold several samples, as those of labels do, are read again for each of "
     "them, while the page cache keeps them. How far the kernel reads ahead is a setting of the disk, which the table of the "
