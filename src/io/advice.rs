@@ -44,8 +44,8 @@ pub(crate) enum PrefetchPolicy {
 }
 
 impl PrefetchPolicy {
-    /// Whether to prefetch a batch from `region` whose last sample has the range `last`. This probes only one page,
-    /// which takes as long as copying a few kilobytes.
+    /// Whether to prefetch a batch from `region` whose last sample has the range `last`. This probes only that
+    /// sample, which takes as long as copying a few kilobytes.
     pub fn is_due(self, region: &Region, last: impl FnOnce() -> Option<Range<usize>>) -> bool {
         if self == Self::Never {
             return false;
@@ -74,7 +74,7 @@ pub(crate) fn advise_will_need(members: &[&[u8]], ranges: impl Iterator<Item = R
 }
 
 /// What `locate` finds for a single item, whose `bytes` lie in `data`. Where pages of it are not in memory, all of them
-/// are requested at once, and nothing around them: first those of its `rows` in the columns, then those of its bytes. If items
+/// are requested before they are touched, and nothing around them: first those of its `rows` in the columns, then those of its bytes. If items
 /// are read in order, the kernel's own read-ahead is better.
 #[cold]
 pub(crate) fn probe_item<'a, T>(

@@ -303,6 +303,9 @@ const MAX_PROBED: usize = 8;
 /// at: the first and the last one may be there because a neighbour of these bytes was read. They need not be initialized.
 #[cfg(unix)]
 pub(crate) fn is_resident<T>(bytes: &[T]) -> bool {
+    if bytes.is_empty() {
+        return true;
+    }
     let page = rustix::param::page_size();
     let before = bytes.as_ptr() as usize % page;
     let pages = (before + size_of_val(bytes)).div_ceil(page);
@@ -314,7 +317,7 @@ pub(crate) fn is_resident<T>(bytes: &[T]) -> bool {
         let start = bytes.as_ptr().cast::<u8>().sub(before).wrapping_add(first * page);
         libc::mincore(start.cast_mut().cast(), probed * page, found.as_mut_ptr())
     };
-    bytes.is_empty() || answer != 0 || found[..probed].iter().all(|page| page & 1 == 1)
+    answer != 0 || found[..probed].iter().all(|page| page & 1 == 1)
 }
 
 /// On systems without `madvise`, advice does nothing, and every page counts as resident.

@@ -75,7 +75,7 @@ impl Rows {
         self.len
     }
 
-    /// Whether the page of the first or the last of these rows is not in memory.
+    /// Whether a page of the first or the last of these rows is not in memory.
     pub(super) fn is_due(&self, indices: &[usize]) -> bool {
         let bytes = (*self.bytes).as_ref();
         let is_cold = |&index: &usize| index < self.len && !is_resident(&bytes[index * self.size..][..self.size]);
