@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 /// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
 /// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
-/// Of single items in memory that are read at random, one of this many is probed; of those that are read in order, about
-/// two.
-const ITEMS_A_PROBE: u32 = 512;
+/// Single items are all probed at first. As long as they are in memory, half as many of them are probed after every so many
+/// probes, down to one of this many where they are read at random, and about two where they are read in order. A probe
+/// takes about a microsecond.
+const MAX_ITEMS_A_PROBE: u32 = 2048;
+const PROBES_A_STEP: u32 = 16;
 /// After an item that was not in memory, this many items are all probed: to probe them takes less time than to wait for
 /// a single one which the kernel would otherwise read, with megabytes around it.
 const WATCHED_ITEMS: u32 = 1024;
-/// The first items of a mapping, which are all probed.
-const FIRST_ITEMS: u32 = 16;
 /// Whoever moves forward by at most this many items at a time reads in order.
 const MAX_STEP: usize = 32;
 /// Whoever moves forward by more bytes than these passes over most of what the kernel reads ahead by default.
@@ -27,8 +27,7 @@ pub(crate) fn is_read_ahead(step: usize, size: usize) -> bool {
 /// 2^32 divided by the golden ratio. Its multiples, modulo 2^32, spread evenly over the numbers below 2^32, also those of
 /// successive factors (Knuth, The Art of Computer Programming, vol. 3, 6.4).
 const SPREAD: u32 = 0x9E37_79B1;
-/// The numbers below 2^32 that stand for a probe.
-const WINDOW: u32 = u32::MAX / ITEMS_A_PROBE;
+const MIN_WINDOW: u32 = u32::MAX / MAX_ITEMS_A_PROBE;
 
 /// Which items are probed follows from their indices, so that the others write nothing here: threads that read would
 /// take the cache line from each other. Each probe moves on which items are next, so that no item is probed at every
@@ -40,8 +39,8 @@ pub(crate) struct Residency {
     /// An item is probed if its multiple of [`SPREAD`], plus `turn`, is at most `window`.
     turn: AtomicU32,
     window: AtomicU32,
-    /// Items that are still all probed.
-    watched: AtomicU32,
+    /// Items to probe, all in memory, until the window is halved.
+    until_halved: AtomicU32,
     /// The last item that was probed.
     last: AtomicUsize,
 }
@@ -52,7 +51,7 @@ impl Residency {
             cold_batches: AtomicU8::new(0),
             turn: AtomicU32::new(0),
             window: AtomicU32::new(u32::MAX),
-            watched: AtomicU32::new(FIRST_ITEMS),
+            until_halved: AtomicU32::new(PROBES_A_STEP),
             // Far from every index.
             last: AtomicUsize::new(usize::MAX / 2),
         }
@@ -80,22 +79,28 @@ impl Residency {
 
     /// Whether every item is probed.
     pub fn is_watched(&self) -> bool {
-        self.watched.load(Relaxed) > 0
+        self.window.load(Relaxed) == u32::MAX
     }
 
     /// How many items forward the reader moves at a time, if it has come to the one at `index`, which is probed, in order.
     pub fn step_to(&self, index: usize) -> Option<usize> {
-        let items = if self.is_watched() { 1 } else { ITEMS_A_PROBE as usize };
-        let step = index.wrapping_sub(self.last.swap(index, Relaxed)).div_ceil(items);
+        let items = u32::MAX / self.window.load(Relaxed);
+        let step = index.wrapping_sub(self.last.swap(index, Relaxed)).div_ceil(items as usize);
         (1..=MAX_STEP).contains(&step).then_some(step)
     }
 
     /// Takes note of what the probe of an item has found.
     pub fn probed_item(&self, is_cold: bool) {
-        let left = if is_cold { WATCHED_ITEMS } else { self.watched.load(Relaxed).saturating_sub(1) };
-        self.watched.store(left, Relaxed);
-        self.window.store(if left > 0 { u32::MAX } else { WINDOW }, Relaxed);
-        self.turn.fetch_sub(WINDOW + 1, Relaxed);
+        let window = self.window.load(Relaxed);
+        self.turn.fetch_sub(window.wrapping_add(1), Relaxed);
+        let left = self.until_halved.load(Relaxed).saturating_sub(1);
+        let (window, left) = match (is_cold, left) {
+            (true, _) => (u32::MAX, WATCHED_ITEMS),
+            (false, 0) => ((window / 2).max(MIN_WINDOW), PROBES_A_STEP),
+            (false, left) => (window, left),
+        };
+        self.window.store(window, Relaxed);
+        self.until_halved.store(left, Relaxed);
     }
 }
 
@@ -116,20 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn one_of_many_items_in_memory_is_probed() {
+    fn ever_fewer_items_in_memory_are_probed() {
         let residency = Residency::unknown();
-        assert_eq!(probed(&residency, FIRST_ITEMS, |_| false).len(), FIRST_ITEMS as usize);
-        let rest = probed(&residency, 100 * ITEMS_A_PROBE, |_| false);
+        let first = probed(&residency, PROBES_A_STEP, |_| false);
+        assert_eq!(first.len(), PROBES_A_STEP as usize);
+        probed(&residency, 40 * MAX_ITEMS_A_PROBE, |_| false);
+        let rest = probed(&residency, 100 * MAX_ITEMS_A_PROBE, |_| false);
         assert!((50..=250).contains(&rest.len()), "{}", rest.len());
         let furthest = rest.windows(2).map(|pair| pair[1] - pair[0]).max();
-        assert!(furthest < Some(4 * ITEMS_A_PROBE), "{furthest:?}");
+        assert!(furthest < Some(4 * MAX_ITEMS_A_PROBE), "{furthest:?}");
     }
 
     #[test]
     fn an_item_that_is_read_again_and_again_is_probed_once() {
         for item in 0..1000 {
             let residency = Residency::unknown();
-            probed(&residency, FIRST_ITEMS, |_| false);
+            (0..PROBES_A_STEP * 12).for_each(|_| residency.probed_item(false));
             let again = (0..1000).filter(|_| !residency.skips_item(item)).inspect(|_| residency.probed_item(false));
             assert!(again.count() <= 1, "item {item}");
         }
