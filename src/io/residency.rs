@@ -10,7 +10,7 @@ const COLD_BATCHES: u8 = 32;
 /// probes, down to one of this many where they are read at random, and about two where they are read in order. A probe
 /// takes about a microsecond.
 const MAX_ITEMS_A_PROBE: u32 = 2048;
-const PROBES_A_STEP: u32 = 16;
+const PROBES_A_STEP: u32 = 8;
 /// After an item that was not in memory, this many items are all probed: to probe them takes less time than to wait for
 /// a single one which the kernel would otherwise read, with megabytes around it.
 const WATCHED_ITEMS: u32 = 1024;
