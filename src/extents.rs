@@ -8,6 +8,7 @@ use crate::column::{Column, bytes_of_row};
 use crate::error::Result;
 use crate::io::advice::{PrefetchPolicy, advise_rows, advise_will_need, prefetch_line, probe_item};
 use crate::io::mapping::Region;
+use crate::io::residency::Residency;
 use crate::memory;
 use crate::plans::Piece;
 use crate::schema::{Role, Schema};
@@ -73,10 +74,10 @@ impl Extents {
         })
     }
 
-    /// Whether the single sample at `index` need not be probed.
+    /// Whether the next single sample need not be probed.
     #[inline]
-    pub fn skips_item(&self, index: usize) -> bool {
-        self.data.residency().is_none_or(|residency| residency.skips_item(index))
+    pub fn skips_item(&self) -> bool {
+        self.data.residency().is_none_or(Residency::skips_item)
     }
 
     /// What `locate` finds for the sample at `index`, whose cold pages are prefetched.

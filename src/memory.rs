@@ -47,7 +47,8 @@ pub(crate) fn request_huge_pages(memory: &[MaybeUninit<u8>]) {
     if memory.len() >= MIN_HUGE {
         let start = memory.as_ptr().align_offset(rustix::param::page_size());
         let (start, len) = (memory[start..].as_ptr(), memory.len() - start);
-        // SAFETY: the memory begins on a page, and the advice changes nothing that a program can observe.
+        // SAFETY: the memory begins on a page. The last page may have other memory on it, too; the advice changes nothing that
+        // a program can observe.
         unsafe { libc::madvise(start.cast_mut().cast(), len, libc::MADV_HUGEPAGE) };
     }
     #[cfg(not(target_os = "linux"))]

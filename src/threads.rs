@@ -3,13 +3,22 @@
 use std::any::Any;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// The number of threads that run at once. It is read once: that takes as long as copying half a megabyte.
+/// The number of threads that run at once. A process asks for it once, since that takes as long as copying half a megabyte.
+/// A forked one asks again: it may have fewer.
 pub(crate) fn available() -> usize {
-    static AVAILABLE: OnceLock<usize> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+    static FOUND: AtomicUsize = AtomicUsize::new(1);
+    /// The process that has asked.
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id();
+    if PROCESS.load(Ordering::Acquire) != process {
+        FOUND.store(thread::available_parallelism().map_or(1, NonZero::get), Ordering::Relaxed);
+        PROCESS.store(process, Ordering::Release);
+    }
+    FOUND.load(Ordering::Relaxed)
 }
 
 /// Runs `work` on every job, on at most that many threads. Where the system has fewer to give, those that there are do the
@@ -23,21 +32,47 @@ pub(crate) fn for_each<T: Send>(jobs: Vec<T>, threads: usize, work: impl Fn(T) +
             work(job);
         }
     };
-    let run: &(dyn Fn() + Sync) = &run;
-    // SAFETY: only threads inside the gate use the reference. `close` lets nobody in any more and waits for those inside,
-    // and is called before `run` is dropped: what comes before it does not unwind.
-    let run: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(run) };
     let gate = Arc::new(Gate::default());
-    for _ in 0..others {
-        let gate = Arc::clone(&gate);
-        if thread::Builder::new().spawn(move || gate.enter(run)).is_err() {
-            break;
+    let mine = catch_unwind(AssertUnwindSafe(|| {
+        for _ in 0..others {
+            let (gate, run) = (Arc::clone(&gate), Borrowed::new(&run));
+            // SAFETY: `close` lets nobody in any more and waits for those inside, before `run` is dropped.
+            let enter = move || gate.enter(|| unsafe { run.call() });
+            if thread::Builder::new().spawn(enter).is_err() {
+                break;
+            }
         }
-    }
-    let mine = catch_unwind(AssertUnwindSafe(run));
+        run();
+    }));
     let others = gate.close();
     if let Some(panic) = mine.err().or(others) {
         resume_unwind(panic);
+    }
+}
+
+/// A function that a thread may still hold, but not call, after its end.
+#[derive(Clone, Copy)]
+struct Borrowed {
+    function: *const (),
+    /// Calls it, knowing its type.
+    call: unsafe fn(*const ()),
+}
+
+// SAFETY: `new` asks for functions that several threads may call at once.
+unsafe impl Send for Borrowed {}
+
+impl Borrowed {
+    fn new<F: Fn() + Sync>(function: &F) -> Self {
+        // SAFETY: whoever calls this passes on that the function is still there.
+        let call = |function: *const ()| unsafe { (*function.cast::<F>())() };
+        Self { function: std::ptr::from_ref(function).cast(), call }
+    }
+
+    /// # Safety
+    /// The function must still be there.
+    unsafe fn call(self) {
+        // SAFETY: the caller promises that.
+        unsafe { (self.call)(self.function) }
     }
 }
 
@@ -88,8 +123,6 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
     #[test]

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Handle(WithAttrs):
     """The half of a map that does not depend on the kind of its samples.
 
-    A subclass sets `_ITEM`, what users call a sample, `_CREATE`, the name of the method that stores samples in memory, and
-    `_BASE`, itself. It defines `_facts`, what its repr says, and `_columns`, its Arrow arrays. How it is built is known to
+    A subclass sets `_ITEM`, what users call a sample, and `_CREATE`, the name of the method that stores samples in memory;
+    `publish` sets `_BASE`, which is the class itself. It defines `_facts`, what its repr says, and `_columns`, its Arrow arrays. How it is built is known to
     `_building.py`.
     """
 
@@ -275,6 +275,17 @@ def member(memmap: Any, key: str, mode: Mode, mapping: _core.Owner, rows: int) -
             known = mapping, open_existing(memmap._place / key, mode)[:rows]
         opened[key] = known
     return cast("np.memmap[Any, Any]", known[1])
+
+
+def publish(cls: "type[Handle]") -> None:
+    """Make this the class of a kind of maps, whose name also error messages and help give to what its private bases define."""
+    cls._BASE = cls
+    for base in cls.__bases__:
+        if base is not Handle and base.__module__.startswith("mmap_ninja._"):
+            for member in vars(base).values():
+                function = getattr(member, "__func__", member)
+                if inspect.isfunction(function):
+                    function.__qualname__ = f"{cls.__name__}.{function.__name__}"
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class RecordBuilding:
         Args:
             columns: sequences of one length by the names of the fields, for example lists, arrays or the columns of a table.
 
-        For the other arguments and the errors, see `from_generator`.
+        For the other arguments and the errors, see `from_generator`. Unlike it, this does not call `extend` of a subclass.
 
         Raises:
             ValueError: the sequences have different lengths, or there are no samples.

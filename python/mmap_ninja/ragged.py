@@ -200,4 +200,4 @@ class RaggedMmap(
         return [*dtype, human_size(self.nbytes)]
 
 
-RaggedMmap._BASE = RaggedMmap
+_handle.publish(RaggedMmap)

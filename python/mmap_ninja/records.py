@@ -283,4 +283,4 @@ class RecordsMmap(_handle.Handle, RecordBuilding, _core.Records[RecordT], Sequen
         return declared
 
 
-RecordsMmap._BASE = RecordsMmap
+_handle.publish(RecordsMmap)

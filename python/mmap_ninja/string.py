@@ -226,4 +226,4 @@ class StringsMmap(_handle.Handle, StringBuilding, _core.Strings, Sequence[str]):
         return [*zstd, human_size(self.nbytes)]
 
 
-StringsMmap._BASE = StringsMmap
+_handle.publish(StringsMmap)

@@ -44,7 +44,8 @@ impl Cast {
         let (source, target) = (from.number()?, to.number()?);
         let run = if source == target { copy_into } else { find(source, target)? };
         let is_swapped = from.is_big_endian();
-        let cast = Self { from: from.item_size(), to: to.item_size(), run, is_swapped, is_plain: false };
+        let is_plain = source == target && !is_swapped;
+        let cast = Self { from: from.item_size(), to: to.item_size(), run, is_swapped, is_plain };
         (!to.is_big_endian()).then_some(cast)
     }
 

@@ -10,7 +10,8 @@ const MIN_BATCH: usize = 32 << 20;
 #[cfg(target_arch = "x86_64")]
 const MIN_COPY: usize = 4096;
 
-/// Whether a batch in `out` is copied past the caches: not into fresh pages, which the kernel clears while it is copied.
+/// Whether a batch in `out` is copied past the caches. Fresh pages do not gain by it: the kernel has just cleared them, so their
+/// lines are in the caches.
 pub(super) fn pays(out: &Out) -> bool {
     cfg!(target_arch = "x86_64") && out.len() >= MIN_BATCH && is_resident(&out[out.len() / 2..])
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::{self, Kind, Order};
 use crate::io::advice::{PrefetchPolicy, fetch_rows, probe_item};
 use crate::io::mapping::Region;
+use crate::io::residency::Residency;
 use crate::memory;
 use crate::options::Options;
 use crate::schema::{Header, check_size, kind_of, no_dataset};
@@ -57,7 +58,7 @@ impl View {
     /// Row `index`, as [`View::row`] gives it. Now and then, its pages are prefetched if they are not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Option<&[u8]> {
-        if self.data.residency().is_none_or(|residency| residency.skips_item(index)) {
+        if self.data.residency().is_none_or(Residency::skips_item) {
             return self.row(index);
         }
         probe_item(&self.data, index, &[], || Ok(self.row(index)), |row| row.unwrap_or_default()).ok()?

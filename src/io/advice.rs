@@ -73,9 +73,9 @@ pub(crate) fn advise_will_need(members: &[&[u8]], ranges: impl Iterator<Item = R
     }
 }
 
-/// What `locate` finds for a single item, whose `bytes` lie in `data`. Where pages of it are not in memory, all of them
-/// are requested before they are touched, and nothing around them: first those of its `rows` in the columns, then those of its bytes. If items
-/// are read in order, the kernel's own read-ahead is better.
+/// What `locate` finds for a single item, whose `bytes` lie in `data`. Where pages of it are not in memory, all of them are
+/// requested, and nothing around them: those of its `rows` in the columns before they are read, and then those of its bytes.
+/// If items are read in order, the kernel's own read-ahead is better.
 #[cold]
 pub(crate) fn probe_item<'a, T>(
     data: &'a Region,
@@ -96,7 +96,7 @@ pub(crate) fn probe_item<'a, T>(
     let is_cold = !is_resident(bytes);
     if is_cold && !step.is_some_and(|step| is_read_ahead(step, bytes.len())) {
         let (first, rest) = bytes.split_at(bytes.len().min(FIRST_REQUEST));
-        [first, rest].into_iter().filter(|part| !part.is_empty()).for_each(will_need);
+        [first, rest].into_iter().for_each(will_need);
     }
     residency.probed_item(is_cold);
     Ok(found)

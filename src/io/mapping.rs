@@ -290,9 +290,13 @@ impl Region {
 /// Asks the kernel to read mapped bytes soon, without waiting for it. It is not an error if the kernel rejects that.
 #[cfg(unix)]
 pub(crate) fn will_need(bytes: &[u8]) {
+    if bytes.is_empty() {
+        return;
+    }
     let before = bytes.as_ptr() as usize % rustix::param::page_size();
+    let start = bytes.as_ptr().wrapping_sub(before);
     // SAFETY: the advice changes no memory, and every byte from the beginning of the first one's page on is mapped.
-    unsafe { libc::madvise(bytes.as_ptr().sub(before).cast_mut().cast(), before + bytes.len(), libc::MADV_WILLNEED) };
+    unsafe { libc::madvise(start.cast_mut().cast(), before + bytes.len(), libc::MADV_WILLNEED) };
 }
 
 /// Pages of which one call tells whether they are in memory.
@@ -311,12 +315,10 @@ pub(crate) fn is_resident<T>(bytes: &[T]) -> bool {
     let pages = (before + size_of_val(bytes)).div_ceil(page);
     let probed = pages.min(MAX_PROBED);
     let first = (pages - probed) / 2;
+    let start = bytes.as_ptr().cast::<u8>().wrapping_sub(before).wrapping_add(first * page);
     let mut found = [0; MAX_PROBED];
     // SAFETY: all these pages are mapped, each has some of `bytes` on it, and the answer for a page is one byte.
-    let answer = unsafe {
-        let start = bytes.as_ptr().cast::<u8>().sub(before).wrapping_add(first * page);
-        libc::mincore(start.cast_mut().cast(), probed * page, found.as_mut_ptr())
-    };
+    let answer = unsafe { libc::mincore(start.cast_mut().cast(), probed * page, found.as_mut_ptr()) };
     answer != 0 || found[..probed].iter().all(|page| page & 1 == 1)
 }
 

@@ -1,16 +1,17 @@
 //! What is known of whether the pages of a mapping are in memory, so that readers seldom have to ask the kernel, which takes
 //! as long as several items do.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
 /// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
-/// Single items are all probed at first. As long as they are in memory, half as many of them are probed after every so many
-/// probes, down to one of this many where they are read at random, and about two where they are read in order. A probe
-/// takes about a microsecond.
-const MAX_ITEMS_A_PROBE: u32 = 2048;
-const PROBES_A_STEP: u32 = 8;
+/// Single items are all probed at first. While they are in memory, the interval between two probes is doubled after every
+/// [`PROBES_AN_INTERVAL`] probes, up to this many items: a probe takes about a microsecond. It is odd, so that maps which are
+/// read in turn, as the fields of records are, are all probed.
+const MAX_INTERVAL: u32 = 2047;
+const PROBES_AN_INTERVAL: u32 = 8;
 /// After an item that was not in memory, this many items are all probed: to probe them takes less time than to wait for
 /// a single one which the kernel would otherwise read, with megabytes around it.
 const WATCHED_ITEMS: u32 = 1024;
@@ -24,23 +25,21 @@ pub(crate) fn is_read_ahead(step: usize, size: usize) -> bool {
     step == 1 || step.saturating_mul(size) <= MAX_STEP_BYTES
 }
 
-/// 2^32 divided by the golden ratio. Its multiples, modulo 2^32, spread evenly over the numbers below 2^32, also those of
-/// successive factors (Knuth, The Art of Computer Programming, vol. 3, 6.4).
-const SPREAD: u32 = 0x9E37_79B1;
-const MIN_WINDOW: u32 = u32::MAX / MAX_ITEMS_A_PROBE;
+thread_local! {
+    /// Items that this thread reads until it probes one. A counter in the mapping would be a cache line that threads take from
+    /// each other.
+    static SKIPPED: Cell<u32> = const { Cell::new(0) };
+}
 
-/// Which items are probed follows from their indices, so that the others write nothing here: threads that read would
-/// take the cache line from each other. Each probe moves on which items are next, so that no item is probed at every
-/// access. A race between threads may count an item or a batch once too few, which does no harm.
+/// A race between threads may count a probe or a batch once too few, which does no harm.
 #[derive(Debug)]
 pub(crate) struct Residency {
     /// Batches that are still assumed to be cold.
     cold_batches: AtomicU8,
-    /// An item is probed if its multiple of [`SPREAD`], plus `turn`, is at most `window`.
-    turn: AtomicU32,
-    window: AtomicU32,
-    /// Items to probe, all in memory, until the window is halved.
-    until_halved: AtomicU32,
+    /// One of this many items is probed.
+    interval: AtomicU32,
+    /// Items to probe, all in memory, until the interval is doubled.
+    until_doubled: AtomicU32,
     /// The last item that was probed.
     last: AtomicUsize,
 }
@@ -49,9 +48,8 @@ impl Residency {
     pub const fn unknown() -> Self {
         Self {
             cold_batches: AtomicU8::new(0),
-            turn: AtomicU32::new(0),
-            window: AtomicU32::new(u32::MAX),
-            until_halved: AtomicU32::new(PROBES_A_STEP),
+            interval: AtomicU32::new(1),
+            until_doubled: AtomicU32::new(PROBES_AN_INTERVAL),
             // Far from every index.
             last: AtomicUsize::new(usize::MAX / 2),
         }
@@ -69,38 +67,42 @@ impl Residency {
         left > 0
     }
 
-    /// Whether the item at `index` need not be probed.
+    /// Whether the next item need not be probed.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the product is taken modulo 2^32")]
-    pub fn skips_item(&self, index: usize) -> bool {
-        let place = (index as u32).wrapping_mul(SPREAD).wrapping_add(self.turn.load(Relaxed));
-        place > self.window.load(Relaxed)
+    pub fn skips_item(&self) -> bool {
+        !self.is_watched()
+            && SKIPPED.with(|skipped| {
+                let left = skipped.get();
+                skipped.set(left.saturating_sub(1));
+                left > 0
+            })
     }
 
     /// Whether every item is probed.
+    #[inline]
     pub fn is_watched(&self) -> bool {
-        self.window.load(Relaxed) == u32::MAX
+        self.interval.load(Relaxed) == 1
     }
 
     /// How many items forward the reader moves at a time, if it has come to the one at `index`, which is probed, in order.
     pub fn step_to(&self, index: usize) -> Option<usize> {
-        let items = u32::MAX / self.window.load(Relaxed);
-        let step = index.wrapping_sub(self.last.swap(index, Relaxed)).div_ceil(items as usize);
+        let interval = self.interval.load(Relaxed) as usize;
+        let step = index.wrapping_sub(self.last.swap(index, Relaxed)).div_ceil(interval);
         (1..=MAX_STEP).contains(&step).then_some(step)
     }
 
     /// Takes note of what the probe of an item has found.
     pub fn probed_item(&self, is_cold: bool) {
-        let window = self.window.load(Relaxed);
-        self.turn.fetch_sub(window.wrapping_add(1), Relaxed);
-        let left = self.until_halved.load(Relaxed).saturating_sub(1);
-        let (window, left) = match (is_cold, left) {
-            (true, _) => (u32::MAX, WATCHED_ITEMS),
-            (false, 0) => ((window / 2).max(MIN_WINDOW), PROBES_A_STEP),
-            (false, left) => (window, left),
+        let left = self.until_doubled.load(Relaxed).saturating_sub(1);
+        let interval = self.interval.load(Relaxed);
+        let (interval, left) = match (is_cold, left) {
+            (true, _) => (1, WATCHED_ITEMS),
+            (false, 0) => ((2 * interval + 1).min(MAX_INTERVAL), PROBES_AN_INTERVAL),
+            (false, left) => (interval, left),
         };
-        self.window.store(window, Relaxed);
-        self.until_halved.store(left, Relaxed);
+        self.interval.store(interval, Relaxed);
+        self.until_doubled.store(left, Relaxed);
+        SKIPPED.set(interval - 1);
     }
 }
 
@@ -111,7 +113,7 @@ mod tests {
     /// The items of `count` that are probed, of which those are cold for which `is_cold`.
     fn probed(residency: &Residency, count: u32, is_cold: impl Fn(u32) -> bool) -> Vec<u32> {
         let probe = |item: &u32| {
-            let is_probed = !residency.skips_item(*item as usize);
+            let is_probed = !residency.skips_item();
             if is_probed {
                 residency.probed_item(is_cold(*item));
             }
@@ -123,22 +125,22 @@ mod tests {
     #[test]
     fn ever_fewer_items_in_memory_are_probed() {
         let residency = Residency::unknown();
-        let first = probed(&residency, PROBES_A_STEP, |_| false);
-        assert_eq!(first.len(), PROBES_A_STEP as usize);
-        probed(&residency, 40 * MAX_ITEMS_A_PROBE, |_| false);
-        let rest = probed(&residency, 100 * MAX_ITEMS_A_PROBE, |_| false);
-        assert!((50..=250).contains(&rest.len()), "{}", rest.len());
-        let furthest = rest.windows(2).map(|pair| pair[1] - pair[0]).max();
-        assert!(furthest < Some(4 * MAX_ITEMS_A_PROBE), "{furthest:?}");
+        let first = probed(&residency, PROBES_AN_INTERVAL, |_| false);
+        assert_eq!(first.len(), PROBES_AN_INTERVAL as usize);
+        probed(&residency, 20 * MAX_INTERVAL, |_| false);
+        let rest = probed(&residency, 100 * MAX_INTERVAL, |_| false);
+        assert!(rest.windows(2).all(|pair| pair[1] - pair[0] == MAX_INTERVAL), "{rest:?}");
+        assert_eq!(rest.len(), 100);
     }
 
     #[test]
-    fn an_item_that_is_read_again_and_again_is_probed_once() {
-        for item in 0..1000 {
-            let residency = Residency::unknown();
-            (0..PROBES_A_STEP * 12).for_each(|_| residency.probed_item(false));
-            let again = (0..1000).filter(|_| !residency.skips_item(item)).inspect(|_| residency.probed_item(false));
-            assert!(again.count() <= 1, "item {item}");
+    fn maps_that_are_read_in_turn_are_all_probed() {
+        let fields: Vec<_> = (0..4).map(|_| Residency::unknown()).collect();
+        let round = |()| fields.iter().map(|field| probed(field, 1, |_| false).len()).collect::<Vec<_>>();
+        (0..20 * MAX_INTERVAL).for_each(|_| drop(round(())));
+        let later: Vec<_> = (0..20 * MAX_INTERVAL).map(|_| round(())).collect();
+        for field in 0..fields.len() {
+            assert!(later.iter().map(|found| found[field]).sum::<usize>() >= 15);
         }
     }
 

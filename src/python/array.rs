@@ -70,7 +70,8 @@ pub fn empty<'py>(
     let Some(room) = room.and_then(|len| len.checked_add(2 * HUGE_PAGE)) else {
         return allocate(py, descr, shape);
     };
-    let memory = allocate(py, &numpy::dtype::<u8>(py), &[room])?;
+    // Where that cannot be had, NumPy says so of the array itself.
+    let Ok(memory) = allocate(py, &numpy::dtype::<u8>(py), &[room]) else { return allocate(py, descr, shape) };
     // SAFETY: the array is valid.
     let data = unsafe { (*memory.as_array_ptr()).fields.data.cast::<u8>() };
     let data = data.wrapping_add(data.align_offset(HUGE_PAGE));

@@ -143,7 +143,7 @@ impl View {
     /// The sample at `index`, as [`View::get`] gives it. Now and then, its pages are prefetched if they are not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Result<Sample<'_>> {
-        if !self.extents.skips_item(index) {
+        if !self.extents.skips_item() {
             self.probe(index);
         }
         self.get(index)

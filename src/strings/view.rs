@@ -111,7 +111,7 @@ impl View {
     /// not in memory.
     #[inline]
     pub fn item(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        if !self.extents.skips_item(index) {
+        if !self.extents.skips_item() {
             self.probe(index);
         }
         self.bytes(index)

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from conftest import tree
-from mmap_ninja import RaggedMmap, StringsMmap, np_extend_dir, open_existing
+from mmap_ninja import RaggedMmap, RecordsMmap, StringsMmap, np_extend_dir, open_existing
 from mmap_ninja import numpy as np_ninja
 
 IMAGE, TOKENS, TEXTS = np.ones((2, 2)), np.arange(3), ["one", "zwei"]
@@ -249,3 +249,12 @@ def test_iteration_ends_after_the_last_sample(place, number):
     memmap = [place.ragged(), place.strings(), RaggedMmap(place.missing)][number]
     assert len(list(iter(memmap))) == len(memmap)
     assert [len(each) for each in reversed(memmap)] == [len(each) for each in memmap][::-1]
+
+
+@pytest.mark.parametrize("cls", [RaggedMmap, StringsMmap, RecordsMmap])
+def test_a_wrong_call_names_the_public_class(cls):
+    for name in ("from_generator", "from_indexable"):
+        with pytest.raises(TypeError, match=rf"^{cls.__name__}\.{name}\(\) missing"):
+            getattr(cls, name)()
+    with pytest.raises(TypeError, match=r"^RaggedMmap\.padded\(\) missing"):
+        RaggedMmap.padded()
