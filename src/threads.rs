@@ -21,6 +21,19 @@ pub(crate) fn available() -> usize {
     FOUND.load(Ordering::Relaxed)
 }
 
+/// Lets the scheduler of Linux treat this thread as one that nobody waits for: when it wakes, it does not take the processor
+/// from another. It is no error if that is refused.
+pub(crate) fn work_in_background() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the calls concern this thread alone, zeros are valid parameters, and these live as long as the call.
+    unsafe {
+        let parameters: libc::sched_param = std::mem::zeroed();
+        if libc::sched_getscheduler(0) == libc::SCHED_OTHER {
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters);
+        }
+    }
+}
+
 /// Runs `work` on every job, on at most that many threads. Where the system has fewer to give, those that there are do the
 /// rest: a thread that has not begun when the last job is taken is not waited for.
 pub(crate) fn for_each<T: Send>(jobs: Vec<T>, threads: usize, work: impl Fn(T) + Sync) {

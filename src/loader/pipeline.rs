@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::cancel::Cancellation;
 use crate::fork::OwnerPid;
+use crate::threads;
 
 /// What the threads do.
 pub(super) trait Work: Send + Sync + 'static {
@@ -212,6 +213,8 @@ impl<W: Work> Shared<W> {
     }
 
     fn work_until_stopped(self: Arc<Self>) {
+        // Otherwise a consumer that computes while batches are filled would be interrupted with each.
+        threads::work_in_background();
         let shared = self.clone();
         let cancel = Cancellation::when(move || shared.is_stopped.load(Ordering::Relaxed));
         let mut state = self.lock();

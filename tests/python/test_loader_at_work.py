@@ -53,6 +53,15 @@ def test_no_thread_outlives_its_iterator(tokens):
 
 
 @linux
+def test_threads_that_fill_do_not_interrupt_a_consumer(tokens):
+    batches = iter(Loader(tokens, 8, pad=0, threads=3))
+    next(batches)
+    policies = sorted(map(os.sched_getscheduler, map(int, os.listdir("/proc/self/task"))))
+    assert policies[-3:] == [os.SCHED_BATCH] * 3
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@linux
 def test_memory_threads_and_descriptors_stay_the_same_over_a_hundred_epochs(tokens):
     loader = Loader(tokens, 8, pad=0, shuffle=True)
 
