@@ -93,12 +93,13 @@ pub(crate) fn probe_item<'a, T>(
     }
     let found = locate()?;
     let bytes = bytes(&found);
-    let is_cold = !is_resident(bytes);
-    if is_cold && !step.is_some_and(|step| is_read_ahead(step, bytes.len())) {
+    let is_read_ahead = step.is_some_and(|step| is_read_ahead(step, bytes.len()));
+    let is_requested = !is_read_ahead && !is_resident(bytes);
+    if is_requested {
         let (first, rest) = bytes.split_at(bytes.len().min(FIRST_REQUEST));
         [first, rest].into_iter().for_each(will_need);
     }
-    residency.probed_item(is_cold);
+    residency.probed_item(is_requested);
     Ok(found)
 }
 

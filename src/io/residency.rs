@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 /// After a batch of which a page was not in memory, this many batches are prefetched without probing: while only a part
 /// of a file is in memory, the probed page of a batch may be there by chance.
 const COLD_BATCHES: u8 = 32;
-/// Single items are all probed at first. While they are in memory, the interval between two probes is doubled after every
+/// Single items are all probed at first. While they are in memory, or read in order, the interval between two probes is doubled after every
 /// [`PROBES_AN_INTERVAL`] probes, up to this many items: a probe takes about a microsecond. It is odd, so that maps which are
 /// read in turn, as the fields of records are, are all probed.
 const MAX_INTERVAL: u32 = 2047;
 const PROBES_AN_INTERVAL: u32 = 8;
-/// After an item that was not in memory, this many items are all probed: to probe them takes less time than to wait for
+/// After an item that was not in memory and had to be requested, this many items are all probed: to probe them takes less time than to wait for
 /// a single one which the kernel would otherwise read, with megabytes around it.
 const WATCHED_ITEMS: u32 = 1024;
 /// Whoever moves forward by at most this many items at a time reads in order.
@@ -38,7 +38,7 @@ pub(crate) struct Residency {
     cold_batches: AtomicU8,
     /// One of this many items is probed.
     interval: AtomicU32,
-    /// Items to probe, all in memory, until the interval is doubled.
+    /// Items to probe, none of which has to be requested, until the interval is doubled.
     until_doubled: AtomicU32,
     /// The last item that was probed.
     last: AtomicUsize,
@@ -87,15 +87,16 @@ impl Residency {
     /// How many items forward the reader moves at a time, if it has come to the one at `index`, which is probed, in order.
     pub fn step_to(&self, index: usize) -> Option<usize> {
         let interval = self.interval.load(Relaxed) as usize;
-        let step = index.wrapping_sub(self.last.swap(index, Relaxed)).div_ceil(interval);
-        (1..=MAX_STEP).contains(&step).then_some(step)
+        let moved = index.wrapping_sub(self.last.swap(index, Relaxed));
+        let step = moved / interval;
+        (moved % interval == 0 && (1..=MAX_STEP).contains(&step)).then_some(step)
     }
 
-    /// Takes note of what the probe of an item has found.
-    pub fn probed_item(&self, is_cold: bool) {
+    /// Takes note of whether an item that was probed had to be requested.
+    pub fn probed_item(&self, is_requested: bool) {
         let left = self.until_doubled.load(Relaxed).saturating_sub(1);
         let interval = self.interval.load(Relaxed);
-        let (interval, left) = match (is_cold, left) {
+        let (interval, left) = match (is_requested, left) {
             (true, _) => (1, WATCHED_ITEMS),
             (false, 0) => ((2 * interval + 1).min(MAX_INTERVAL), PROBES_AN_INTERVAL),
             (false, left) => (interval, left),
@@ -110,12 +111,12 @@ impl Residency {
 mod tests {
     use super::*;
 
-    /// The items of `count` that are probed, of which those are cold for which `is_cold`.
-    fn probed(residency: &Residency, count: u32, is_cold: impl Fn(u32) -> bool) -> Vec<u32> {
+    /// The items of `count` that are probed, of which those are requested for which `is_requested`.
+    fn probed(residency: &Residency, count: u32, is_requested: impl Fn(u32) -> bool) -> Vec<u32> {
         let probe = |item: &u32| {
             let is_probed = !residency.skips_item();
             if is_probed {
-                residency.probed_item(is_cold(*item));
+                residency.probed_item(is_requested(*item));
             }
             is_probed
         };
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_cold_item_the_next_ones_are_probed() {
+    fn after_an_item_that_was_requested_the_next_ones_are_probed() {
         let residency = Residency::unknown();
         let found = probed(&residency, 4 * WATCHED_ITEMS, |item| item % (WATCHED_ITEMS / 2) == 0);
         assert_eq!(found.len(), 4 * WATCHED_ITEMS as usize);
@@ -158,6 +159,10 @@ mod tests {
         let residency = Residency::unknown();
         let found = [5, 6, 8, 8, 7, 40, 40 + MAX_STEP].map(|index| residency.step_to(index));
         assert_eq!(found, [None, Some(1), Some(2), None, None, None, Some(MAX_STEP)]);
+        probed(&residency, 20 * MAX_INTERVAL, |_| false);
+        let interval = MAX_INTERVAL as usize;
+        let found = [interval, 2 * interval, 5 * interval, 6 * interval + 1].map(|index| residency.step_to(index));
+        assert_eq!(found[1..], [Some(1), Some(3), None]);
     }
 
     #[test]
