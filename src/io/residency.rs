@@ -89,7 +89,7 @@ impl Residency {
         let interval = self.interval.load(Relaxed) as usize;
         let moved = index.wrapping_sub(self.last.swap(index, Relaxed));
         let step = moved / interval;
-        (moved % interval == 0 && (1..=MAX_STEP).contains(&step)).then_some(step)
+        (moved.is_multiple_of(interval) && (1..=MAX_STEP).contains(&step)).then_some(step)
     }
 
     /// Takes note of whether an item that was probed had to be requested.

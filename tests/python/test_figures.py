@@ -39,13 +39,13 @@ COLD = "2 kB samples"
 LOOP, PADDED = "loop over samples in memory", "256 sequences, padded"
 JOINED = "4 maps of images joined"
 FIGURES = [
-    ("README index images migration", "some 0.06 to 0.11 µs", item("sequences"), below(0.1)),
-    ("README index images migration", "some 0.06 to 0.11 µs", item("images"), below(0.1)),
-    ("README index migration", "5 to 9 µs", item("sequences", ORIGINAL), about(5)),
-    ("README index migration", "5 to 9 µs", item("images", ORIGINAL), about(9)),
+    ("README index images migration", "some 0.1 µs", item("sequences"), about(0.1)),
+    ("README index images migration", "some 0.1 µs", item("images"), about(0.1)),
+    ("README index migration", "8 to 14 µs", item("sequences", ORIGINAL), about(8)),
+    ("README index migration", "8 to 14 µs", item("images", ORIGINAL), about(14)),
     ("index", "0.3 µs, as long as making the `str`", item("texts"), about(0.3)),
     ("texts", "making the `str`: 0.3 µs for 1 kB", item("texts"), about(0.3)),
-    ("index", "0.9: 1.2 µs", item("texts", ORIGINAL), about(1.2)),
+    ("index", "0.9: 1.8 µs", item("texts", ORIGINAL), about(1.8)),
     ("index", "a tenth of a loop", times("batches", PADDED, f"{OURS}, padded", LOOP), about(10)),
     ("sequences", "ten times as long", times("batches", PADDED, f"{OURS}, padded", LOOP), about(10)),
     (
