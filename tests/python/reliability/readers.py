@@ -143,7 +143,9 @@ def append_one(path):
         assert opened[-1].tobytes() == sample.tobytes()
     elif isinstance(data, RecordsMmap):
         if data.fields == ["tokens", "label", "name"]:
-            data.append({"tokens": [3], "label": 3, "name": "appended"})
+            tokens, label = data["tokens"], data["label"]
+            label = np.zeros(label.shape[1:], label.dtype)
+            data.append({"tokens": np.zeros(1, tokens.dtype), "label": label, "name": "appended"})
             opened = RecordsMmap(path)
             assert (len(opened), opened[-1]["name"]) == (len(data), "appended")
     elif data.ndim and data.shape[1:] and np.prod(data.shape[1:], dtype=object) < MOST:
