@@ -59,7 +59,7 @@ TEXT_ROWS = (DEVICE, DEVICE_ALONE, PLAIN, RANDOM, LISTED, GETITEMS, BY_ORIGINAL)
 RECORD_ROWS = (DEVICE, DEVICE_ALONE, PLAIN, RANDOM, LISTED, GETITEMS, BATCH)
 ACCESS = {RANDOM: "random", GATHER_RANDOM: "random"}
 SAMPLE = 500
-# The file of 2 kB samples is so many times larger than those of texts and of records.
+# How many times larger the file of 2 kB samples is than those of texts and of records.
 LARGER = 6
 ROUNDS = 5
 turns = count()
